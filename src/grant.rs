@@ -1,0 +1,38 @@
+//! Permissions: grants, the live table that every session reads, requests and the policies that
+//! decide on them. Pure; `store` keeps the events.
+
+use std::sync::Arc;
+
+use crate::model::{Epoch, Timestamp};
+
+pub type GrantId = u64;
+pub type RequestId = u64;
+
+/// What a grant allows. `Read` shows, `Lookup` finds by equality, `Write` stores, `Export` lets
+/// raw values be copied into places that the proxy does not guard.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    Read,
+    Lookup,
+    Write,
+    Export,
+}
+
+/// Why a column is shown raw: the grants that say so, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cover {
+    pub grants: Vec<GrantId>,
+    /// The earliest moment at which this may no longer hold; None for standing grants.
+    pub until: Option<Timestamp>,
+    /// SQL over the relation's columns; rows for which it is true are raw. None: every row.
+    pub rows: Option<Arc<str>>,
+}
+
+/// Every grant that may be live, published whole.
+#[derive(Clone, Debug, Default)]
+pub struct LiveTable {
+    pub epoch: Epoch,
+}

@@ -1,0 +1,33 @@
+//! Words shared by every layer: names, principals, time, SQLSTATEs, reports, secrets.
+
+mod duration;
+mod name;
+mod principal;
+mod report;
+mod secret;
+
+pub use duration::{DurationError, parse_duration, show_duration};
+pub use name::{ColumnPath, RelationName, quote_ident, quote_literal};
+pub use principal::{Client, User};
+pub use report::{Report, Severity, SqlState};
+pub use secret::Secret;
+
+/// The clock's type. The core is handed one; only the shell asks for it.
+pub use jiff::Timestamp;
+
+/// A PostgreSQL object identifier.
+pub type Oid = u32;
+
+/// A column's number within its relation, from 1; system columns are negative.
+pub type ColumnNumber = i16;
+
+/// A column as PostgreSQL itself knows it; survives every RENAME.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ColumnId {
+    pub relation: Oid,
+    pub number: ColumnNumber,
+}
+
+/// Which state of a published snapshot something was computed from; grows with every change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);

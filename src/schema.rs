@@ -1,0 +1,178 @@
+//! What exists upstream: relations, columns, functions, as one immutable [`Snapshot`] per database.
+//!
+//! Pure: the introspection queries run in `upstream`; this is what they are read into.
+
+use std::collections::HashMap;
+
+use crate::model::{ColumnId, ColumnNumber, Epoch, Oid, RelationName};
+
+/// Everything the proxy knows of one database's schema at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    pub epoch: Epoch,
+    /// `server_version_num`, such as 150018.
+    pub server_version: u32,
+    pub relations: HashMap<Oid, Relation>,
+    pub functions: Vec<Function>,
+    /// Names of schemas that exist.
+    pub schemas: Vec<String>,
+    by_name: HashMap<String, Vec<Oid>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RelationKind {
+    Table,
+    PartitionedTable,
+    View,
+    MaterializedView,
+    ForeignTable,
+    Sequence,
+    CompositeType,
+    Index,
+    Other,
+}
+
+#[derive(Clone, Debug)]
+pub struct Relation {
+    pub oid: Oid,
+    pub name: RelationName,
+    pub kind: RelationKind,
+    /// The OID of the relation's row type (`pg_class.reltype`), 0 when it has none.
+    pub row_type: Oid,
+    /// Live columns in the order of their numbers; dropped ones are left out.
+    pub columns: Vec<Column>,
+    /// Direct parents by inheritance or partitioning (`pg_inherits`).
+    pub parents: Vec<Oid>,
+    /// Relations named anywhere in the rules of this one: what a view reads (`pg_depend` over
+    /// `pg_rewrite`), DO ALSO/INSTEAD rules of tables included.
+    pub reads: Vec<Oid>,
+    /// Functions called by the rules of this relation (the same `pg_depend`), by OID.
+    pub calls: Vec<Oid>,
+    /// A view's or materialized view's query, as `pg_get_viewdef` prints it with an empty
+    /// `search_path`; no semicolon at its end.
+    pub definition: Option<String>,
+    /// Functions run by triggers on this relation (internal ones excluded), by OID.
+    pub triggers: Vec<Oid>,
+    /// Unique, primary-key, exclusion, check and foreign-key rules whose verdict depends on values.
+    pub constraints: Vec<Constraint>,
+    /// Columns of the primary key, empty without one.
+    pub primary_key: Vec<ColumnNumber>,
+    /// Row-level security is enabled.
+    pub row_security: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub number: ColumnNumber,
+    pub name: String,
+    /// The declared type (`pg_attribute.atttypid`); for a domain, the domain.
+    pub type_oid: Oid,
+    pub value: ValueType,
+    pub not_null: bool,
+    /// `GENERATED ALWAYS AS (…) STORED/VIRTUAL`: the columns its expression reads; None otherwise.
+    pub generated_from: Option<Vec<ColumnNumber>>,
+}
+
+/// The type of a column's values as it goes over the wire: a domain's base type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ValueType {
+    /// OID of the base type.
+    pub oid: Oid,
+    /// `atttypmod` as PostgreSQL keeps it (-1: none); the domain's where the column has none.
+    pub typmod: i32,
+    /// `format_type(oid, typmod)`, such as `character varying(80)`: good for a cast.
+    pub sql: String,
+    /// `pg_type.typcategory`, such as `b'S'` for strings.
+    pub category: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConstraintKind {
+    /// Unique indexes and primary keys.
+    Unique,
+    Exclusion,
+    Check,
+    /// This relation's columns refer to another's.
+    ForeignKey,
+    /// Another relation's foreign key refers to these columns.
+    ReferencedBy,
+}
+
+/// A rule whose success or failure tells something about the values of its columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Constraint {
+    pub kind: ConstraintKind,
+    pub columns: Vec<ColumnNumber>,
+    /// `ON UPDATE/DELETE` actions other than NO ACTION/RESTRICT (for `ReferencedBy`).
+    pub cascades: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    pub oid: Oid,
+    pub name: RelationName,
+    /// `pg_get_function_identity_arguments`, for messages: `p_id integer`.
+    pub arguments: String,
+    /// Argument types by OID, input ones.
+    pub argument_types: Vec<Oid>,
+    pub return_type: Oid,
+    pub language: String,
+    /// The body: `prosrc`, or the text of an SQL-standard body (`pg_get_function_sqlbody`).
+    pub body: String,
+    /// Relations its SQL-standard body depends on (`pg_depend`).
+    pub reads: Vec<Oid>,
+    /// The extension it belongs to.
+    pub extension: Option<String>,
+    /// For aggregates and operators' functions: the functions they run, by OID.
+    pub runs: Vec<Oid>,
+}
+
+impl Snapshot {
+    /// Puts the parts together and indexes them.
+    pub fn new(
+        epoch: Epoch,
+        server_version: u32,
+        relations: Vec<Relation>,
+        functions: Vec<Function>,
+        schemas: Vec<String>,
+    ) -> Self {
+        let mut by_name: HashMap<String, Vec<Oid>> = HashMap::new();
+        for relation in &relations {
+            by_name.entry(relation.name.name.clone()).or_default().push(relation.oid);
+        }
+        let relations = relations.into_iter().map(|r| (r.oid, r)).collect();
+        Self { epoch, server_version, relations, functions, schemas, by_name }
+    }
+
+    pub fn relation(&self, oid: Oid) -> Option<&Relation> {
+        self.relations.get(&oid)
+    }
+
+    pub fn column(&self, id: ColumnId) -> Option<&Column> {
+        self.relations.get(&id.relation)?.column_numbered(id.number)
+    }
+
+    /// Every relation of that name, in whatever schema.
+    pub fn named(&self, name: &str) -> impl Iterator<Item = &Relation> {
+        self.by_name.get(name).into_iter().flatten().filter_map(|oid| self.relations.get(oid))
+    }
+
+    pub fn find(&self, schema: &str, name: &str) -> Option<&Relation> {
+        self.named(name).find(|relation| relation.name.schema == schema)
+    }
+
+    /// Relations that directly inherit from or are partitions of `parent`.
+    pub fn children(&self, parent: Oid) -> impl Iterator<Item = &Relation> {
+        self.relations.values().filter(move |relation| relation.parents.contains(&parent))
+    }
+}
+
+impl Relation {
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    pub fn column_numbered(&self, number: ColumnNumber) -> Option<&Column> {
+        self.columns.iter().find(|column| column.number == number)
+    }
+}
