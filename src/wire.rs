@@ -121,6 +121,9 @@ impl<'a> Formats<'a> {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

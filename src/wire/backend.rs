@@ -336,3 +336,6 @@ pub fn copy_formats(payload: &[u8]) -> Result<CopyFormats<'_>, WireError> {
     cursor.finish()?;
     Ok(CopyFormats { overall, columns })
 }
+
+#[cfg(test)]
+mod tests;

@@ -196,3 +196,6 @@ pub fn sasl_initial_response(payload: &[u8]) -> Result<(&str, Option<&[u8]>), Wi
     cursor.finish()?;
     Ok((mechanism, data))
 }
+
+#[cfg(test)]
+mod tests;

@@ -179,3 +179,102 @@ pub fn startup<'p>(
     out.push(0);
     finish(out, packet, written)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(code: u32, body: &[u8]) -> Vec<u8> {
+        let len = u32::try_from(body.len() + 8).unwrap();
+        [&len.to_be_bytes()[..], &code.to_be_bytes(), body].concat()
+    }
+
+    #[test]
+    fn the_length_is_bounded_before_anything_is_read() {
+        for (bytes, expected) in [
+            (&[0, 0, 0][..], Ok(None)),
+            (&[0, 0, 0, 7], Err(WireError::Length)),
+            (&[0, 0, 0, 8], Ok(Some(8))),
+            (&[0, 0, 0x27, 0x10], Ok(Some(10_000))),
+            (&[0, 0, 0x27, 0x11], Err(WireError::Length)),
+            (&[0xff, 0xff, 0xff, 0xff], Err(WireError::Length)),
+            // The start of an HTTP request and of a TLS handshake.
+            (b"GET / HTTP/1.1", Err(WireError::Length)),
+            (&[0x16, 3, 1, 2, 0], Err(WireError::Length)),
+        ] {
+            assert_eq!(packet_len(bytes), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn requests_are_told_apart() {
+        let mut out = Vec::new();
+        ssl_request(&mut out);
+        assert_eq!(out, [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f]);
+        assert_eq!(StartupPacket::read(&out), Ok(StartupPacket::SslRequest));
+        out.clear();
+        gssenc_request(&mut out);
+        assert_eq!(StartupPacket::read(&out), Ok(StartupPacket::GssEncRequest));
+    }
+
+    #[test]
+    fn malformed_packets_are_refused_for_what_is_wrong() {
+        const V3: u32 = 3 << 16;
+        for (bytes, expected) in [
+            (packet(SSL_REQUEST, b"x"), WireError::Leftover),
+            (packet(CANCEL_REQUEST, b"\0\0\0\x01"), WireError::Truncated),
+            (packet(CANCEL_REQUEST, &[7; 261]), WireError::Leftover),
+            (packet(2 << 16, b"user\0x\0\0"), WireError::Version),
+            (packet(4 << 16, b"user\0x\0\0"), WireError::Version),
+            (packet(0, b""), WireError::Version),
+            (packet(V3, b""), WireError::Unterminated),
+            (packet(V3, b"user\0x\0"), WireError::Unterminated),
+            (packet(V3, b"user\0\0"), WireError::Unterminated),
+            (packet(V3, b"user\0x\0\0database\0y\0\0"), WireError::Leftover),
+            (packet(V3, b"user\0\xff\0\0"), WireError::NotUtf8),
+            (packet(V3, b"\0")[..8].to_vec(), WireError::Truncated),
+            ([packet(V3, b"\0"), vec![0]].concat(), WireError::Leftover),
+        ] {
+            assert_eq!(StartupPacket::read(&bytes), Err(expected), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_of_repeated_parameters_counts() {
+        let bytes = packet(3 << 16, b"user\0a\0database\0\0user\0b\0\0");
+        let Ok(StartupPacket::Startup(startup)) = StartupPacket::read(&bytes) else {
+            panic!("not a startup packet")
+        };
+        assert_eq!(startup.parameter("user"), Some("b"));
+        assert_eq!(startup.parameter("database"), Some(""));
+        assert_eq!(startup.parameter("options"), None);
+    }
+
+    #[test]
+    fn newer_versions_and_options_are_negotiated_down() {
+        for (minor, body, spoken, negotiate) in [
+            (0, &b"user\0x\0\0"[..], 0, false),
+            (1, b"user\0x\0\0", 0, true),
+            (2, b"user\0x\0\0", 2, false),
+            (9, b"user\0x\0\0", 2, true),
+            (0, b"user\0x\0_pq_.a\0b\0\0", 0, true),
+        ] {
+            let bytes = packet((3 << 16) | minor, body);
+            let Ok(StartupPacket::Startup(startup)) = StartupPacket::read(&bytes) else {
+                panic!("not a startup packet")
+            };
+            assert_eq!(startup.minor_spoken(), spoken, "3.{minor}");
+            assert_eq!(startup.needs_negotiation(), negotiate, "3.{minor} {body:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_packet_is_not_written() {
+        let mut out = b"before".to_vec();
+        assert_eq!(startup(&mut out, 0, [("user", "a\0b")]), Err(WireError::ZeroInString));
+        assert_eq!(startup(&mut out, 0, [("", "x"), ("user", "y")]), Err(WireError::Value));
+        assert_eq!(cancel_request(&mut out, 1, &[]), Err(WireError::Length));
+        assert_eq!(cancel_request(&mut out, 1, &[0; 257]), Err(WireError::Length));
+        assert_eq!(out, b"before");
+    }
+}
