@@ -1,1 +1,4 @@
-//! (under construction)
+//! The database behind the proxy.
+
+pub mod cancel;
+pub mod connect;
