@@ -1,1 +1,3 @@
-//! (under construction)
+//! What outlives the process: the audit log and the approvals.
+
+pub mod audit_log;

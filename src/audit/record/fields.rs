@@ -56,10 +56,7 @@ pub(super) fn no_names(names: &Names) -> bool {
     names.is_empty()
 }
 
-pub(super) fn sqlstate<S: Serializer>(
-    state: &Option<SqlState>,
-    to: S,
-) -> Result<S::Ok, S::Error> {
+pub(super) fn sqlstate<S: Serializer>(state: &Option<SqlState>, to: S) -> Result<S::Ok, S::Error> {
     match state {
         Some(state) => to.serialize_str(state.as_str()),
         None => to.serialize_none(),
