@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::analysis::sensitive::{PiiColumn, Sensitive};
 use crate::grant::{Action, CatalogView, Cover, GrantId, LiveTable};
-use crate::mask::{MaskError, WireMask};
+use crate::mask::{Format, MaskError, Needs, WireMask};
 use crate::model::{Client, ColumnId, ColumnPath, Epoch, Report, Timestamp};
 use crate::schema::Snapshot;
 
@@ -124,6 +124,40 @@ pub struct Standpoint<'a> {
     pub client: &'a Client,
     pub grants: &'a LiveTable,
     pub now: Timestamp,
+    pub forms: Forms,
+}
+
+/// How the session's values look on the wire, as far as masks depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Forms {
+    pub encoding: Encoding,
+    pub dates: Dates,
+}
+
+/// The session's `client_encoding`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    Utf8,
+    Other,
+}
+
+/// The session's `DateStyle`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dates {
+    Iso,
+    Other,
+}
+
+impl Standpoint<'_> {
+    /// Whether the mask can be put on the wire in whatever format the client asks for.
+    pub fn can_mask(&self, mask: &WireMask) -> bool {
+        [Format::Text, Format::Binary].iter().all(|format| match mask.needs(*format) {
+            Some(Needs::Nothing) => true,
+            Some(Needs::Utf8) => self.forms.encoding == Encoding::Utf8,
+            Some(Needs::IsoDates) => self.forms.dates == Dates::Iso,
+            None => false,
+        })
+    }
 }
 
 impl Standpoint<'_> {

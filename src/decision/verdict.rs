@@ -8,7 +8,6 @@ use crate::analysis::facts::{
 use crate::analysis::sensitive::Reach;
 use crate::catalog::Hiding;
 use crate::grant::Action;
-use crate::mask::Format;
 use crate::model::{ColumnId, ColumnPath, RelationName, Report};
 
 /// Decides how the statement may run for who asks.
@@ -39,7 +38,7 @@ fn hidden_in(
         Flow::Stored => Action::Export,
     };
     match reference.place {
-        Place::From | Place::Sampled | Place::Target(_) | Place::Copy => {}
+        Place::From | Place::TableCommand | Place::Sampled | Place::Target(_) | Place::Copy => {}
         Place::CopyTarget | Place::Utility => return Vec::new(),
     }
     let mut hidden = Vec::new();
@@ -85,7 +84,9 @@ fn scrub(analysis: &Analysis, standpoint: Standpoint<'_>) -> Scrub {
         }
         scrub = scrub.max(match reference.place {
             Place::Target(_) | Place::CopyTarget => Scrub::Transaction,
-            Place::From | Place::Sampled | Place::Copy | Place::Utility => Scrub::Statement,
+            Place::From | Place::TableCommand | Place::Sampled | Place::Copy | Place::Utility => {
+                Scrub::Statement
+            }
         });
     }
     scrub
@@ -113,7 +114,9 @@ fn verdict(
     writes::check(analysis, hidden, standpoint)?;
     stored(analysis, hidden, standpoint)?;
     if touched.is_empty() {
-        let spliced = !analysis.qualify.is_empty() || !analysis.in_band.is_empty();
+        let spliced = !analysis.qualify.is_empty()
+            || !analysis.in_band.is_empty()
+            || writes::may_write_back(analysis, hidden, standpoint);
         return Ok(if spliced { Way::Compute } else { Way::Forward });
     }
     release.columns.retain(|column| release_is_real(analysis, hidden, *column));

@@ -42,6 +42,25 @@ pub(super) fn check(
     Ok(())
 }
 
+/// Whether some value that is assigned to a hidden column may be the mask of what is stored.
+pub(super) fn may_write_back(
+    analysis: &Analysis,
+    hidden: &[Vec<Hidden>],
+    standpoint: Standpoint<'_>,
+) -> bool {
+    analysis.writes.iter().any(|write| {
+        let reference = &analysis.references[write.target];
+        let target = Target::new(reference, &hidden[write.target], standpoint);
+        write.assigned.iter().any(|assignment| {
+            matches!(assignment.value, Assigned::Plain(_))
+                && target.as_ref().is_some_and(|target| {
+                    let column = target.relation.column(&assignment.column);
+                    column.is_some_and(|column| target.is_hidden(column.number))
+                })
+        })
+    })
+}
+
 fn unreadable(reference: &Reference, standpoint: Standpoint<'_>) -> Vec<Hidden> {
     let relation = reference.relation;
     standpoint
