@@ -127,9 +127,7 @@ fn verdict(
     let on_the_wire = analysis.shape == Shape::Plain
         && hidden.iter().flatten().all(|hidden| {
             hidden.rows.is_none()
-                && world.wire_mask(hidden.column).is_some_and(|mask| {
-                    mask.has_form(Format::Text) && mask.has_form(Format::Binary)
-                })
+                && world.wire_mask(hidden.column).is_some_and(|mask| standpoint.can_mask(mask))
         });
     Ok(if on_the_wire { Way::Show } else { Way::Compute })
 }
