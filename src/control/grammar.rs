@@ -6,9 +6,7 @@ mod grant;
 
 use std::time::Duration;
 
-use sqlparser::tokenizer::Token;
-
-use self::cursor::{Cursor, Lexeme, keyword, lex};
+use self::cursor::{Cursor, Lexeme, Piece, lex};
 use crate::grant::{Action, GrantId, RequestId};
 use crate::model::{Report, SqlState, Timestamp};
 use crate::telemetry::sessions::SessionId;
@@ -159,6 +157,39 @@ const SELECT_HINT: &str =
 const TRANSACTION_HINT: &str =
     "Every command takes effect at once; switch the driver to autocommit.";
 
+/// What people mean for the data port.
+const DATABASE_VERBS: &[&str] = &[
+    "ALTER",
+    "ANALYZE",
+    "CALL",
+    "COPY",
+    "CREATE",
+    "DEALLOCATE",
+    "DECLARE",
+    "DELETE",
+    "DISCARD",
+    "DO",
+    "DROP",
+    "EXECUTE",
+    "EXPLAIN",
+    "FETCH",
+    "INSERT",
+    "LISTEN",
+    "LOCK",
+    "MERGE",
+    "PREPARE",
+    "REFRESH",
+    "REINDEX",
+    "RESET",
+    "TABLE",
+    "TRUNCATE",
+    "UNLISTEN",
+    "UPDATE",
+    "VACUUM",
+    "VALUES",
+    "WITH",
+];
+
 /// The form of each command and what it does: `SHOW HELP`.
 pub const HELP: &[(&str, &str)] = &[
     ("SHOW HELP", "this list"),
@@ -185,7 +216,7 @@ pub const HELP: &[(&str, &str)] = &[
 pub fn parse(text: &str) -> Result<Vec<Command>, SyntaxError> {
     let lexemes = lex(text)?;
     let parts: Vec<&[Lexeme]> =
-        lexemes.split(|l| l.token == Token::SemiColon).filter(|part| !part.is_empty()).collect();
+        lexemes.split(|l| l.piece == Piece::Semicolon).filter(|part| !part.is_empty()).collect();
     if parts.len() > COMMANDS_MAX {
         let message = format!("more than {COMMANDS_MAX} commands in one query");
         return Err(SyntaxError::new(message, HELP_HINT, text, 0));
@@ -195,7 +226,10 @@ pub fn parse(text: &str) -> Result<Vec<Command>, SyntaxError> {
 
 fn command(text: &str, lexemes: &[Lexeme]) -> Result<Command, SyntaxError> {
     let mut cursor = Cursor::new(text, lexemes, HELP_HINT);
-    let verb = cursor.peek().and_then(keyword).unwrap_or_default();
+    let verb = match cursor.peek().map(|lexeme| &lexeme.piece) {
+        Some(Piece::Word(word)) => word.to_ascii_uppercase(),
+        _ => String::new(),
+    };
     let start = cursor.position();
     cursor.advance();
     let command = match verb.as_str() {
@@ -221,7 +255,7 @@ fn command(text: &str, lexemes: &[Lexeme]) -> Result<Command, SyntaxError> {
             cursor.expect_form(TRANSACTION_HINT);
             return Err(cursor.error_at("the console has no transactions", start));
         }
-        _ if cursor::is_sql_keyword(&lexemes[0]) => {
+        _ if DATABASE_VERBS.contains(&verb.as_str()) => {
             cursor.expect_form(SELECT_HINT);
             return Err(cursor.error_at(format!("{verb} is no command of the console"), start));
         }
@@ -305,11 +339,11 @@ fn probe(cursor: &mut Cursor<'_>) -> Result<Command, SyntaxError> {
     let probe = match cursor.number("a number") {
         Ok(number) => Probe::Number(i32::try_from(number).map_err(|_| no_database(cursor))?),
         Err(_) => {
-            let _ = cursor.take("pg_catalog").and_then(|()| cursor.take_token(&Token::Period));
+            let _ = cursor.take("pg_catalog").and_then(|()| cursor.take_piece(&Piece::Period));
             cursor
                 .take("version")
-                .and_then(|()| cursor.take_token(&Token::LParen))
-                .and_then(|()| cursor.take_token(&Token::RParen))
+                .and_then(|()| cursor.take_piece(&Piece::Open))
+                .and_then(|()| cursor.take_piece(&Piece::Close))
                 .ok_or_else(|| no_database(cursor))?;
             Probe::Version
         }

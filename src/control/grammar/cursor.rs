@@ -1,7 +1,6 @@
 //! The tokens of a console query, each with its place in the text.
 
 use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use super::SyntaxError;
@@ -9,9 +8,53 @@ use super::SyntaxError;
 /// A token that means something, and where it stands in the text (bytes).
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Lexeme {
-    pub(super) token: Token,
+    pub(super) piece: Piece,
+    token: Token,
     pub(super) start: usize,
     pub(super) end: usize,
+}
+
+/// What the console's language is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// A word without quotes, as written.
+    Word(String),
+    /// What stands in double quotes.
+    Quoted(String),
+    /// What a string constant says.
+    Text(String),
+    /// Digits, maybe with point and exponent.
+    Number(String),
+    Comma,
+    Period,
+    Semicolon,
+    Open,
+    Close,
+    /// May stand in a condition and nowhere else.
+    Other,
+}
+
+impl Piece {
+    /// None for blanks and comments.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is not ours is no piece of ours")]
+    fn of(token: &Token) -> Option<Self> {
+        Some(match token {
+            Token::Whitespace(_) | Token::EOF => return None,
+            Token::Word(word) if word.quote_style.is_none() => Self::Word(word.value.clone()),
+            Token::Word(word) if word.quote_style == Some('"') => Self::Quoted(word.value.clone()),
+            Token::SingleQuotedString(text) | Token::EscapedStringLiteral(text) => {
+                Self::Text(text.clone())
+            }
+            Token::DollarQuotedString(quoted) => Self::Text(quoted.value.clone()),
+            Token::Number(digits, false) => Self::Number(digits.clone()),
+            Token::Comma => Self::Comma,
+            Token::Period => Self::Period,
+            Token::SemiColon => Self::Semicolon,
+            Token::LParen | Token::LBracket => Self::Open,
+            Token::RParen | Token::RBracket => Self::Close,
+            _ => Self::Other,
+        })
+    }
 }
 
 /// Cuts the text into tokens; blanks and comments are dropped.
@@ -30,9 +73,8 @@ pub(super) fn lex(text: &str) -> Result<Vec<Lexeme>, SyntaxError> {
     for token in tokens {
         let start = byte_at(text, &mut place, token.span.start);
         let end = byte_at(text, &mut place, token.span.end);
-        match token.token {
-            Token::Whitespace(_) | Token::EOF => {}
-            token => lexemes.push(Lexeme { token, start, end }),
+        if let Some(piece) = Piece::of(&token.token) {
+            lexemes.push(Lexeme { piece, token: token.token, start, end });
         }
     }
     Ok(lexemes)
@@ -103,7 +145,7 @@ impl<'a> Cursor<'a> {
         SyntaxError::new(message.into(), self.hint, self.text, self.position())
     }
 
-    /// `message`, with the place `lexemes` tokens back.
+    /// An error about what stands at `byte`.
     pub(super) fn error_at(&self, message: impl Into<String>, byte: usize) -> SyntaxError {
         SyntaxError::new(message.into(), self.hint, self.text, byte)
     }
@@ -131,18 +173,15 @@ impl<'a> Cursor<'a> {
         self.take(keyword).ok_or_else(|| self.unexpected(keyword))
     }
 
-    pub(super) fn take_token(&mut self, token: &Token) -> Option<()> {
-        (self.peek()?.token == *token).then(|| self.next += 1)
+    pub(super) fn take_piece(&mut self, piece: &Piece) -> Option<()> {
+        (self.peek()?.piece == *piece).then(|| self.next += 1)
     }
-
 
     /// A name as PostgreSQL reads it: folded to lower case unless quoted.
     pub(super) fn name(&mut self, what: &str) -> Result<String, SyntaxError> {
-        let name = match self.peek().map(|lexeme| &lexeme.token) {
-            Some(Token::Word(word)) if word.quote_style == Some('"') => word.value.clone(),
-            Some(Token::Word(word)) if word.quote_style.is_none() => {
-                word.value.to_ascii_lowercase()
-            }
+        let name = match self.peek().map(|lexeme| &lexeme.piece) {
+            Some(Piece::Quoted(name)) => name.clone(),
+            Some(Piece::Word(name)) => name.to_ascii_lowercase(),
             _ => return Err(self.unexpected(what)),
         };
         if name.is_empty() {
@@ -154,19 +193,16 @@ impl<'a> Cursor<'a> {
 
     /// A string constant.
     pub(super) fn string(&mut self, what: &str) -> Result<String, SyntaxError> {
-        let text = match self.peek().map(|lexeme| &lexeme.token) {
-            Some(Token::SingleQuotedString(text)) => text.clone(),
-            Some(Token::EscapedStringLiteral(text)) => text.clone(),
-            Some(Token::DollarQuotedString(quoted)) => quoted.value.clone(),
-            _ => return Err(self.unexpected(what)),
+        let Some(Piece::Text(text)) = self.peek().map(|lexeme| &lexeme.piece) else {
+            return Err(self.unexpected(what));
         };
         self.next += 1;
-        Ok(text)
+        Ok(text.clone())
     }
 
     /// A whole number, as SHOW prints identifiers.
     pub(super) fn number(&mut self, what: &str) -> Result<u64, SyntaxError> {
-        let Some(Token::Number(digits, false)) = self.peek().map(|lexeme| &lexeme.token) else {
+        let Some(Piece::Number(digits)) = self.peek().map(|lexeme| &lexeme.piece) else {
             return Err(self.unexpected(what));
         };
         let number = digits.parse().map_err(|_| self.unexpected(what))?;
@@ -187,18 +223,25 @@ impl<'a> Cursor<'a> {
         let first = self.next;
         let mut depth = 0_u32;
         while let Some(lexeme) = self.peek() {
-            match &lexeme.token {
-                Token::LParen | Token::LBracket => depth += 1,
-                Token::RParen | Token::RBracket => {
+            match &lexeme.piece {
+                Piece::Open => depth += 1,
+                Piece::Close => {
                     depth = depth.checked_sub(1).ok_or_else(|| self.unexpected(keyword))?;
                 }
-                _ => {
-                    let similar =
-                        self.next > first && is_word(&self.lexemes[self.next - 1], "SIMILAR");
-                    if depth == 0 && !similar && is_word(lexeme, keyword) {
+                Piece::Word(word) if depth == 0 && word.eq_ignore_ascii_case(keyword) => {
+                    let before = self.lexemes[first..self.next].last();
+                    if !before.is_some_and(|before| is_word(before, "SIMILAR")) {
                         break;
                     }
                 }
+                Piece::Word(_)
+                | Piece::Quoted(_)
+                | Piece::Text(_)
+                | Piece::Number(_)
+                | Piece::Comma
+                | Piece::Period
+                | Piece::Semicolon
+                | Piece::Other => {}
             }
             self.next += 1;
         }
@@ -214,23 +257,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Whether the token is this word, unquoted, in upper or lower case.
+/// Whether it is this word, unquoted, in upper or lower case.
 fn is_word(lexeme: &Lexeme, keyword: &str) -> bool {
-    match &lexeme.token {
-        Token::Word(word) => word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword),
-        _ => false,
-    }
-}
-
-/// The word as it stands, for choosing a command.
-pub(super) fn keyword(lexeme: &Lexeme) -> Option<String> {
-    match &lexeme.token {
-        Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_ascii_uppercase()),
-        _ => None,
-    }
-}
-
-/// Whether the tokenizer knows the word as one of SQL's.
-pub(super) fn is_sql_keyword(lexeme: &Lexeme) -> bool {
-    matches!(&lexeme.token, Token::Word(word) if word.keyword != Keyword::NoKeyword)
+    matches!(&lexeme.piece, Piece::Word(word) if word.eq_ignore_ascii_case(keyword))
 }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use sqlparser::tokenizer::Token;
-
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Piece};
 use super::{GrantWords, ResourceWords, SubjectWords, SyntaxError};
 use crate::grant::Action;
 use crate::model::{Timestamp, parse_duration};
@@ -61,7 +59,7 @@ fn actions(cursor: &mut Cursor<'_>) -> Result<Vec<Action>, SyntaxError> {
                 return Err(cursor.error_at(message, start));
             }
         }
-        if cursor.take_token(&Token::Comma).is_none() {
+        if cursor.take_piece(&Piece::Comma).is_none() {
             return Ok(actions);
         }
     }
@@ -74,7 +72,7 @@ fn resource(cursor: &mut Cursor<'_>) -> Result<ResourceWords, SyntaxError> {
     }
     let start = cursor.position();
     let mut parts = vec![cursor.name("a table or column, or CLASS and its name")?];
-    while cursor.take_token(&Token::Period).is_some() {
+    while cursor.take_piece(&Piece::Period).is_some() {
         parts.push(cursor.name("a name")?);
     }
     if parts.len() > PATH_PARTS_MAX {
@@ -93,8 +91,8 @@ fn subject(cursor: &mut Cursor<'_>) -> Result<SubjectWords, SyntaxError> {
 /// A name, or a string for names that are no identifiers.
 fn who(cursor: &mut Cursor<'_>, what: &str) -> Result<String, SyntaxError> {
     let start = cursor.position();
-    let name = match cursor.peek().map(|lexeme| &lexeme.token) {
-        Some(Token::SingleQuotedString(_)) => cursor.string(what)?,
+    let name = match cursor.peek().map(|lexeme| &lexeme.piece) {
+        Some(Piece::Text(_)) => cursor.string(what)?,
         _ => cursor.name(what)?,
     };
     if name.trim().is_empty() {
