@@ -11,6 +11,7 @@ use crate::grant::Action;
 use crate::model::{Secret, User};
 
 mod build;
+mod builder;
 mod catalog;
 mod identity;
 mod raw;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use toml::Spanned;
 
-use super::build::Builder;
+use super::builder::Builder;
 use super::raw;
 use super::source::{Problem, Source};
 use crate::catalog::{Catalog, Class, DeclaredFunction, Hiding, Table};

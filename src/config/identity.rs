@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use toml::Spanned;
 
-use super::build::Builder;
+use super::builder::Builder;
 use super::raw::{self, Texts};
 use super::{AuthMethod, Credential, PolicyConfig, Role, StandingConfig, UserConfig, values};
 use crate::grant::Action;

@@ -99,9 +99,14 @@ impl Source {
             let known: Vec<&str> = names.collect();
             let hint = match did_you_mean(key, known.iter().copied()) {
                 Some(name) => format!("(did you mean \"{name}\"?)"),
-                None => format!("(known keys: {})", known.join(", ")),
+                None => format!("(known: {})", known.join(", ")),
             };
-            return format!("unknown key \"{key}\" in {section} {hint}");
+            // A table's header is its own section: it is the header that is unknown then.
+            return if section.trim_matches(['[', ']']) == key {
+                format!("unknown table {section} {hint}")
+            } else {
+                format!("unknown key \"{key}\" in {section} {hint}")
+            };
         }
         if message.starts_with("missing field") {
             return format!(
