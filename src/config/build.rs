@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::builder::Builder;
 use super::raw::{self, Text};
-use super::source::{Problem, Problems, Source, unknown_word};
+use super::source::{Place, Problem, Problems, Source, unknown_word};
 use super::upstream::{UpstreamDatabase, UpstreamUrl};
 use super::{
     AuditConfig, AuthMethod, Config, ControlConfig, DataConfig, DatabaseConfig, DatabaseName,
@@ -51,6 +51,11 @@ impl Builder<'_> {
             self.only_loopback(&data, &control, listen_span);
         }
         let users = identity::users(self, raw.user, data.auth);
+        let problems_before = self.problems.0.len();
+        let databases = self.databases(raw.database);
+        // What a policy names can only be judged by catalogs that were understood.
+        let views = (self.problems.0.len() == problems_before)
+            .then(|| databases.iter().map(DatabaseConfig::catalog_view).collect::<Vec<_>>());
         Config {
             path: self.source.path.clone(),
             data,
@@ -72,10 +77,10 @@ impl Builder<'_> {
             shutdown: ShutdownConfig {
                 drain: self.duration("drain in [shutdown]", raw.shutdown.drain, DRAIN),
             },
-            databases: self.databases(raw.database),
+            policies: identity::policies(self, raw.policy, views.as_deref()),
+            standing: identity::standing(self, raw.standing, views.as_deref()),
+            databases,
             users,
-            policies: identity::policies(self, raw.policy),
-            standing: identity::standing(self, raw.standing),
         }
     }
 
@@ -250,17 +255,13 @@ impl Builder<'_> {
         for (index, database) in databases.iter().enumerate() {
             if let Some(first) = databases[..index].iter().find(|d| d.name == database.name) {
                 let message = format!("the same database is named at {}", first.place);
-                self.problems.0.push(Problem {
-                    file: self.source.path.clone(),
-                    line: database.place.rsplit(':').next().and_then(|line| line.parse().ok()),
-                    message,
-                });
+                self.problems.0.push(database.place.problem(message));
             }
         }
         databases
     }
 
-    fn database(&mut self, raw: raw::Database, place: String) -> Option<DatabaseConfig> {
+    fn database(&mut self, raw: raw::Database, place: Place) -> Option<DatabaseConfig> {
         let name = match raw.name.get_ref().as_str() {
             "*" => DatabaseName::Any,
             name => DatabaseName::Named(name.to_owned()),

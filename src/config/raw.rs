@@ -136,14 +136,11 @@ pub(super) struct User {
 pub(super) struct Policy {
     pub(super) name: Text,
     pub(super) subjects: Spanned<Texts>,
-    #[serde(default)]
-    pub(super) databases: Texts,
     pub(super) resources: Spanned<Texts>,
     pub(super) actions: Spanned<Texts>,
     pub(super) max_duration: Text,
     pub(super) approvals: Spanned<u32>,
-    #[serde(default)]
-    pub(super) approvers: Texts,
+    pub(super) approvers: Option<Spanned<Texts>>,
     pub(super) reason: Option<Text>,
 }
 
@@ -151,12 +148,9 @@ pub(super) struct Policy {
 #[serde(deny_unknown_fields)]
 pub(super) struct Standing {
     pub(super) subject: Text,
-    #[serde(default)]
-    pub(super) databases: Texts,
     pub(super) resources: Spanned<Texts>,
     pub(super) actions: Spanned<Texts>,
-    #[serde(default)]
-    pub(super) networks: Texts,
+    pub(super) networks: Option<Spanned<Texts>>,
     pub(super) reason: Text,
 }
 
