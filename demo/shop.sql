@@ -500,7 +500,9 @@ $$;
 ---------------------------------------------------------------- tidy up
 
 -- Rows were given their own numbers: let the next one go on after them.
-SELECT setval(pg_get_serial_sequence('public.customers', 'id'), (SELECT max(id) FROM customers));
+DO $$ BEGIN
+  PERFORM setval(pg_get_serial_sequence('public.customers', 'id'), (SELECT max(id) FROM public.customers));
+END $$;
 
 DROP FUNCTION pg_temp.person(text, bigint);
 DROP FUNCTION pg_temp.national_id(text, bigint, date);
@@ -510,6 +512,8 @@ DROP FUNCTION pg_temp.digits(text, bigint, integer);
 DROP FUNCTION pg_temp.pick(text[], text, bigint);
 DROP FUNCTION pg_temp.roll(text, bigint, integer);
 DROP TABLE culture;
-ANALYZE;
+ANALYZE customers, addresses, newsletter_subscribers, categories, products, orders, order_items,
+  payments, shipments, reviews, support_tickets, ticket_messages, sessions, events, hr.departments,
+  hr.employees;
 RESET search_path;
 RESET client_min_messages;
