@@ -1,3 +1,4 @@
-//! What is kept on disk.
+//! What outlives the process: the audit log and the approvals.
 
 pub mod approvals;
+pub mod audit_log;
