@@ -264,6 +264,11 @@ impl Relation {
         self.columns.iter().find(|column| column.name == name)
     }
 
+    pub fn id_of(&self, name: &str) -> Option<ColumnId> {
+        let number = self.column(name)?.number;
+        Some(ColumnId { relation: self.oid, number })
+    }
+
     pub fn column_numbered(&self, number: ColumnNumber) -> Option<&Column> {
         self.columns.iter().find(|column| column.number == number)
     }
