@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::catalog::Catalog;
-use crate::grant::Action;
+use crate::grant::{CatalogView, Policies, PolicyText, Standing, StandingText};
 use crate::model::{Secret, User};
 
 mod build;
+mod builder;
 mod catalog;
 mod identity;
 mod raw;
@@ -18,11 +19,11 @@ mod source;
 mod upstream;
 mod values;
 
-pub use source::{Problem, Problems};
+pub use source::{Place, Problem, Problems};
 pub use upstream::{SslMode, UpstreamDatabase, UpstreamUrl};
 
 /// A configuration that passed every check that needs no network.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The file it was read from, as named on the command line.
     pub path: PathBuf,
@@ -178,8 +179,7 @@ pub struct DatabaseConfig {
     pub upstream: UpstreamUrl,
     pub password: Option<Secret>,
     pub catalog: Catalog,
-    /// Where the configuration says so, for messages: `proxy.toml:30`.
-    pub place: String,
+    pub place: Place,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,37 +215,17 @@ pub enum Credential {
 }
 
 /// `[[policy]]`: who may request what, and who decides.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct PolicyConfig {
-    pub name: String,
-    /// User names, `group:…`, or `*`.
-    pub subjects: Vec<String>,
-    /// Empty: every database.
-    pub databases: Vec<String>,
-    /// `schema.table`, `schema.table.column`, `class:…`, or `*`.
-    pub resources: Vec<String>,
-    pub actions: Vec<Action>,
-    pub max_duration: Duration,
-    /// How many approvals a request needs; 0: granted at once.
-    pub approvals: u32,
-    pub approvers: Vec<String>,
-    /// A regular expression that the whole or part of the reason must match.
-    pub reason: Option<String>,
-    pub place: String,
+    pub text: PolicyText,
+    pub place: Place,
 }
 
 /// `[[standing]]`: a grant that needs no request and has no end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct StandingConfig {
-    pub subject: String,
-    /// Empty: every database.
-    pub databases: Vec<String>,
-    pub resources: Vec<String>,
-    pub actions: Vec<Action>,
-    /// Networks in CIDR notation; empty: from anywhere.
-    pub networks: Vec<String>,
-    pub reason: String,
-    pub place: String,
+    pub text: StandingText,
+    pub place: Place,
 }
 
 impl Config {
@@ -280,6 +260,28 @@ impl Config {
             .or_else(|| self.databases.iter().find(|database| database.name == DatabaseName::Any))
     }
 
+    /// The policies in the order of the file, their names resolved against `views`.
+    ///
+    /// # Errors
+    /// [`Problems`]: those that the catalogs give no meaning.
+    pub fn grant_policies(&self, views: &[CatalogView]) -> Result<Policies, Problems> {
+        identity::resolve(&self.policies, |policy| (&policy.place, policy.text.resolve(views)))
+            .map(Policies)
+    }
+
+    /// The standing grants, their names resolved against `views`.
+    ///
+    /// # Errors
+    /// [`Problems`]: those that the catalogs give no meaning.
+    pub fn grant_standing(&self, views: &[CatalogView]) -> Result<Vec<Standing>, Problems> {
+        identity::resolve(&self.standing, |grant| (&grant.place, grant.text.resolve(views)))
+    }
+
+    /// What can be asked for, before any schema was read.
+    pub fn catalog_views(&self) -> Vec<CatalogView> {
+        self.databases.iter().map(DatabaseConfig::catalog_view).collect()
+    }
+
     pub fn user(&self, name: &str) -> Option<&UserConfig> {
         self.users.iter().find(|user| user.name == name)
     }
@@ -305,7 +307,21 @@ impl Role {
     }
 }
 
+impl DatabaseName {
+    /// The name as the configuration writes it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Named(name) => name,
+            Self::Any => "*",
+        }
+    }
+}
+
 impl DatabaseConfig {
+    fn catalog_view(&self) -> CatalogView {
+        CatalogView::new(self.name.as_str(), &self.catalog, None)
+    }
+
     /// The name of the upstream database when the client asks for `requested`.
     pub fn upstream_database<'a>(&'a self, requested: &'a str) -> &'a str {
         match &self.upstream.database {

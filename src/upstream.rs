@@ -1,4 +1,5 @@
-//! The database behind the proxy.
+//! The databases behind the proxy: clients' connections and the proxy's own.
 
 pub mod cancel;
 pub mod connect;
+pub mod introspect;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::raw::{self, Text, Texts};
-use super::source::{Problem, Problems, Source, did_you_mean, unknown_word};
+use super::builder::Builder;
+use super::raw::{self, Text};
+use super::source::{Place, Problem, Problems, Source, unknown_word};
 use super::upstream::{UpstreamDatabase, UpstreamUrl};
 use super::{
     AuditConfig, AuthMethod, Config, ControlConfig, DataConfig, DatabaseConfig, DatabaseName,
@@ -16,7 +17,6 @@ use super::{
     StoreConfig, StoreLocation, TlsConfig, TlsDemand, Unclassified, Writes, catalog, identity,
     values,
 };
-use crate::model::Secret;
 
 const FRAME_LEN_MAX: u64 = 256 << 20;
 /// Below this, a frame cannot hold what PostgreSQL itself may send in one ErrorResponse.
@@ -30,14 +30,6 @@ const SEGMENT_LEN_MAX: u64 = 64 << 20;
 const SCHEMA_REFRESH: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// The file being built from, and what was found wrong so far. After a problem, building goes on
-/// with a stand-in value, so that one run tells everything; the result is thrown away.
-pub(super) struct Builder<'a> {
-    pub(super) source: Source,
-    pub(super) problems: Problems,
-    environment: &'a dyn Fn(&str) -> Option<String>,
-}
-
 pub(super) fn load(
     path: &Path,
     environment: &dyn Fn(&str) -> Option<String>,
@@ -45,7 +37,7 @@ pub(super) fn load(
     let one = |problem: Problem| Problems(vec![problem]);
     let source = Source::read(path).map_err(one)?;
     let raw: raw::Proxy = source.parse().map_err(one)?;
-    let mut builder = Builder { source, problems: Problems::default(), environment };
+    let mut builder = Builder::new(source, environment);
     let config = builder.config(raw);
     if builder.problems.0.is_empty() { Ok(config) } else { Err(builder.problems) }
 }
@@ -59,6 +51,11 @@ impl Builder<'_> {
             self.only_loopback(&data, &control, listen_span);
         }
         let users = identity::users(self, raw.user, data.auth);
+        let problems_before = self.problems.0.len();
+        let databases = self.databases(raw.database);
+        // What a policy names can only be judged by catalogs that were understood.
+        let views = (self.problems.0.len() == problems_before)
+            .then(|| databases.iter().map(DatabaseConfig::catalog_view).collect::<Vec<_>>());
         Config {
             path: self.source.path.clone(),
             data,
@@ -80,10 +77,10 @@ impl Builder<'_> {
             shutdown: ShutdownConfig {
                 drain: self.duration("drain in [shutdown]", raw.shutdown.drain, DRAIN),
             },
-            databases: self.databases(raw.database),
+            policies: identity::policies(self, raw.policy, views.as_deref()),
+            standing: identity::standing(self, raw.standing, views.as_deref()),
+            databases,
             users,
-            policies: identity::policies(self, raw.policy),
-            standing: identity::standing(self, raw.standing),
         }
     }
 
@@ -258,17 +255,13 @@ impl Builder<'_> {
         for (index, database) in databases.iter().enumerate() {
             if let Some(first) = databases[..index].iter().find(|d| d.name == database.name) {
                 let message = format!("the same database is named at {}", first.place);
-                self.problems.0.push(Problem {
-                    file: self.source.path.clone(),
-                    line: database.place.rsplit(':').next().and_then(|line| line.parse().ok()),
-                    message,
-                });
+                self.problems.0.push(database.place.problem(message));
             }
         }
         databases
     }
 
-    fn database(&mut self, raw: raw::Database, place: String) -> Option<DatabaseConfig> {
+    fn database(&mut self, raw: raw::Database, place: Place) -> Option<DatabaseConfig> {
         let name = match raw.name.get_ref().as_str() {
             "*" => DatabaseName::Any,
             name => DatabaseName::Named(name.to_owned()),
@@ -290,141 +283,5 @@ impl Builder<'_> {
             self.wrong(raw.upstream.span(), message);
         }
         Some(DatabaseConfig { name, upstream, password, catalog, place })
-    }
-
-    fn password(
-        &mut self,
-        of: &dyn Fn(&str) -> String,
-        variable: Option<Text>,
-        file: Option<Text>,
-    ) -> Option<Secret> {
-        match (variable, file) {
-            (None, None) => None,
-            (Some(variable), None) => self.secret_from_env(&of("password_env"), &variable),
-            (None, Some(file)) => self.secret_from_file(&of("password_file"), &file),
-            (Some(_), Some(file)) => {
-                let message = format!("{} excludes password_env", of("password_file"));
-                self.wrong(file.span(), message);
-                None
-            }
-        }
-    }
-
-    pub(super) fn secret_from_env(&mut self, key: &str, variable: &Text) -> Option<Secret> {
-        let name = variable.get_ref();
-        match (self.environment)(name) {
-            Some(value) if !value.is_empty() => Some(Secret::new(value)),
-            Some(_) => {
-                self.wrong(variable.span(), format!("{key}: the variable {name} is empty"));
-                None
-            }
-            None => {
-                let message = format!("{key}: the environment variable {name} is not set");
-                self.wrong(variable.span(), message);
-                None
-            }
-        }
-    }
-
-    fn secret_from_file(&mut self, key: &str, file: &Text) -> Option<Secret> {
-        let path = self.beside(Path::new(file.get_ref()));
-        let message = match std::fs::read_to_string(&path) {
-            Ok(text) => match text.trim_end_matches(['\r', '\n']) {
-                "" => format!("{key}: {} is empty", path.display()),
-                password => return Some(Secret::new(password)),
-            },
-            Err(error) => format!("{key}: {} cannot be read: {error}", path.display()),
-        };
-        self.wrong(file.span(), message);
-        None
-    }
-}
-
-/// Reading single values.
-impl Builder<'_> {
-    pub(super) fn wrong(&mut self, span: Range<usize>, message: impl Into<String>) {
-        self.problems.at(&self.source, span, message);
-    }
-
-    /// The path, relative to the folder of the configuration.
-    pub(super) fn beside(&self, path: &Path) -> PathBuf {
-        self.source.path.parent().unwrap_or(Path::new("")).join(path)
-    }
-
-    fn file(&mut self, key: &str, file: &Text) -> PathBuf {
-        let path = self.beside(Path::new(file.get_ref()));
-        if let Err(error) = std::fs::File::open(&path) {
-            let message = format!("{key}: {} cannot be read: {error}", path.display());
-            self.wrong(file.span(), message);
-        }
-        path
-    }
-
-    pub(super) fn parsed<T>(
-        &mut self,
-        key: &str,
-        text: Option<Text>,
-        default: T,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> T {
-        let Some(text) = text else { return default };
-        match parse(text.get_ref()) {
-            Ok(value) => value,
-            Err(message) => {
-                self.wrong(text.span(), format!("{key}: {message}"));
-                default
-            }
-        }
-    }
-
-    pub(super) fn duration(
-        &mut self,
-        key: &str,
-        text: Option<Text>,
-        default: Duration,
-    ) -> Duration {
-        self.parsed(key, text, default, values::duration)
-    }
-
-    fn word<T: Copy>(
-        &mut self,
-        key: &str,
-        text: Option<Text>,
-        known: &[(&str, T)],
-        default: T,
-    ) -> T {
-        let Some(text) = text else { return default };
-        if let Some((_, value)) = known.iter().find(|(word, _)| word == text.get_ref()) {
-            return *value;
-        }
-        let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
-        self.wrong(text.span(), unknown_word(key, text.get_ref(), &words));
-        default
-    }
-
-    /// Every word of a list, each out of `known`.
-    pub(super) fn words<T: Copy>(
-        &mut self,
-        key: &str,
-        texts: Texts,
-        known: &[(&str, T)],
-    ) -> Vec<T> {
-        let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
-        let mut values = Vec::new();
-        for text in texts {
-            match known.iter().find(|(word, _)| word == text.get_ref()) {
-                Some((_, value)) => values.push(*value),
-                None => self.wrong(text.span(), unknown_word(key, text.get_ref(), &words)),
-            }
-        }
-        values
-    }
-
-    /// A name that must be among `known`.
-    pub(super) fn unknown_name(what: &str, name: &str, known: &[&str]) -> String {
-        match did_you_mean(name, known.iter().copied()) {
-            Some(near) => format!("there is no {what} \"{name}\" (did you mean \"{near}\"?)"),
-            None => format!("there is no {what} \"{name}\""),
-        }
     }
 }

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use toml::Spanned;
 
-use super::build::Builder;
+use super::builder::Builder;
 use super::raw;
-use super::source::{Problem, Source};
+use super::source::{Place, Problem, Source};
 use crate::catalog::{Catalog, Class, DeclaredFunction, Hiding, Table};
 use crate::model::RelationName;
 
@@ -16,7 +16,7 @@ use crate::model::RelationName;
 #[derive(Default)]
 struct Merge {
     catalog: Catalog,
-    class_places: BTreeMap<String, String>,
+    class_places: BTreeMap<String, Place>,
     problems: Vec<Problem>,
 }
 
@@ -110,7 +110,7 @@ impl Merge {
             let message = format!("table {name} names no columns");
             self.problems.push(source.problem(span.clone(), message));
         }
-        self.catalog.tables.push(Table { name, columns, place: source.place(span) });
+        self.catalog.tables.push(Table { name, columns, place: source.place(span).to_string() });
     }
 
     fn function(&mut self, source: &Source, raw: Spanned<raw::Function>) {
@@ -133,7 +133,7 @@ impl Merge {
         self.catalog.functions.push(DeclaredFunction {
             signature,
             class,
-            place: source.place(span),
+            place: source.place(span).to_string(),
         });
     }
 

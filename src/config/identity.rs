@@ -1,21 +1,16 @@
 //! Users, and what they may ask for or simply have.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use toml::Spanned;
 
-use super::build::Builder;
+use super::builder::Builder;
 use super::raw::{self, Texts};
-use super::{AuthMethod, Credential, PolicyConfig, Role, StandingConfig, UserConfig, values};
-use crate::grant::Action;
+use super::source::{Place, Problems};
+use super::{AuthMethod, Credential, PolicyConfig, Role, StandingConfig, UserConfig};
+use crate::grant::{Action, CatalogView, PolicyError, PolicyText, StandingText};
 use crate::model::Secret;
-
-const ACTIONS: &[(&str, Action)] = &[
-    ("read", Action::Read),
-    ("lookup", Action::Lookup),
-    ("write", Action::Write),
-    ("export", Action::Export),
-];
 
 const VERIFIER_PREFIX: &str = "SCRAM-SHA-256$";
 
@@ -74,137 +69,141 @@ pub(super) fn users(
 pub(super) fn policies(
     builder: &mut Builder<'_>,
     raw: Vec<Spanned<raw::Policy>>,
+    views: Option<&[CatalogView]>,
 ) -> Vec<PolicyConfig> {
-    raw.into_iter()
-        .map(|entry| {
-            let place = builder.source.place(entry.span());
-            policy(builder, entry.into_inner(), place)
-        })
-        .collect()
-}
-
-fn policy(builder: &mut Builder<'_>, raw: raw::Policy, place: String) -> PolicyConfig {
-    let name = raw.name.get_ref().clone();
-    let of = |key: &str| format!("{key} of policy \"{name}\"");
-    let none = std::time::Duration::ZERO;
-    let max_duration = builder.duration(&of("max_duration"), Some(raw.max_duration), none);
-    let approvals = *raw.approvals.get_ref();
-    if approvals > 0 && raw.approvers.is_empty() {
-        let message = format!("{} is {approvals}, but there are no approvers", of("approvals"));
-        builder.wrong(raw.approvals.span(), message);
+    let mut policies = Vec::new();
+    for entry in raw {
+        let place = builder.source.place(entry.span());
+        let raw = entry.into_inner();
+        let name = raw.name.get_ref().clone();
+        let spans = [
+            ("name", raw.name.span()),
+            ("subjects", raw.subjects.span()),
+            ("resources", raw.resources.span()),
+            ("actions", raw.actions.span()),
+            ("max_duration", raw.max_duration.span()),
+            ("approvers", raw.approvers.as_ref().map_or(raw.approvals.span(), Spanned::span)),
+            ("reason", raw.reason.as_ref().map(Spanned::span).unwrap_or_default()),
+        ];
+        let before = builder.problems.0.len();
+        let text = PolicyText {
+            name: name.clone(),
+            subjects: texts(raw.subjects.into_inner()),
+            resources: texts(raw.resources.into_inner()),
+            actions: actions(builder, &format!("actions of policy \"{name}\""), raw.actions),
+            max_duration: raw.max_duration.into_inner(),
+            approvals: raw.approvals.into_inner(),
+            approvers: raw.approvers.map(|list| texts(list.into_inner())).unwrap_or_default(),
+            reason: raw.reason.map(Spanned::into_inner),
+        };
+        if let Some(views) = views
+            && builder.problems.0.len() == before
+            && let Err(error) = text.resolve(views)
+        {
+            makes_no_sense(builder, &format!("policy \"{name}\""), &error, &spans, &place);
+        }
+        policies.push(PolicyConfig { text, place });
     }
-    if let Some(reason) = &raw.reason
-        && let Err(error) = regex::Regex::new(reason.get_ref())
-    {
-        let first = error.to_string().lines().last().unwrap_or_default().to_owned();
-        let message = format!("{} is no regular expression: {first}", of("reason"));
-        builder.wrong(reason.span(), message);
-    }
-    let subjects = listed(builder, &of("subjects"), raw.subjects);
-    PolicyConfig {
-        subjects: checked(builder, &of("subjects"), subjects, subject),
-        databases: texts(raw.databases),
-        resources: resources(builder, &of("resources"), raw.resources),
-        actions: actions(builder, &of("actions"), raw.actions),
-        max_duration,
-        approvals,
-        approvers: checked(builder, &of("approvers"), raw.approvers, subject),
-        reason: raw.reason.map(Spanned::into_inner),
-        place,
-        name: name.clone(),
-    }
+    policies
 }
 
 pub(super) fn standing(
     builder: &mut Builder<'_>,
     raw: Vec<Spanned<raw::Standing>>,
+    views: Option<&[CatalogView]>,
 ) -> Vec<StandingConfig> {
-    raw.into_iter()
-        .map(|entry| {
-            let place = builder.source.place(entry.span());
-            let raw = entry.into_inner();
-            let of = |key: &str| format!("{key} of standing grant to {}", raw.subject.get_ref());
-            StandingConfig {
-                databases: texts(raw.databases),
-                resources: resources(builder, &of("resources"), raw.resources),
-                actions: actions(builder, &of("actions"), raw.actions),
-                networks: checked(builder, &of("networks"), raw.networks, values::network),
-                reason: raw.reason.into_inner(),
-                subject: checked(
-                    builder,
-                    "subject in [[standing]]",
-                    vec![raw.subject.clone()],
-                    |s| {
-                        if s == "*" {
-                            Err("a standing grant names its subject".to_owned())
-                        } else {
-                            subject(s)
-                        }
-                    },
-                )
-                .concat(),
-                place,
-            }
-        })
-        .collect()
+    let mut grants = Vec::new();
+    for entry in raw {
+        let place = builder.source.place(entry.span());
+        let raw = entry.into_inner();
+        let subject = raw.subject.get_ref().clone();
+        let spans = [
+            ("subject", raw.subject.span()),
+            ("resources", raw.resources.span()),
+            ("actions", raw.actions.span()),
+            ("networks", raw.networks.as_ref().map(Spanned::span).unwrap_or_default()),
+            ("reason", raw.reason.span()),
+        ];
+        if subject == "*" {
+            let message = "subject in [[standing]]: a standing grant names its subject, as \"*\" \
+                           would end hiding for everybody";
+            builder.wrong(raw.subject.span(), message);
+        }
+        let before = builder.problems.0.len();
+        let key = format!("actions of the standing grant to {subject}");
+        let text = StandingText {
+            subject: raw.subject.into_inner(),
+            resources: texts(raw.resources.into_inner()),
+            actions: actions(builder, &key, raw.actions),
+            networks: raw.networks.map(|list| texts(list.into_inner())).unwrap_or_default(),
+            reason: raw.reason.into_inner(),
+        };
+        if let Some(views) = views
+            && builder.problems.0.len() == before
+            && let Err(error) = text.resolve(views)
+        {
+            let what = format!("standing grant to {subject}");
+            makes_no_sense(builder, &what, &error, &spans, &place);
+        }
+        grants.push(StandingConfig { text, place });
+    }
+    grants
+}
+
+/// Reports the error at the key that it is about.
+fn makes_no_sense(
+    builder: &mut Builder<'_>,
+    what: &str,
+    error: &PolicyError,
+    spans: &[(&str, Range<usize>)],
+    place: &Place,
+) {
+    let key = match error {
+        PolicyError::Subject { key, .. } | PolicyError::Value { key, .. } => key,
+        PolicyError::Resource(_) => "resources",
+        PolicyError::Network(_) => "networks",
+        PolicyError::Duration(_) => "max_duration",
+        PolicyError::Reason(_) => "reason",
+    };
+    // A regular expression's error is a drawing of several lines; the last one says it.
+    let said = error.to_string();
+    let said = match error {
+        PolicyError::Reason(_) => format!("reason: {}", said.lines().last().unwrap_or_default()),
+        PolicyError::Subject { .. }
+        | PolicyError::Value { .. }
+        | PolicyError::Resource(_)
+        | PolicyError::Network(_)
+        | PolicyError::Duration(_) => said,
+    };
+    let place = spans
+        .iter()
+        .find(|(name, span)| *name == key && !span.is_empty())
+        .map_or_else(|| place.clone(), |(_, span)| builder.source.place(span.clone()));
+    builder.problems.0.push(place.problem(format!("{what}: {said}")));
+}
+
+/// Every entry resolved, or what is wrong with those that cannot be.
+pub(super) fn resolve<'a, C, T>(
+    entries: &'a [C],
+    resolve: impl Fn(&'a C) -> (&'a Place, Result<T, PolicyError>),
+) -> Result<Vec<T>, Problems> {
+    let mut problems = Problems::default();
+    let mut resolved = Vec::new();
+    for entry in entries {
+        match resolve(entry) {
+            (_, Ok(value)) => resolved.push(value),
+            (place, Err(error)) => problems.0.push(place.problem(error.to_string())),
+        }
+    }
+    if problems.0.is_empty() { Ok(resolved) } else { Err(problems) }
 }
 
 fn texts(raw: Texts) -> Vec<String> {
     raw.into_iter().map(Spanned::into_inner).collect()
 }
 
-/// The list, which must not be empty: an empty one matches nothing and is a slip.
-fn listed(builder: &mut Builder<'_>, key: &str, raw: Spanned<Texts>) -> Texts {
-    if raw.get_ref().is_empty() {
-        builder.wrong(raw.span(), format!("{key}: the list is empty"));
-    }
-    raw.into_inner()
-}
-
-fn checked(
-    builder: &mut Builder<'_>,
-    key: &str,
-    raw: Texts,
-    check: impl Fn(&str) -> Result<(), String>,
-) -> Vec<String> {
-    for text in &raw {
-        if let Err(message) = check(text.get_ref()) {
-            builder.wrong(text.span(), format!("{key}: {message}"));
-        }
-    }
-    texts(raw)
-}
-
+/// The words of the list; an empty one is told by the entry's own check.
 fn actions(builder: &mut Builder<'_>, key: &str, raw: Spanned<Texts>) -> Vec<Action> {
-    let raw = listed(builder, key, raw);
-    builder.words(key, raw, ACTIONS)
-}
-
-fn resources(builder: &mut Builder<'_>, key: &str, raw: Spanned<Texts>) -> Vec<String> {
-    let raw = listed(builder, key, raw);
-    checked(builder, key, raw, resource)
-}
-
-/// `*`, a user's name, or `group:` and a group's.
-fn subject(text: &str) -> Result<(), String> {
-    match text.split_once(':') {
-        Some(("group", name)) if !name.is_empty() => Ok(()),
-        None if !text.is_empty() => Ok(()),
-        Some(_) | None => Err(format!("\"{text}\" is neither a user, group:NAME nor *")),
-    }
-}
-
-/// `*`, `class:NAME`, `schema.table` or `schema.table.column`.
-fn resource(text: &str) -> Result<(), String> {
-    let good = match text.split_once(':') {
-        Some(("class", name)) => !name.is_empty(),
-        Some(_) => false,
-        None if text == "*" => true,
-        None => (2..=3).contains(&text.split('.').filter(|part| !part.is_empty()).count()),
-    };
-    if good {
-        Ok(())
-    } else {
-        Err(format!("\"{text}\" is none of class:NAME, schema.table, schema.table.column, *"))
-    }
+    let known = Action::EVERY.map(|action| (action.as_str(), action));
+    builder.words(key, raw.into_inner(), &known)
 }

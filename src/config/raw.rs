@@ -136,14 +136,11 @@ pub(super) struct User {
 pub(super) struct Policy {
     pub(super) name: Text,
     pub(super) subjects: Spanned<Texts>,
-    #[serde(default)]
-    pub(super) databases: Texts,
     pub(super) resources: Spanned<Texts>,
     pub(super) actions: Spanned<Texts>,
     pub(super) max_duration: Text,
     pub(super) approvals: Spanned<u32>,
-    #[serde(default)]
-    pub(super) approvers: Texts,
+    pub(super) approvers: Option<Spanned<Texts>>,
     pub(super) reason: Option<Text>,
 }
 
@@ -151,12 +148,9 @@ pub(super) struct Policy {
 #[serde(deny_unknown_fields)]
 pub(super) struct Standing {
     pub(super) subject: Text,
-    #[serde(default)]
-    pub(super) databases: Texts,
     pub(super) resources: Spanned<Texts>,
     pub(super) actions: Spanned<Texts>,
-    #[serde(default)]
-    pub(super) networks: Texts,
+    pub(super) networks: Option<Spanned<Texts>>,
     pub(super) reason: Text,
 }
 
@@ -193,4 +187,72 @@ pub(super) struct Table {
 pub(super) struct Function {
     pub(super) name: Text,
     pub(super) class: Text,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+
+    const SAMPLE: &str = include_str!("../../proxy.toml");
+
+    /// The keys that `T` knows, as its own refusal of an unknown one lists them.
+    fn keys<T: DeserializeOwned + std::fmt::Debug>() -> Vec<String> {
+        let error = toml::from_str::<T>("no_such_key = 0").expect_err("unknown keys are refused");
+        let message = error.message().to_owned();
+        assert!(message.starts_with("unknown field `no_such_key`"), "{message}");
+        message.split('`').skip(3).step_by(2).map(str::to_owned).collect()
+    }
+
+    /// The lines of every table of that name, headers left out.
+    fn section(header: &str) -> String {
+        let mut inside = false;
+        let mut lines = String::new();
+        for line in SAMPLE.lines() {
+            if line.starts_with('[') {
+                inside = line.split('#').next().unwrap_or(line).trim() == header;
+            } else if inside {
+                lines.push_str(line);
+                lines.push('\n');
+            }
+        }
+        lines
+    }
+
+    fn shows<T: DeserializeOwned + std::fmt::Debug>(header: &str) {
+        let lines = section(header);
+        let keys = keys::<T>();
+        assert!(!keys.is_empty());
+        for key in keys {
+            let shown = lines.lines().any(|line| {
+                let line = line.strip_prefix('#').unwrap_or(line);
+                let name = line.split_once('=').map_or("", |(name, _)| name.trim());
+                name == key
+            });
+            assert!(shown, "{key} of {header} is not in proxy.toml");
+        }
+    }
+
+    #[test]
+    fn the_sample_shows_every_key() {
+        shows::<Data>("[data]");
+        shows::<Control>("[control]");
+        shows::<Store>("[store]");
+        shows::<Audit>("[audit]");
+        shows::<Enforcement>("[enforcement]");
+        shows::<Schema>("[schema]");
+        shows::<Log>("[log]");
+        shows::<Shutdown>("[shutdown]");
+        shows::<Database>("[[database]]");
+        shows::<User>("[[user]]");
+        shows::<Policy>("[[policy]]");
+        shows::<Standing>("[[standing]]");
+        for table in keys::<Proxy>() {
+            assert!(SAMPLE.contains(&format!("[{table}]")), "there is no [{table}] in proxy.toml");
+        }
+        for key in keys::<Tls>() {
+            assert!(section("[data]").contains(&format!("{key} = ")), "tls shows no {key}");
+        }
+    }
 }

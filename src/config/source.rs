@@ -16,6 +16,14 @@ pub struct Problem {
     pub message: String,
 }
 
+/// Where the configuration says something; shows as `proxy.toml:30`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub file: PathBuf,
+    /// From 1.
+    pub line: usize,
+}
+
 /// Everything that is wrong, in the order in which it was found; never empty as an error.
 #[derive(Debug, Default, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(pub Vec<Problem>);
@@ -25,6 +33,19 @@ pub struct Problems(pub Vec<Problem>);
 pub(super) struct Source {
     pub(super) path: PathBuf,
     text: String,
+}
+
+impl Place {
+    /// The problem that is there.
+    pub fn problem(&self, message: impl Into<String>) -> Problem {
+        Problem { file: self.file.clone(), line: Some(self.line), message: message.into() }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
 }
 
 impl fmt::Display for Problem {
@@ -68,13 +89,11 @@ impl Source {
     }
 
     pub(super) fn problem(&self, span: Range<usize>, message: impl Into<String>) -> Problem {
-        let line = Some(self.line(span.start));
-        Problem { file: self.path.clone(), line, message: message.into() }
+        self.place(span).problem(message)
     }
 
-    /// Where `span` begins, for messages: `proxy.toml:30`.
-    pub(super) fn place(&self, span: Range<usize>) -> String {
-        format!("{}:{}", self.path.display(), self.line(span.start))
+    pub(super) fn place(&self, span: Range<usize>) -> Place {
+        Place { file: self.path.clone(), line: self.line(span.start) }
     }
 
     /// Reads the text as `T`, whose structs refuse unknown keys.
@@ -99,9 +118,14 @@ impl Source {
             let known: Vec<&str> = names.collect();
             let hint = match did_you_mean(key, known.iter().copied()) {
                 Some(name) => format!("(did you mean \"{name}\"?)"),
-                None => format!("(known keys: {})", known.join(", ")),
+                None => format!("(known: {})", known.join(", ")),
             };
-            return format!("unknown key \"{key}\" in {section} {hint}");
+            // A table's header is its own section: it is the header that is unknown then.
+            return if section.trim_matches(['[', ']']) == key {
+                format!("unknown table {section} {hint}")
+            } else {
+                format!("unknown key \"{key}\" in {section} {hint}")
+            };
         }
         if message.starts_with("missing field") {
             return format!(

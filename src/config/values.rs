@@ -1,6 +1,6 @@
 //! Single values: sizes, durations, addresses, networks, words out of a list.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::model::{DurationError, parse_duration};
@@ -35,26 +35,6 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-/// Checks `10.2.0.0/16`; host bits must be zero, as a set one is more often a slip than a wish.
-pub(super) fn network(text: &str) -> Result<(), String> {
-    const SHAPE: &str = "a network is an address and a prefix length, such as \"10.2.0.0/16\"";
-    let (address, prefix) = text.split_once('/').ok_or(SHAPE)?;
-    let address: IpAddr = address.parse().map_err(|_| SHAPE.to_owned())?;
-    let prefix: u32 = prefix.parse().map_err(|_| SHAPE.to_owned())?;
-    let (bits, width) = match address {
-        IpAddr::V4(v4) => (u128::from(v4.to_bits()), 32),
-        IpAddr::V6(v6) => (v6.to_bits(), 128),
-    };
-    if prefix > width {
-        return Err(format!("a prefix of this kind of address is at most {width} bits long"));
-    }
-    let host_bits = (1u128.checked_shl(width - prefix)).map_or(u128::MAX, |bit| bit - 1);
-    if bits & host_bits != 0 {
-        return Err(format!("bits are set beyond the first {prefix}"));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,16 +46,6 @@ mod tests {
         assert_eq!(size("512B"), Ok(512));
         for wrong in ["", "256", "256MB", "MiB", "-1KiB", "0MiB", "99999999999999GiB"] {
             assert!(size(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_network_has_no_host_bits() {
-        for right in ["10.2.0.0/16", "0.0.0.0/0", "10.2.3.4/32", "fd00::/8", "::/0"] {
-            assert_eq!(network(right), Ok(()), "{right}");
-        }
-        for wrong in ["10.2.0.0", "10.2.3.4/16", "10.2.0.0/33", "fd00::1/64", "nowhere/8"] {
-            assert!(network(wrong).is_err(), "{wrong}");
         }
     }
 }
