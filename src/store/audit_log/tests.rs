@@ -212,6 +212,20 @@ async fn a_file_taken_away_gives_no_receipts() {
 }
 
 #[tokio::test]
+async fn a_file_replaced_by_its_copy_gives_no_receipts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = open_moody(dir.path(), limits());
+    log.append_durable(event("before"), T).await.unwrap();
+    let path = dir.path().join("audit-00000001.jsonl");
+    let copy = dir.path().join("copy");
+    fs::copy(&path, &copy).unwrap();
+    fs::rename(&copy, &path).unwrap();
+    log.append_durable(event("into nowhere"), T).await.unwrap_err();
+    log.shutdown().await.unwrap_err();
+    assert_eq!(verify_dir(dir.path()).unwrap().records, 1);
+}
+
+#[tokio::test]
 async fn a_file_written_by_somebody_else_gives_no_receipts() {
     let dir = tempfile::tempdir().unwrap();
     let (log, _) = open_moody(dir.path(), limits());
