@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 mod audit;
 mod check;
+mod demo;
 mod user;
 
 /// Analysis descends into syntax trees as deep as clients write them.
@@ -37,6 +38,8 @@ enum Command {
     /// Look after the proxy's users
     #[command(subcommand)]
     User(user::Command),
+    /// Show the whole loop on a throwaway database: masked, requested, approved, clear, masked
+    Demo(demo::Arguments),
 }
 
 /// Where the configuration is.
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Check(from) => runtime.block_on(check::run(&from.config)),
         Command::Audit(command) => audit::run(&command),
         Command::User(command) => runtime.block_on(user::run(&command)),
+        Command::Demo(arguments) => runtime.block_on(demo::run(&arguments)),
     };
     // A thread may still wait for a line on standard input; nothing else is left running.
     runtime.shutdown_background();

@@ -153,7 +153,7 @@ async fn connect(database: &DatabaseConfig, name: &str) -> Result<Client, String
 }
 
 /// The error and what led to it, as one line.
-fn with_cause(error: &dyn std::error::Error) -> String {
+pub(super) fn with_cause(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
