@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use crate::analysis::sensitive::Unclassified;
 use crate::catalog::Catalog;
 use crate::grant::{CatalogView, Policies, PolicyText, Standing, StandingText};
 use crate::model::{Secret, User};
@@ -128,13 +129,6 @@ pub enum EnforcementMode {
     Observe,
 }
 
-/// Columns of catalogued tables that the catalog does not name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unclassified {
-    Allow,
-    Mask,
-}
-
 /// Storing values derived from hidden personal data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Persist {
@@ -197,6 +191,7 @@ pub struct UserConfig {
     pub roles: Vec<Role>,
     /// None only where `auth` asks for no password.
     pub credential: Option<Credential>,
+    pub place: Place,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

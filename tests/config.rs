@@ -305,6 +305,7 @@ fn catalog_mistakes_name_their_own_file() {
         ("\"hr.employees\"", "\"employees\"", "is not of the form schema.name"),
         ("\"hr.employees\"", "\"public.customers\"", "described at catalog/shop.toml:"),
         ("name = \"national_id\"", "name = \"email\"", "defined at catalog/shop.toml:"),
+        ("name = \"pay\"", "name = \"clear\"", "class \"clear\" is built in"),
         ("customer_email(integer)", "customer_email", "a function is schema.name(type, …)"),
     ];
     for (from, to, expected) in cases {
@@ -316,6 +317,14 @@ fn catalog_mistakes_name_their_own_file() {
         let known = whole.contains(expected);
         assert!(known, "{to}: {whole}");
     }
+}
+
+#[test]
+fn a_column_can_be_declared_clear() {
+    let text = CATALOG.replace("email = \"email\"\nphone", "email = \"clear\"\nphone");
+    assert_ne!(text, CATALOG);
+    let config = load(SAMPLE, &text).expect("clear is built in");
+    assert_eq!(config.databases[0].catalog.tables[0].columns["email"], "clear");
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub(super) fn users(
     let mut seen = BTreeSet::new();
     let mut users = Vec::new();
     for entry in raw {
+        let place = builder.source.place(entry.span());
         let raw = entry.into_inner();
         let span = raw.name.span();
         let name = raw.name.get_ref().clone();
@@ -61,7 +62,7 @@ pub(super) fn users(
             }
         };
         let groups = raw.groups.into_iter().map(Spanned::into_inner).collect();
-        users.push(UserConfig { name, groups, roles, credential });
+        users.push(UserConfig { name, groups, roles, credential, place });
     }
     users
 }
