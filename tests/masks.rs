@@ -61,6 +61,7 @@ async fn agree(server: &Server) {
         hostile.batch_execute("SET search_path = DEFAULT").await.expect("settings");
         table.check_date_styles(&plain).await;
         table.check_buckets(&plain).await;
+        table.check_constants(&plain).await;
     }
     assert!(compared > 1_000_000, "only {compared} fields were compared");
     eprintln!("{compared} fields compared in {} columns", columns.len());
@@ -219,6 +220,20 @@ impl<'a> Table<'a> {
             }
         }
         client.batch_execute("RESET DateStyle").await.expect("settings");
+    }
+
+    /// Every value that is not NULL has the one constant, a row of NULLs too.
+    async fn check_constants(&self, client: &Client) {
+        for (spec, (_, sql)) in self.column.masks.iter().zip(&self.masks) {
+            let MaskSpec::Constant { .. } = spec else { continue };
+            let query = format!(
+                "SELECT count(DISTINCT CAST({sql} AS text)) FROM {} AS t
+                 WHERE v IS DISTINCT FROM NULL",
+                self.name
+            );
+            let row = client.query_one(&query, &[]).await.expect(self.column.declared);
+            assert_eq!(row.get::<_, i64>(0), 1, "{}: {spec:?}", self.column.declared);
+        }
     }
 
     /// Numerics have no wire form to compare with; a bucket's definition serves instead.
