@@ -1,5 +1,5 @@
 //! What is remembered: typed records ([`Event`]) in a hash chain of JSON lines ([`chain`]), with
-//! statements told without their literals ([`normalize`]).
+//! statements told without their literals ([`mod@normalize`]).
 //!
 //! Pure: `store::audit_log` owns the files and the fsync.
 //!

@@ -76,3 +76,6 @@ impl Normalizer {
         normalized
     }
 }
+
+#[cfg(test)]
+mod tests;

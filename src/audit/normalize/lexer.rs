@@ -86,7 +86,7 @@ impl<'a> Lexer<'a> {
         self.sql.get(self.at + ahead).copied()
     }
 
-    fn take_while(&mut self, wanted: fn(u8) -> bool) -> &'a [u8] {
+    fn take_while(&mut self, wanted: impl Fn(u8) -> bool) -> &'a [u8] {
         let rest = self.sql.get(self.at..).unwrap_or_default();
         let length = rest.iter().position(|byte| !wanted(*byte)).unwrap_or(rest.len());
         self.at += length;
@@ -139,17 +139,17 @@ impl<'a> Lexer<'a> {
     fn token(&mut self) -> Result<Option<Token<'a>>, Unsure> {
         let Some(first) = self.peek(0) else { return Ok(None) };
         let token = match first {
-            _ if is_word_start(first) => self.word()?,
-            b'0'..=b'9' => self.number()?,
+            _ if is(first, WORD_START) => self.word()?,
+            _ if is(first, DIGIT) => self.number()?,
             b'.' if self.peek(1).is_some_and(|byte| byte.is_ascii_digit()) => self.number()?,
             b'\'' => self.plain_string()?,
             b'"' => self.quoted_identifier(self.at)?,
             b'$' => self.dollar()?,
-            b',' | b'(' | b')' | b'[' | b']' | b'.' | b';' | b':' => {
+            _ if is(first, SYMBOL) => {
                 self.at += 1;
                 Token::Symbol(first)
             }
-            _ if b"+-*/<>=~!@#%^&|`?".contains(&first) => {
+            _ if is(first, OPERATOR) => {
                 self.at += 1;
                 Token::Operator(first)
             }
@@ -333,14 +333,47 @@ impl<'a> Lexer<'a> {
     }
 }
 
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
+/// What a byte can be outside constants: bits of [`CLASSES`].
+const SPACE: u8 = 1;
+const WORD_START: u8 = 2;
+const DIGIT: u8 = 4;
+const DOLLAR: u8 = 8;
+const SYMBOL: u8 = 16;
+const OPERATOR: u8 = 32;
+const WORD_PART: u8 = WORD_START | DIGIT | DOLLAR;
+
+static CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        classes[byte as usize] = match byte {
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => SPACE,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => WORD_START,
+            b'0'..=b'9' => DIGIT,
+            b'$' => DOLLAR,
+            b',' | b'(' | b')' | b'[' | b']' | b'.' | b';' | b':' => SYMBOL,
+            b'+' | b'-' | b'*' | b'/' | b'<' | b'>' | b'=' | b'~' | b'!' | b'@' | b'#' | b'%'
+            | b'^' | b'&' | b'|' | b'`' | b'?' => OPERATOR,
+            // Quotes, and what SQL does not have outside them.
+            0..=0x08 | 0x0e..=0x1f | b'"' | b'\'' | b'\\' | b'{' | b'}' | 0x7f => 0,
+        };
+        if byte == u8::MAX {
+            return classes;
+        }
+        byte += 1;
+    }
 }
 
-fn is_word_start(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+fn is(byte: u8, class: u8) -> bool {
+    CLASSES[usize::from(byte)] & class != 0
+}
+
+fn is_space(byte: u8) -> bool {
+    is(byte, SPACE)
 }
 
 fn is_word_part(byte: u8) -> bool {
-    is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'
+    is(byte, WORD_PART)
 }

@@ -135,17 +135,7 @@ impl Writer {
         self.rows_before(token);
         self.put(gap, token);
         self.brackets_after(token);
-        self.introduces = match token {
-            Token::Word(word) if word.eq_ignore_ascii_case(b"in") => Introduces::List,
-            Token::Word(word) if word.eq_ignore_ascii_case(b"array") => Introduces::List,
-            Token::Word(word) if word.eq_ignore_ascii_case(b"values") => Introduces::Rows,
-            Token::Word(_)
-            | Token::Quoted(_)
-            | Token::Constant
-            | Token::Parameter(_)
-            | Token::Symbol(_)
-            | Token::Operator(_) => Introduces::Nothing,
-        };
+        self.introduces = introduced(token);
     }
 
     fn put(&mut self, gap: Gap, token: Token<'_>) {
@@ -307,5 +297,15 @@ impl Writer {
         }
         rows.kept = Some((self.mark(), row));
         rows
+    }
+}
+
+fn introduced(token: Token<'_>) -> Introduces {
+    let Token::Word(word) = token else { return Introduces::Nothing };
+    match word.len() {
+        2 if word.eq_ignore_ascii_case(b"in") => Introduces::List,
+        5 if word.eq_ignore_ascii_case(b"array") => Introduces::List,
+        6 if word.eq_ignore_ascii_case(b"values") => Introduces::Rows,
+        _ => Introduces::Nothing,
     }
 }

@@ -14,6 +14,9 @@ use crate::model::Timestamp;
 /// this and one batch.
 const UNSYNCED_BYTES_MAX: usize = 1 << 20;
 
+/// Units of the queue that are given back together.
+const FREED_UNITS: usize = 256;
+
 /// The file at the end of the log. Tests put one in its place that fails.
 pub(super) trait Disk: Send + 'static {
     /// Appends to the file.
@@ -110,11 +113,16 @@ impl<D: Disk> Writer<D> {
     }
 
     fn encode_all(&mut self, entries: Vec<Entry>) {
+        let mut units = 0;
         for entry in entries {
-            let units = entry.units();
+            units += entry.units();
             self.encode(entry);
-            self.shared.free(units);
+            // Each return of room may wake a caller: not for every record.
+            if units >= FREED_UNITS {
+                self.shared.free(mem::take(&mut units));
+            }
         }
+        self.shared.free(units);
         if !self.unsynced.is_empty() && self.sync_at.is_none() {
             self.sync_at = Some(now() + self.limits.sync_every);
         }
