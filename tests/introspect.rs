@@ -46,6 +46,9 @@ async fn a_schema_of_traps_is_seen_through() {
 
         renames_do_not_launder(&mut client, &catalog, &schema, &tags).await;
         versions_change(&client).await;
+        if schema.server_version >= 180_000 {
+            virtual_columns_are_generated_columns(&mut client).await;
+        }
     }
 }
 
@@ -246,6 +249,14 @@ async fn versions_change(client: &Client) {
     client.batch_execute(quiet).await.expect("no change of the schema");
     let after = introspect::schema_version(client).await.expect("a version");
     assert_eq!(before, after);
+}
+
+async fn virtual_columns_are_generated_columns(client: &mut Client) {
+    let table = "CREATE TABLE seen (a text, b text GENERATED ALWAYS AS (lower(a)) VIRTUAL)";
+    client.batch_execute(table).await.expect("a table");
+    let schema = introspect::read(client, Epoch(9)).await.expect("the schema is read");
+    let column = find(&schema, "public", "seen").column("b").expect("the column");
+    assert_eq!(column.generated_from, Some(vec![1]));
 }
 
 /// Everything sensitive but side doors and extensions, which not every server has.
