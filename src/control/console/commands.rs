@@ -44,7 +44,8 @@ impl Commands {
         match answer(&self.desk, &self.operator, command).await.map_err(error)? {
             Answer::Table(table) => {
                 let fields = fields(table.columns, formats)?;
-                Ok(Response::Query(response(&table, fields)))
+                let tag = if matches!(command, Command::Probe(_)) { "SELECT" } else { "SHOW" };
+                Ok(Response::Query(response(tag, &table, fields)))
             }
             Answer::Done { tag, notices } => {
                 for notice in notices {

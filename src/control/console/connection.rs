@@ -35,7 +35,7 @@ use crate::wire::frontend::{self, Frontend};
 use crate::wire::{FrameHeader, WireError};
 
 /// From accept to ReadyForQuery.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A query of the console is a few lines, and a hundred commands at most.
 const FRAME_LEN_MAX: usize = 256 * 1024;
