@@ -45,7 +45,16 @@ pub struct Desk {
     pub record: Recorder,
 }
 
+/// The role in the configuration that opens the control port.
+const ROLE: &str = "control";
+
 impl Desk {
+    /// The user as the configuration has it now, if the control port is open to them. Asked again
+    /// for every command: who loses the role or a group has lost it in open sessions too.
+    pub fn operator(&self, name: &str) -> Option<User> {
+        (self.users)(name).filter(|user| user.has_role(ROLE))
+    }
+
     /// Brings the gauges that count what stands elsewhere up to date; call it before they are
     /// read.
     pub fn take_stock(&self) {

@@ -40,9 +40,6 @@ const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
 /// A query of the console is a few lines, and a hundred commands at most.
 const FRAME_LEN_MAX: usize = 256 * 1024;
 
-/// The role in the configuration that opens this port.
-const ROLE: &str = "control";
-
 /// Shown to drivers, which read a number off it to know what they may ask for. Any version that
 /// they know will do, as nothing they would ask for exists here.
 const SERVER_VERSION: &str = concat!("14.0 (keyhole ", env!("CARGO_PKG_VERSION"), ")");
@@ -144,8 +141,7 @@ fn admit(
     peer: SocketAddr,
     application: &str,
 ) -> Result<Operator, Report> {
-    let user = (desk.users)(name).filter(|user| user.has_role(ROLE));
-    let admitted = user.ok_or_else(|| {
+    let admitted = desk.operator(name).ok_or_else(|| {
         Report::fatal(SqlState::INVALID_AUTHORIZATION, "this user may not use the control port")
             .detail("The password is right; the role \"control\" is missing.")
             .hint("Data is on the data port. proxy.toml gives the role: roles = [\"control\"].")
