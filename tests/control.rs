@@ -109,6 +109,8 @@ fn schema() -> Snapshot {
         constraints: Vec::new(),
         primary_key: vec![1],
         row_security: false,
+        policies: Default::default(),
+        on_write: Default::default(),
     };
     Snapshot::new(Epoch(4), 150_018, vec![relation], Vec::new(), vec!["public".into()])
 }
