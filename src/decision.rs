@@ -258,3 +258,14 @@ pub enum Scrub {
     /// Everything up to the end of the transaction: deferred triggers speak at COMMIT.
     Transaction,
 }
+
+impl World {
+    /// Whether some sensitive relation has a name that other encodings spell in other bytes.
+    pub fn has_non_ascii_names(&self) -> bool {
+        self.sensitive
+            .relations
+            .keys()
+            .filter_map(|oid| self.schema.relation(*oid))
+            .any(|relation| !relation.name.name.is_ascii())
+    }
+}

@@ -5,6 +5,8 @@
 mod actions;
 mod ask;
 mod event;
+#[cfg(test)]
+mod fixture;
 mod ledger;
 mod live;
 mod network;

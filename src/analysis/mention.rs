@@ -147,3 +147,6 @@ impl Mention {
         hits
     }
 }
+
+#[cfg(test)]
+mod tests;

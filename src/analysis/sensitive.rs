@@ -178,9 +178,11 @@ impl Sensitive {
         for (oid, function) in &functions {
             functions_by_name.entry(function.name.name.clone()).or_default().push(*oid);
         }
+        // Side doors are in every gate.
         let names: BTreeSet<&str> = relations
-            .keys()
-            .filter_map(|oid| Some(schema.relation(*oid)?.name.name.as_str()))
+            .iter()
+            .filter(|(_, reach)| **reach != Reach::SideDoor)
+            .filter_map(|(oid, _)| Some(schema.relation(*oid)?.name.name.as_str()))
             .chain(functions_by_name.keys().map(String::as_str))
             .chain(types.iter().map(String::as_str))
             .collect();
@@ -269,3 +271,6 @@ fn types(
     }
     names
 }
+
+#[cfg(test)]
+mod tests;

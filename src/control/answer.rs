@@ -56,13 +56,16 @@ fn deed(command: &Command) -> Option<Deed> {
 pub async fn answer(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answer, Report> {
     let result = run(desk, operator, command).await;
     if let Some(deed) = deed(command) {
+        let refused = result.as_ref().err().map(|report| report.state);
+        // Who it was is for the audit log; this one is for whoever runs the process.
+        tracing::info!(command = deed.verb(), id = deed.subject_id(), ?refused, "console");
         (desk.record)(&Occurrence {
             at: (desk.clock)(),
             user: operator.user.name.clone(),
             address: operator.address,
             application: operator.application.clone(),
             deed,
-            refused: result.as_ref().err().map(|report| report.state),
+            refused,
         });
     }
     result
@@ -213,10 +216,18 @@ fn understand(
 fn written(resource: &ResourceWords) -> String {
     match resource {
         ResourceWords::Path(parts) => {
-            parts.iter().map(|part| quote_ident(part)).collect::<Vec<_>>().join(".")
+            parts.iter().map(|part| name(part)).collect::<Vec<_>>().join(".")
         }
         ResourceWords::Class(class) => format!("class:{class}"),
     }
+}
+
+/// In quotes where it would not read back as itself.
+fn name(part: &str) -> String {
+    let plain = |byte: u8| byte == b'_' || byte.is_ascii_lowercase();
+    let is_plain = part.bytes().next().is_some_and(plain)
+        && part.bytes().all(|byte| plain(byte) || byte.is_ascii_digit());
+    if is_plain { part.to_owned() } else { quote_ident(part) }
 }
 
 /// The catalog of the database that a client gets when it asks for `name`.

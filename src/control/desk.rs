@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::auth::login;
 use crate::catalog::Catalog;
-use crate::grant::{CatalogView, Policies};
+use crate::grant::{CatalogView, GrantState, GrantView, Policies, Request, RequestState};
 use crate::model::{SqlState, Timestamp, User};
 use crate::schema::Snapshot;
 use crate::store::approvals::{Approvals, Clock};
@@ -43,6 +43,33 @@ pub struct Desk {
     pub unready: Source<Vec<Unready>>,
     /// Told of every login and every command that changes something.
     pub record: Recorder,
+}
+
+/// The role in the configuration that opens the control port.
+const ROLE: &str = "control";
+
+impl Desk {
+    /// The user as the configuration has it now, if the control port is open to them. Asked again
+    /// for every command: who loses the role or a group has lost it in open sessions too.
+    pub fn operator(&self, name: &str) -> Option<User> {
+        (self.users)(name).filter(|user| user.has_role(ROLE))
+    }
+
+    /// Brings the gauges that count what stands elsewhere up to date; call it before they are
+    /// read.
+    pub fn take_stock(&self) {
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let in_force = |view: &GrantView| match view.state {
+            GrantState::Active | GrantState::Standing => true,
+            GrantState::Scheduled | GrantState::Expired | GrantState::Revoked => false,
+        };
+        let is_open = |request: &Request| request.state == RequestState::Pending;
+        let grants = self.approvals.grants().iter().filter(|view| in_force(view)).count();
+        let requests = self.approvals.requests().iter().filter(|r| is_open(r)).count();
+        self.metrics.grants_live.set(count(grants));
+        self.metrics.requests_open.set(count(requests));
+        self.metrics.sessions.set(count(self.sessions.len()));
+    }
 }
 
 /// One database behind the proxy.

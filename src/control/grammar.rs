@@ -190,22 +190,30 @@ const DATABASE_VERBS: &[&str] = &[
     "WITH",
 ];
 
-/// The form of each command and what it does: `SHOW HELP`.
+/// Each command by example and what it does: `SHOW HELP`.
 pub const HELP: &[(&str, &str)] = &[
     ("SHOW HELP", "this list"),
     ("SHOW VERSION", "the proxy's version"),
-    ("SHOW GRANTS", "grants in force or to come, standing ones included"),
-    ("SHOW REQUESTS", "requests and what became of them"),
+    ("SHOW GRANTS", "grants in force, to come, standing, or ended in the last day"),
+    ("SHOW REQUESTS", "requests that wait or were decided in the last day"),
     ("SHOW SESSIONS", "who is connected to the data port, and what they see raw"),
     ("SHOW CATALOG", "which columns are personal data, and how they are hidden"),
     ("SHOW POLICIES", "who may request what, and who approves"),
     ("SHOW DATABASES", "the databases behind the proxy"),
     ("SHOW STATS", "counters since the start"),
-    (grant::FORM, "grants access at once; WHERE limits it to rows"),
-    (APPROVE_FORM, "approves a request of somebody else"),
-    (DENY_FORM, "denies a request"),
-    (REVOKE_FORM, "ends grants at once, open results included"),
-    (KILL_FORM, "ends a session on the data port"),
+    (
+        "GRANT READ ON shop.public.customers.email TO alice FOR '30 minutes' REASON 'INC-42'",
+        "grants access at once, to a column or a table; beside READ: LOOKUP, WRITE, EXPORT",
+    ),
+    ("GRANT … ON CLASS email IN shop …", "to every column of a class"),
+    ("GRANT … WHERE id = 42 TO …", "to those rows only"),
+    ("GRANT … TO GROUP support …", "to everybody in a group"),
+    ("GRANT … STARTING '2026-01-31 09:00+01' TICKET 'T-1'", "from then on, with a ticket"),
+    ("APPROVE 3", "approves a request of somebody else"),
+    ("DENY 3 REASON 'no ticket'", "denies a request"),
+    ("REVOKE 7", "ends a grant at once, open results included"),
+    ("REVOKE ALL", "ends every grant but the standing ones"),
+    ("KILL SESSION 12", "ends a session on the data port"),
     ("RELOAD", "reads configuration and catalog again"),
 ];
 

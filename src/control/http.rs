@@ -50,6 +50,7 @@ fn routes(desk: Arc<Desk>) -> Router {
 
 async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
     const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+    desk.take_stock();
     match desk.metrics.exposition() {
         Ok(text) => ([(header::CONTENT_TYPE, FORMAT)], text).into_response(),
         Err(error) => {

@@ -142,12 +142,13 @@ pub(super) fn table(desk: &Desk, topic: Topic) -> Table {
             let sessions = desk.sessions.list();
             (desk.databases)().iter().map(|database| database_row(database, &sessions)).collect()
         }
-        Topic::Stats => desk
-            .metrics
-            .rows()
-            .into_iter()
-            .map(|(name, labels, value)| vec![name.into(), labels.into(), Cell::Int(value)])
-            .collect(),
+        Topic::Stats => {
+            desk.take_stock();
+            let row = |(name, labels, value): (String, String, i64)| {
+                vec![name.into(), labels.into(), Cell::Int(value)]
+            };
+            desk.metrics.rows().into_iter().map(row).collect()
+        }
     };
     Table { columns: columns(topic), rows }
 }

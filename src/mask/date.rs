@@ -4,6 +4,8 @@
 //! watching the month change, a client could find the hidden moment to the second.
 //!
 //! The calendar begins on 4714-11-24 BC; what would be cut to a day before it becomes that day.
+//! Timestamps end with the year 294276, but rounding to a typmod's precision stores the moment
+//! after (`timestamp(0) '294276-12-31 23:59:59.9'`), which counts as that year's last day.
 
 use std::io::Write as _;
 
@@ -14,12 +16,15 @@ use super::{ApplyError, Format};
 
 /// 4714-11-24 BC (Julian day 0) and 5874897-12-31, in days from 2000-01-01.
 const DATE_MIN: i64 = -2_451_545;
-const DATE_MAX: i64 = 2_147_483_493;
+const DATE_MAX: i64 = 2_145_031_948;
 
-/// 294277-01-01, the first moment after the last timestamp, in days from 2000-01-01.
-const TIMESTAMP_END_DAYS: i64 = 106_751_983;
+/// 294276-12-31, in days from 2000-01-01.
+const TIMESTAMP_DAY_MAX: i64 = 106_751_982;
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
+const TIMESTAMP_MIN: i64 = DATE_MIN * MICROS_PER_DAY;
+/// The first moment after the last valid timestamp, which rounding can reach.
+const TIMESTAMP_END: i64 = (TIMESTAMP_DAY_MAX + 1) * MICROS_PER_DAY;
 
 /// Days from 0000-03-01 to 2000-01-01 in the proleptic Gregorian calendar.
 const EPOCH_FROM_MARCH_0: i64 = 730_425;
@@ -37,8 +42,10 @@ pub(super) fn mask(
             let days = i32::from_be_bytes(value.try_into().map_err(|_| ApplyError::Malformed)?);
             let masked = match days {
                 i32::MIN | i32::MAX => days,
-                days => i32::try_from(truncate(to, within(days.into(), DATE_MAX)?))
-                    .map_err(|_| ApplyError::Malformed)?,
+                days if (DATE_MIN..=DATE_MAX).contains(&i64::from(days)) => {
+                    i32::try_from(truncate(to, days.into())).map_err(|_| ApplyError::Malformed)?
+                }
+                _ => return Err(ApplyError::Malformed),
             };
             out.extend_from_slice(&masked.to_be_bytes());
             Ok(())
@@ -47,10 +54,11 @@ pub(super) fn mask(
             let micros = i64::from_be_bytes(value.try_into().map_err(|_| ApplyError::Malformed)?);
             let masked = match micros {
                 i64::MIN | i64::MAX => micros,
-                micros => {
-                    let days = micros.div_euclid(MICROS_PER_DAY);
-                    truncate(to, within(days, TIMESTAMP_END_DAYS - 1)?) * MICROS_PER_DAY
+                TIMESTAMP_MIN..=TIMESTAMP_END => {
+                    let day = micros.div_euclid(MICROS_PER_DAY).min(TIMESTAMP_DAY_MAX);
+                    truncate(to, day) * MICROS_PER_DAY
                 }
+                _ => return Err(ApplyError::Malformed),
             };
             out.extend_from_slice(&masked.to_be_bytes());
             Ok(())
@@ -60,12 +68,8 @@ pub(super) fn mask(
     }
 }
 
-fn within(days: i64, max: i64) -> Result<i64, ApplyError> {
-    if (DATE_MIN..=max).contains(&days) { Ok(days) } else { Err(ApplyError::Malformed) }
-}
-
-fn truncate(to: DatePrecision, days: i64) -> i64 {
-    let (year, month) = year_and_month(days);
+fn truncate(to: DatePrecision, day: i64) -> i64 {
+    let (year, month) = year_and_month(day);
     let first = match to {
         DatePrecision::Year => first_of(year, 1),
         DatePrecision::Month => first_of(year, month),
@@ -106,74 +110,53 @@ fn mask_text(
         out.extend_from_slice(value);
         return Ok(());
     }
-    let iso = Iso::read(kind, value).ok_or(ApplyError::Malformed)?;
-    let month = match to {
-        DatePrecision::Year => 1,
-        DatePrecision::Month => iso.month,
+    let first = truncate(to, read_iso(kind, value).ok_or(ApplyError::Malformed)?);
+    let (year, month) = year_and_month(first);
+    let day = if first == DATE_MIN { 24 } else { 1 };
+    let (shown, era) = if year > 0 { (year, "") } else { (1 - year, " BC") };
+    let clock = match kind {
+        Instant::Date => "",
+        Instant::Timestamp | Instant::TimestampTz => " 00:00:00",
     };
-    let written = match (iso.era, iso.year) {
-        (Era::Bc, 4714) if month <= 11 => write!(out, "4714-11-24"),
-        (Era::Ad | Era::Bc, year) => write!(out, "{year:04}-{month:02}-01"),
+    write!(out, "{shown:04}-{month:02}-{day:02}{clock}{era}").map_err(|_| ApplyError::Malformed)
+}
+
+/// The day of a date or timestamp as DateStyle ISO prints it. No other style looks so: there a
+/// year of four digits or more never comes first.
+fn read_iso(kind: Instant, value: &[u8]) -> Option<i64> {
+    let (value, is_bc) = match value.strip_suffix(b" BC") {
+        Some(value) => (value, true),
+        None => (value, false),
     };
-    written.map_err(|_| ApplyError::Malformed)?;
-    if kind == Instant::Timestamp {
-        out.extend_from_slice(b" 00:00:00");
+    let (date, time) = match kind {
+        Instant::Date => (value, None),
+        Instant::Timestamp => {
+            let space = value.iter().position(|b| *b == b' ')?;
+            (&value[..space], Some(&value[space + 1..]))
+        }
+        Instant::TimestampTz => return None,
+    };
+    let (year_digits, rest) = date.split_at_checked(date.len().checked_sub(6)?)?;
+    let &[b'-', m1, m2, b'-', d1, d2] = rest else { return None };
+    if !(4..=7).contains(&year_digits.len()) {
+        return None;
     }
-    if iso.era == Era::Bc {
-        out.extend_from_slice(b" BC");
+    let (year, month, day) = (number(year_digits)?, number(&[m1, m2])?, number(&[d1, d2])?);
+    if year == 0 || !(1..=12).contains(&month) || day == 0 {
+        return None;
     }
-    Ok(())
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Era {
-    Ad,
-    Bc,
-}
-
-/// What DateStyle ISO prints, and no other style does: a year of four digits or more comes first.
-struct Iso {
-    year: i64,
-    month: i64,
-    era: Era,
-}
-
-impl Iso {
-    fn read(kind: Instant, value: &[u8]) -> Option<Self> {
-        let (value, era) = match value.strip_suffix(b" BC") {
-            Some(value) => (value, Era::Bc),
-            None => (value, Era::Ad),
-        };
-        let date = match kind {
-            Instant::Date => value,
-            Instant::Timestamp => {
-                let space = value.iter().position(|b| *b == b' ')?;
-                read_time(&value[space + 1..])?;
-                &value[..space]
-            }
-            Instant::TimestampTz => return None,
-        };
-        let (year_digits, rest) = date.split_at_checked(date.len().checked_sub(6)?)?;
-        let &[b'-', m1, m2, b'-', d1, d2] = rest else { return None };
-        if !(4..=7).contains(&year_digits.len()) {
-            return None;
+    let year = if is_bc { 1 - year } else { year };
+    let days = first_of(year, month) + day - 1;
+    if year_and_month(days) != (year, month) || days < DATE_MIN {
+        return None;
+    }
+    match time {
+        None => (days <= DATE_MAX).then_some(days),
+        Some(b"00:00:00") if days == TIMESTAMP_DAY_MAX + 1 => Some(TIMESTAMP_DAY_MAX),
+        Some(time) => {
+            read_time(time)?;
+            (days <= TIMESTAMP_DAY_MAX).then_some(days)
         }
-        let year = number(year_digits)?;
-        let (month, day) = (number(&[m1, m2])?, number(&[d1, d2])?);
-        let astronomical = match era {
-            Era::Ad => year,
-            Era::Bc => 1 - year,
-        };
-        if year == 0 || !(1..=12).contains(&month) || day == 0 {
-            return None;
-        }
-        let days = first_of(astronomical, month) + day - 1;
-        if year_and_month(days) != (astronomical, month) {
-            return None;
-        }
-        let max = if kind == Instant::Date { DATE_MAX } else { TIMESTAMP_END_DAYS - 1 };
-        within(days, max).ok()?;
-        Some(Self { year, month, era })
     }
 }
 
@@ -200,7 +183,7 @@ fn number(digits: &[u8]) -> Option<i64> {
 /// Whether a configured constant is a date or timestamp in ISO form, the one that every DateStyle
 /// reads alike.
 pub(super) fn is_iso(kind: Instant, text: &str) -> bool {
-    matches!(text, "infinity" | "-infinity") || Iso::read(kind, text.as_bytes()).is_some()
+    matches!(text, "infinity" | "-infinity") || read_iso(kind, text.as_bytes()).is_some()
 }
 
 #[cfg(test)]
@@ -239,6 +222,10 @@ mod tests {
             text(Year, Instant::Timestamp, "2001-09-09 01:46:40").as_deref(),
             Ok("2001-01-01 00:00:00")
         );
+        assert_eq!(
+            text(Month, Instant::Timestamp, "294277-01-01 00:00:00").as_deref(),
+            Ok("294276-12-01 00:00:00")
+        );
     }
 
     #[test]
@@ -273,7 +260,7 @@ mod tests {
             "1984-06-30 24:00:00",
             "1984-06-30 12:00:00.",
             "1984-06-30 12:00:00+00",
-            "294277-01-01 00:00:00",
+            "294277-01-01 00:00:01",
         ] {
             let masked = text(DatePrecision::Year, Instant::Timestamp, value);
             assert_eq!(masked, Err(ApplyError::Malformed), "{value}");
@@ -291,12 +278,12 @@ mod tests {
             (60, 2000, 3),
             (DATE_MIN, -4713, 11),
             (DATE_MAX, 5_874_897, 12),
-            (TIMESTAMP_END_DAYS, 294_277, 1),
+            (TIMESTAMP_DAY_MAX, 294_276, 12),
         ] {
             assert_eq!(year_and_month(days), (year, month), "{days}");
             assert_eq!(year_and_month(first_of(year, month)), (year, month), "{days}");
         }
-        assert_eq!(first_of(294_277, 1), TIMESTAMP_END_DAYS);
+        assert_eq!(first_of(294_277, 1), TIMESTAMP_DAY_MAX + 1);
     }
 
     proptest::proptest! {

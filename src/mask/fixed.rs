@@ -1,6 +1,6 @@
 //! `redact` and `constant`: one value for every row, made ready at binding.
 
-use super::kind::{Kind, Number, Width};
+use super::kind::{Instant, Kind, Number, Width};
 use super::{Format, MaskError, Needs, date, number, text};
 
 const REDACTED: &str = "***";
@@ -26,15 +26,13 @@ impl Fixed {
         match kind {
             Kind::Text(width) => Ok(Some(Self::string(value, width))),
             Kind::Bool => boolean(read).map(Some).ok_or_else(|| refused("not a boolean")),
-            Kind::Uuid => uuid(read).map(Some).ok_or_else(|| refused("not a uuid")),
+            Kind::Uuid => uuid(value).map(Some).ok_or_else(|| refused("not a uuid")),
             Kind::Number(kind) => Self::number(read, kind),
             Kind::Instant(kind) => match kind {
-                super::Instant::Date | super::Instant::Timestamp if !date::is_iso(kind, read) => {
+                Instant::Date | Instant::Timestamp if !date::is_iso(kind, read) => {
                     Err(refused("not a date or timestamp in ISO form"))
                 }
-                super::Instant::Date | super::Instant::Timestamp | super::Instant::TimestampTz => {
-                    Ok(None)
-                }
+                Instant::Date | Instant::Timestamp | Instant::TimestampTz => Ok(None),
             },
             Kind::Json => match serde_json::from_str::<serde::de::IgnoredAny>(value) {
                 Ok(_) => Ok(None),
@@ -127,11 +125,11 @@ fn fits(value: &str, kind: Number) -> bool {
     let is_word = value.bytes().any(|b| matches!(b, b'n' | b'N'));
     match kind {
         Number::Float4 => is_word || (number as f32).is_finite(),
-        Number::Float8 => is_word || number.is_finite(),
+        Number::Float8 | Number::Numeric(None) => is_word || number.is_finite(),
         Number::Numeric(Some(digits)) => {
             let rounded = number.abs() + 0.5 * 10_f64.powi(-digits.scale);
             number.is_nan() || rounded < 10_f64.powi(digits.precision - digits.scale)
         }
-        Number::Numeric(None) | Number::Int2 | Number::Int4 | Number::Int8 => true,
+        Number::Int2 | Number::Int4 | Number::Int8 => number.is_finite(),
     }
 }

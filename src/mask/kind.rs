@@ -108,7 +108,7 @@ impl Kind {
             INET => Self::Network(Network::Inet),
             CIDR => Self::Network(Network::Cidr),
             _ if is_citext(value) => Self::Text(Width::Any),
-            // Told to nobody raw: what is not known here takes only redact, null and constant.
+            // Takes only redact, null and constant.
             _ => Self::Other,
         }
     }

@@ -91,23 +91,34 @@ fn email(text: &str) -> String {
 }
 
 fn date(to: DatePrecision, kind: Instant, column: &str) -> Hidden {
-    // An interval, not the name UTC: since PostgreSQL 18 a session can give that name another
-    // meaning (SET TimeZone = 'UTC5').
-    let utc = |moment: &str| {
-        format!("pg_catalog.timezone(CAST('00:00:00' AS pg_catalog.interval), {moment})")
-    };
-    let name = match kind {
-        Instant::Date => "date",
-        Instant::Timestamp => "timestamp",
-        Instant::TimestampTz => "timestamptz",
+    let (name, clock) = match kind {
+        Instant::Date => ("date", ""),
+        Instant::Timestamp => ("timestamp", " 00:00:00"),
+        Instant::TimestampTz => ("timestamptz", " 00:00:00+00"),
     };
     let as_type = format!("pg_catalog.{name}");
     let moment = format!("CAST({column} AS {as_type})");
-    let sql = match kind {
-        Instant::Date => first_day(to, &moment),
-        Instant::Timestamp => first_moment(to, &moment),
-        Instant::TimestampTz => utc(&first_moment(to, &utc(&moment))),
+    let safe_from = match to {
+        DatePrecision::Year => "4713-01-01",
+        DatePrecision::Month => "4714-12-01",
     };
+    let first = match kind {
+        Instant::Date => first_day(to, &moment),
+        Instant::Timestamp => {
+            let last = format!("CAST('294276-12-31 00:00:00' AS {as_type})");
+            first_moment(to, &format!("LEAST({moment}, {last})"))
+        }
+        Instant::TimestampTz => {
+            let last = format!("CAST('294276-12-31 00:00:00+00' AS {as_type})");
+            in_utc(&first_moment(to, &in_utc(&format!("LEAST({moment}, {last})"))))
+        }
+    };
+    // Infinity stays; what would fall before the calendar's first day becomes that day.
+    let sql = format!(
+        "CASE WHEN NOT pg_catalog.isfinite({moment}) THEN {moment} \
+         WHEN ({moment} OPERATOR(pg_catalog.<) CAST('{safe_from}{clock} BC' AS {as_type})) \
+         THEN CAST('4714-11-24{clock} BC' AS {as_type}) ELSE {first} END"
+    );
     Hidden { as_type, sql }
 }
 
@@ -117,11 +128,10 @@ fn first_day(to: DatePrecision, day: &str) -> String {
         DatePrecision::Year => "doy",
         DatePrecision::Month => "day",
     };
-    let first = format!(
+    format!(
         "({day} OPERATOR(pg_catalog.-) (CAST(pg_catalog.extract('{field}', {day}) \
          AS pg_catalog.int4) OPERATOR(pg_catalog.-) 1))"
-    );
-    within_calendar(to, "date", day, &first)
+    )
 }
 
 fn first_moment(to: DatePrecision, moment: &str) -> String {
@@ -129,21 +139,13 @@ fn first_moment(to: DatePrecision, moment: &str) -> String {
         DatePrecision::Year => "year",
         DatePrecision::Month => "month",
     };
-    let first = format!("pg_catalog.date_trunc('{field}', {moment})");
-    within_calendar(to, "timestamp", moment, &first)
+    format!("pg_catalog.date_trunc('{field}', {moment})")
 }
 
-/// Infinity stays; what would fall before the calendar's first day becomes that day.
-fn within_calendar(to: DatePrecision, as_type: &str, moment: &str, first: &str) -> String {
-    let safe_from = match to {
-        DatePrecision::Year => "4713-01-01 BC",
-        DatePrecision::Month => "4714-12-01 BC",
-    };
-    format!(
-        "CASE WHEN NOT pg_catalog.isfinite({moment}) THEN {moment} \
-         WHEN ({moment} OPERATOR(pg_catalog.<) CAST('{safe_from}' AS pg_catalog.{as_type})) \
-         THEN CAST('4714-11-24 BC' AS pg_catalog.{as_type}) ELSE {first} END"
-    )
+/// By an interval, not the name UTC: since PostgreSQL 18 a session can give that name another
+/// meaning (`SET TimeZone = 'UTC5'`).
+fn in_utc(moment: &str) -> String {
+    format!("pg_catalog.timezone(CAST('00:00:00' AS pg_catalog.interval), {moment})")
 }
 
 fn bucket(size: i64, kind: Number, column: &str) -> Hidden {
@@ -276,18 +278,38 @@ mod tests {
     }
 
     #[test]
-    fn every_mention_is_qualified() {
-        let value = ValueType { oid: 25, typmod: -1, sql: "text".to_owned(), category: b'S' };
-        let sql = sql_expression(&MaskSpec::Email, &value, "\"c\".\"email\"");
-        assert!(sql.ends_with("AS pg_catalog.text)"), "{sql}");
-        for call in ["length(", "left(", "right(", "split_part("] {
-            assert_eq!(
-                sql.matches(call).count(),
-                sql.matches(&format!("pg_catalog.{call}")).count(),
-                "{call}"
-            );
+    fn every_function_operator_and_type_is_qualified() {
+        let value =
+            |oid, sql: &str, category| ValueType { oid, typmod: -1, sql: sql.to_owned(), category };
+        let year = MaskSpec::Date { to: DatePrecision::Year };
+        let bucket = MaskSpec::Bucket { size: 10 };
+        let literal = regex::Regex::new("'[^']*'").unwrap();
+        let operator = regex::Regex::new(r"OPERATOR\(pg_catalog\.[^)]+\)").unwrap();
+        let call = regex::Regex::new(r"[\w.]+\(").unwrap();
+        let bare = regex::Regex::new(r"AS (text|name|date|inet|int\d|float8)\b").unwrap();
+        for (spec, value) in [
+            (MaskSpec::Redact, value(25, "text", b'S')),
+            (MaskSpec::Email, value(25, "text", b'S')),
+            (MaskSpec::Partial { keep_first: 1, keep_last: 2 }, value(19, "name", b'S')),
+            (year.clone(), value(1082, "date", b'D')),
+            (year.clone(), value(1114, "timestamp without time zone", b'D')),
+            (year, value(1184, "timestamp with time zone", b'D')),
+            (bucket.clone(), value(20, "bigint", b'N')),
+            (bucket.clone(), value(701, "double precision", b'N')),
+            (bucket, value(1700, "numeric", b'N')),
+            (MaskSpec::Ip { v4_prefix: 24, v6_prefix: 48 }, value(869, "inet", b'I')),
+        ] {
+            let sql = sql_expression(&spec, &value, "\"c\".\"x\"");
+            // What is left without literals, operators in their long form and our column.
+            let rest = literal.replace_all(&sql, "").replace("\"c\".\"x\"", "");
+            let rest = operator.replace_all(&rest, " ");
+            assert!(!rest.contains(['|', '+', '-', '*', '/', '<', '>', '=']), "{rest}");
+            for call in call.find_iter(&rest).map(|found| found.as_str()) {
+                let grammar = ["CAST(", "LEAST(", "GREATEST("];
+                assert!(call.starts_with("pg_catalog.") || grammar.contains(&call), "{call}");
+            }
+            assert!(!bare.is_match(&rest), "{rest}");
         }
-        assert!(!sql.contains("||") || !sql.contains(" || "), "{sql}");
     }
 
     #[test]

@@ -50,24 +50,21 @@ pub(super) fn email(width: Width, value: &[u8], out: &mut Vec<u8>) -> Result<(),
 
 /// Cuts or fills what was appended to `out` since `start`, as the explicit cast to the type does.
 pub(super) fn fit(width: Width, out: &mut Vec<u8>, start: usize) -> Result<(), ApplyError> {
+    if matches!(width, Width::Any | Width::Stripped) {
+        return Ok(());
+    }
     let text = std::str::from_utf8(&out[start..]).map_err(|_| ApplyError::Malformed)?;
-    match width {
-        Width::Any | Width::Stripped => {}
-        Width::Chars(max) => {
-            let end = offset_of(text, max);
-            out.truncate(start + end);
-        }
+    let (end, missing) = match width {
+        Width::Any | Width::Stripped => (text.len(), 0),
+        Width::Chars(max) => (offset_of(text, max), 0),
         Width::Padded(length) => {
             let end = offset_of(text, length);
-            let missing = length.saturating_sub(text[..end].chars().count());
-            out.truncate(start + end);
-            push_repeated(out, b' ', missing);
+            (end, length.saturating_sub(text[..end].chars().count()))
         }
-        Width::Name => {
-            let end = text.floor_char_boundary(NAME_BYTES_MAX);
-            out.truncate(start + end);
-        }
-    }
+        Width::Name => (text.floor_char_boundary(NAME_BYTES_MAX), 0),
+    };
+    out.truncate(start + end);
+    push_repeated(out, b' ', missing);
     Ok(())
 }
 

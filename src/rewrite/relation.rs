@@ -97,9 +97,7 @@ impl Builder<'_> {
         let mask = mask::sql_expression(spec, value, column);
         match &hidden.rows {
             None => mask,
-            Some(rows) => {
-                format!("CASE WHEN {rows} THEN CAST({column} AS {}) ELSE {mask} END", value.sql)
-            }
+            Some(rows) => format!("CASE WHEN {rows} THEN {column} ELSE {mask} END"),
         }
     }
 

@@ -40,7 +40,8 @@ impl<L: Label> Family<L> {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// Sessions on the data port now.
+    /// Sessions on the data port; like the other two gauges of state, `grants_live` and
+    /// `requests_open`, it is set when somebody looks: see `control::Desk::take_stock`.
     pub sessions: IntGauge,
     pub logins: Family<LoginResult>,
     pub statements: Family<Verdict>,

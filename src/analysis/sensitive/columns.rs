@@ -130,7 +130,7 @@ impl<'a> Columns<'a> {
 
     /// A query on a parent reads its children's rows and a partition holds its parent's, so the
     /// column of that name is the same data all over the tree. A child's column may be decided to be
-    /// clear; a parent's may not be clearer than its children.
+    /// clear; a parent's may not be clearer than what the catalog says of its children.
     fn inherit(&mut self) {
         let mut work: Vec<ColumnId> = self.tagged.keys().copied().collect();
         while let Some(id) = work.pop() {
@@ -149,6 +149,7 @@ impl<'a> Columns<'a> {
             let up = relation.parents.iter();
             let up: Vec<_> = up
                 .filter_map(|parent| self.schema.relation(*parent)?.id_of(&column.name))
+                .filter(|id| tagged.origin != Origin::Derived || !self.clear.contains_key(id))
                 .collect();
             for next in down.into_iter().chain(up) {
                 if !self.is_pii(next) {
@@ -167,7 +168,7 @@ impl<'a> Columns<'a> {
         for relation in self.schema.relations.values().filter(|relation| holds_values(relation)) {
             for column in &relation.columns {
                 let id = ColumnId { relation: relation.oid, number: column.number };
-                if self.is_pii(id) || self.clear.contains_key(&id) {
+                if self.is_pii(id) || self.is_clear(relation, column) {
                     continue;
                 }
                 if let Some(derived) = self.derived_column(relation, column) {
@@ -213,6 +214,31 @@ impl<'a> Columns<'a> {
         relation.columns.iter().find_map(|column| self.carried(column.type_oid, seen))
     }
 
+    /// Decided to be clear here or for the column that this one inherits from.
+    fn is_clear(&self, relation: &Relation, column: &Column) -> bool {
+        self.in_lineage(relation, column, &|relation, column| {
+            let id = ColumnId { relation: relation.oid, number: column.number };
+            self.clear.contains_key(&id)
+        })
+    }
+
+    /// Whether something holds for the column or for one that it inherits from.
+    fn in_lineage(
+        &self,
+        relation: &Relation,
+        column: &Column,
+        holds: &dyn Fn(&Relation, &Column) -> bool,
+    ) -> bool {
+        holds(relation, column)
+            || relation.parents.iter().any(|parent| {
+                let parent = self.schema.relation(*parent);
+                parent.is_some_and(|parent| {
+                    let inherited = parent.column(&column.name);
+                    inherited.is_some_and(|column| self.in_lineage(parent, column, holds))
+                })
+            })
+    }
+
     fn derived(&self, path: ColumnPath, root: Option<Arc<ColumnPath>>) -> Tagged {
         Tagged {
             path: Arc::new(path),
@@ -235,7 +261,10 @@ impl<'a> Columns<'a> {
             let root = self.of(relation.oid).find_map(|id| self.tagged.get(&id)?.root.clone());
             for column in &relation.columns {
                 let id = ColumnId { relation: relation.oid, number: column.number };
-                if self.is_pii(id) || self.clear.contains_key(&id) || is_key(relation, column) {
+                if self.is_pii(id)
+                    || self.is_clear(relation, column)
+                    || self.in_lineage(relation, column, &|r, c| is_key(r, c))
+                {
                     continue;
                 }
                 let path = Arc::new(own_path(relation, column));

@@ -27,6 +27,8 @@ pub(super) enum Kind {
 pub(super) struct Reaching<'a> {
     schema: &'a Snapshot,
     bodies: &'a Bodies<'a>,
+    /// By OID, so that the reasons found are the same every time.
+    in_order: Vec<&'a Relation>,
     pub(super) relations: HashMap<Oid, Kind>,
     pub(super) functions: HashMap<Oid, Why>,
     /// Types whose casts or checks run sensitive functions.
@@ -75,7 +77,10 @@ impl<'a> Reaching<'a> {
         let (relations, functions) = (HashMap::new(), HashMap::new());
         let (types, names) = (HashSet::new(), HashSet::new());
         let side_doors = SideDoors::find(schema, bodies);
-        let mut this = Self { schema, bodies, relations, functions, types, names, side_doors };
+        let mut in_order: Vec<&Relation> = schema.relations.values().collect();
+        in_order.sort_unstable_by_key(|relation| relation.oid);
+        let mut this =
+            Self { schema, bodies, in_order, relations, functions, types, names, side_doors };
         for function in schema.functions.iter().filter(|f| declared.contains(&f.oid)) {
             this.add_function(function, Why::Declared);
         }
@@ -97,7 +102,8 @@ impl<'a> Reaching<'a> {
         for code in &self.schema.types {
             news |= self.calls(&code.calls) && self.types.insert(code.oid);
         }
-        for relation in self.schema.relations.values() {
+        for at in 0..self.in_order.len() {
+            let relation = self.in_order[at];
             if relation.kind == RelationKind::MaterializedView && self.reads_pii(relation) {
                 let source = self.shown(relation, columns).0.into_iter().next();
                 news |= columns.tag_stored(relation, source);
@@ -196,22 +202,35 @@ impl<'a> Reaching<'a> {
 
     /// Which statements on the relation run code over personal data.
     fn touch(&self, relation: &Relation, columns: &Columns<'_>) -> Option<Touch> {
-        let is_stored = relation.kind == RelationKind::MaterializedView;
-        let carried = relation.reads.iter().filter_map(|oid| self.carrier(*oid));
-        let carried = carried.map(|touch| if is_stored { Touch::Write } else { touch });
-        let is_view = relation.kind == RelationKind::View;
-        let below = columns.children(relation.oid).filter_map(|oid| self.carrier(oid));
         let policies = self.runs_over_pii(&relation.policies)
             || self.side_doors.policies.contains(&relation.oid);
-        let read = policies.then_some(Touch::Read);
         let write = self.runs_over_pii(&relation.on_write)
             || self.side_doors.on_write.contains(&relation.oid)
             || self.calls(&relation.triggers)
-            || self.calls(&relation.calls)
-            || (!is_view && relation.reads.iter().any(|oid| self.relations.contains_key(oid)))
             || relation.columns.iter().any(|column| self.types.contains(&column.type_oid))
             || self.cascades(relation);
-        read.or(write.then_some(Touch::Write)).max(carried.max()).max(below.max())
+        let touch = policies.then_some(Touch::Read).or(write.then_some(Touch::Write));
+        let below = columns.children(relation.oid).filter_map(|oid| self.carrier(oid)).max();
+        touch.max(below).max(self.touch_by_rules(relation))
+    }
+
+    fn touch_by_rules(&self, relation: &Relation) -> Option<Touch> {
+        match relation.kind {
+            // What a view over personal data is has been said; this one reads carriers at most.
+            RelationKind::View => relation.reads.iter().filter_map(|oid| self.carrier(*oid)).max(),
+            // Reading it runs nothing, and it is written by REFRESH only.
+            RelationKind::MaterializedView => None,
+            RelationKind::Table
+            | RelationKind::PartitionedTable
+            | RelationKind::ForeignTable
+            | RelationKind::Sequence
+            | RelationKind::CompositeType
+            | RelationKind::Index
+            | RelationKind::Other => {
+                let reads = relation.reads.iter().any(|oid| self.relations.contains_key(oid));
+                (reads || self.calls(&relation.calls)).then_some(Touch::Write)
+            }
+        }
     }
 
     fn carrier(&self, oid: Oid) -> Option<Touch> {

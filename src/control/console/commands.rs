@@ -28,6 +28,18 @@ pub(super) struct Commands {
 }
 
 impl Commands {
+    /// Who is at the console, with what the configuration says of them now.
+    fn operator(&self) -> Result<Operator, Report> {
+        let Operator { user, address, application } = &self.operator;
+        let user = self.desk.operator(&user.name).ok_or_else(|| {
+            Report::fatal(
+                SqlState::INVALID_AUTHORIZATION,
+                "this user may not use the control port any more",
+            )
+        })?;
+        Ok(Operator { user, address: *address, application: Arc::clone(application) })
+    }
+
     /// Runs a command and turns its answer into a response; what is to be told beside it goes
     /// ahead as notices.
     async fn run<C>(
@@ -41,10 +53,12 @@ impl Commands {
         C::Error: Debug,
         PgWireError: From<C::Error>,
     {
-        match answer(&self.desk, &self.operator, command).await.map_err(error)? {
+        let operator = self.operator().map_err(error)?;
+        match answer(&self.desk, &operator, command).await.map_err(error)? {
             Answer::Table(table) => {
                 let fields = fields(table.columns, formats)?;
-                Ok(Response::Query(response(&table, fields)))
+                let tag = if matches!(command, Command::Probe(_)) { "SELECT" } else { "SHOW" };
+                Ok(Response::Query(response(tag, &table, fields)))
             }
             Answer::Done { tag, notices } => {
                 for notice in notices {
@@ -75,7 +89,7 @@ impl SimpleQueryHandler for Commands {
             match self.run(client, &command, &Format::UnifiedText).await {
                 Ok(response) => responses.push(response),
                 // What was done before it is told first; what stands behind it is not run.
-                Err(PgWireError::UserError(error)) => {
+                Err(PgWireError::UserError(error)) if !error.is_fatal() => {
                     responses.push(Response::Error(error));
                     break;
                 }

@@ -35,13 +35,10 @@ use crate::wire::frontend::{self, Frontend};
 use crate::wire::{FrameHeader, WireError};
 
 /// From accept to ReadyForQuery.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A query of the console is a few lines, and a hundred commands at most.
 const FRAME_LEN_MAX: usize = 256 * 1024;
-
-/// The role in the configuration that opens this port.
-const ROLE: &str = "control";
 
 /// Shown to drivers, which read a number off it to know what they may ask for. Any version that
 /// they know will do, as nothing they would ask for exists here.
@@ -144,8 +141,7 @@ fn admit(
     peer: SocketAddr,
     application: &str,
 ) -> Result<Operator, Report> {
-    let user = (desk.users)(name).filter(|user| user.has_role(ROLE));
-    let admitted = user.ok_or_else(|| {
+    let admitted = desk.operator(name).ok_or_else(|| {
         Report::fatal(SqlState::INVALID_AUTHORIZATION, "this user may not use the control port")
             .detail("The password is right; the role \"control\" is missing.")
             .hint("Data is on the data port. proxy.toml gives the role: roles = [\"control\"].")

@@ -43,10 +43,10 @@ pub(super) fn fields(columns: &[Column], formats: &Format) -> PgWireResult<Vec<F
 }
 
 /// The rows under these fields.
-pub(super) fn response(table: &Table, fields: Vec<FieldInfo>) -> QueryResponse {
+pub(super) fn response(tag: &str, table: &Table, fields: Vec<FieldInfo>) -> QueryResponse {
     let rows: Vec<_> = table.rows.iter().map(|row| Ok(data_row(row, &fields))).collect();
     let mut response = QueryResponse::new(Arc::new(fields), stream::iter(rows));
-    response.set_command_tag("SHOW");
+    response.set_command_tag(tag);
     response
 }
 

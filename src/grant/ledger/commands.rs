@@ -46,7 +46,7 @@ impl Ledger {
             .values()
             .filter(|request| request.state == RequestState::Pending)
             .filter(|request| *request.requester == *requester.name);
-        if waiting.count() >= PENDING_PER_USER_MAX {
+        if approvals_needed > 0 && waiting.count() >= PENDING_PER_USER_MAX {
             return Err(limit(format!("{PENDING_PER_USER_MAX} of your requests wait already")));
         }
         let request = Request {

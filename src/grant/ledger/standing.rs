@@ -8,10 +8,10 @@ pub(super) const CONFIGURATION: &str = "configuration";
 impl Ledger {
     /// What has to happen so that exactly these standing grants are open. One that stays as it
     /// is keeps its id; each resource is a grant of its own.
-    pub fn reconcile(&self, standing: &[Standing], now: Timestamp) -> Vec<GrantEvent> {
+    pub fn reconcile(&self, standing: &[Standing]) -> Vec<GrantEvent> {
         let open: Vec<&Grant> =
             self.open_grants().map(|g| &**g).filter(|g| g.expires_at.is_none()).collect();
-        let wanted: Vec<Grant> = standing.iter().flat_map(|one| grants(one, now)).collect();
+        let wanted: Vec<Grant> = standing.iter().flat_map(grants).collect();
         let removed = open
             .iter()
             .filter(|grant| !wanted.iter().any(|other| same(grant, other)))
@@ -30,7 +30,7 @@ impl Ledger {
     }
 }
 
-fn grants(standing: &Standing, now: Timestamp) -> impl Iterator<Item = Grant> {
+fn grants(standing: &Standing) -> impl Iterator<Item = Grant> {
     standing.resources.iter().map(move |pattern| Grant {
         id: 0,
         subject: standing.subject.clone(),
@@ -39,7 +39,8 @@ fn grants(standing: &Standing, now: Timestamp) -> impl Iterator<Item = Grant> {
         actions: standing.actions,
         rows: None,
         networks: standing.networks.clone(),
-        not_before: now,
+        // No beginning: a clock that is set back must not suspend it.
+        not_before: Timestamp::UNIX_EPOCH,
         expires_at: None,
         reason: standing.reason.clone(),
         ticket: None,
@@ -50,8 +51,7 @@ fn grants(standing: &Standing, now: Timestamp) -> impl Iterator<Item = Grant> {
     })
 }
 
-/// The same grant but for its number and its age.
+/// The same grant but for its number.
 fn same(one: &Grant, other: &Grant) -> bool {
-    let ageless = |grant: &Grant| Grant { id: 0, not_before: Timestamp::MIN, ..grant.clone() };
-    ageless(one) == ageless(other)
+    Grant { id: 0, ..one.clone() } == Grant { id: 0, ..other.clone() }
 }

@@ -49,6 +49,8 @@ fn view() -> CatalogView {
         constraints: vec![],
         primary_key: vec![1],
         row_security: false,
+        policies: Default::default(),
+        on_write: Default::default(),
     };
     let snapshot = Snapshot::new(Epoch(1), 150_000, vec![relation], vec![], vec![]);
     let hidden = BTreeMap::from([("email".to_owned(), "email".to_owned())]);

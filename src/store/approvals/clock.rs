@@ -44,7 +44,7 @@ mod tests {
         let reading = Arc::new(Mutex::new((0, 1_000)));
         let source = Arc::clone(&reading);
         let clock = steady(move || *source.lock().unwrap());
-        let mut at = |elapsed: i64, wall: i64| {
+        let at = |elapsed: i64, wall: i64| {
             *reading.lock().unwrap() = (elapsed, wall);
             clock().as_nanosecond()
         };

@@ -90,7 +90,7 @@ impl Writer {
             tracing::error!("the clock is behind the store's last record: all grants end");
             events = self.shared.ledger().revoke_for_clock(now);
         }
-        events.extend(self.shared.ledger().reconcile(standing, now));
+        events.extend(self.shared.ledger().reconcile(standing));
         let journal = self.journal.as_mut().ok_or(StoreError::Stopped)?;
         let sequence = self.shared.ledger().sequence();
         let recorded = journal.append(sequence, events, now).map_err(StoreError::Write)?;
@@ -109,9 +109,8 @@ impl Writer {
                     let _ = answer.send(done);
                 }
                 Ok(Command::Replace { policies, standing, answer }) => {
-                    let done = self.change(Box::new(move |ledger, _, now| {
-                        Ok(ledger.reconcile(&standing, now))
-                    }));
+                    let done =
+                        self.change(Box::new(move |ledger, _, _| Ok(ledger.reconcile(&standing))));
                     if done.is_ok() {
                         self.shared.policies.store(Arc::new(policies));
                     }

@@ -123,33 +123,27 @@ impl Relations {
             let oid: Oid = row.try_get(0)?;
             let columns: Vec<ColumnNumber> = row.try_get(2)?;
             if row.try_get::<_, i8>(1)?.cast_unsigned() == b'c' {
-                self.constrain(oid, ConstraintKind::Check, columns, None, false);
+                let kind = ConstraintKind::Check;
+                self.constrain(oid, Constraint { kind, columns, other: None, cascades: false });
                 continue;
             }
-            let referenced: Oid = row.try_get(3)?;
-            let cascades = row.try_get(5)?;
-            self.constrain(oid, ConstraintKind::ForeignKey, columns, Some(referenced), false);
-            let kind = ConstraintKind::ReferencedBy;
-            self.constrain(referenced, kind, row.try_get(4)?, Some(oid), cascades);
+            let (referenced, kind): (Oid, _) = (row.try_get(3)?, ConstraintKind::ForeignKey);
+            let other = Some(referenced);
+            self.constrain(oid, Constraint { kind, columns, other, cascades: false });
+            let (columns, cascades) = (row.try_get(4)?, row.try_get(5)?);
+            let (kind, other) = (ConstraintKind::ReferencedBy, Some(oid));
+            self.constrain(referenced, Constraint { kind, columns, other, cascades });
         }
         Ok(())
     }
 
-    #[expect(clippy::fn_params_excessive_bools, reason = "a field of the constraint, passed on")]
-    fn constrain(
-        &mut self,
-        oid: Oid,
-        kind: ConstraintKind,
-        mut columns: Vec<ColumnNumber>,
-        other: Option<Oid>,
-        cascades: bool,
-    ) {
+    fn constrain(&mut self, oid: Oid, mut constraint: Constraint) {
         let Some(relation) = self.0.get_mut(&oid) else { return };
         // A check without columns is one over whole rows.
-        if columns.is_empty() {
-            columns = relation.columns.iter().map(|column| column.number).collect();
+        if constraint.columns.is_empty() {
+            constraint.columns = relation.columns.iter().map(|column| column.number).collect();
         }
-        relation.constraints.push(Constraint { kind, columns, other, cascades });
+        relation.constraints.push(constraint);
     }
 
     pub(super) fn texts(&mut self, rows: &[Row]) -> Result<(), Error> {

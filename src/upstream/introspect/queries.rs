@@ -47,8 +47,11 @@ pub(super) const ROW_TYPES: &str = r"
 WITH RECURSIVE rows (type, relation) AS (
   SELECT oid, typrelid FROM pg_catalog.pg_type WHERE typrelid <> 0
   UNION
-  SELECT t.oid, r.relation FROM rows r JOIN pg_catalog.pg_type t
-    ON (t.typelem = r.type AND t.typlen = -1) OR (t.typbasetype = r.type AND t.typtype = 'd')
+  SELECT t.oid, r.relation
+  FROM rows r JOIN (
+    SELECT oid, CASE WHEN typtype = 'd' THEN typbasetype WHEN typlen = -1 THEN typelem END
+    FROM pg_catalog.pg_type
+  ) AS t (oid, made_of) ON t.made_of = r.type
 )
 SELECT type, relation FROM rows";
 
@@ -141,7 +144,7 @@ pub(super) const TRIGGERS: &str = r"
 SELECT DISTINCT tgrelid, tgfoid FROM pg_catalog.pg_trigger WHERE NOT tgisinternal";
 
 /// Unique, primary-key and exclusion indexes: key columns, and the columns of expressions and
-/// predicates (0: the whole row).
+/// predicates (0: the whole row; INCLUDEd columns cannot be told apart there).
 pub(super) const INDEXES: &str = r"
 SELECT i.indrelid, i.indisprimary, i.indisexclusion, i.indnkeyatts,
        i.indkey::pg_catalog.int2[],
