@@ -62,7 +62,7 @@ pub struct Peer<S> {
 }
 
 /// Stops what the database does for this session; resolves when it was told.
-pub type CancelCall = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+pub type CancelCall = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// The two ends of a session, logged in both.
 pub struct Parties<C, S> {
@@ -181,6 +181,9 @@ where
         }
         if self.listed.is_killed() {
             return Err(End::Killed);
+        }
+        if self.database.is_expired() {
+            return Err(End::Stale);
         }
         if has_changed(&mut self.grants) | has_changed(&mut self.world_epoch) {
             self.attention = Attention::Changed;
@@ -364,6 +367,9 @@ where
 
     /// Tells the session how its hold ended.
     fn done(&mut self, done: Done) -> Result<(), End> {
+        // Another hold may have been behind this one; what waited for this one goes on.
+        self.client.news = true;
+        self.server.news = true;
         match done {
             Done::Released(Ok(receipt)) => {
                 self.step(|session, env, out| session.released(receipt, env, out));

@@ -3,3 +3,4 @@
 pub mod cancel;
 pub mod connect;
 pub mod introspect;
+pub mod own;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -34,6 +34,8 @@ pub struct Database {
     wake: Notify,
     round: watch::Sender<Round>,
     attached: watch::Sender<usize>,
+    /// The world is so old that nothing may be decided by it.
+    expired: AtomicBool,
 }
 
 /// A refresh that is over.
@@ -68,6 +70,7 @@ impl Database {
             wake: Notify::new(),
             round: watch::Sender::new(Round { number: 0, outcome: Err(Stale) }),
             attached: watch::Sender::new(0),
+            expired: AtomicBool::new(false),
         }
     }
 
@@ -83,6 +86,21 @@ impl Database {
     /// Where worlds are published; None before the first one.
     pub(super) fn worlds(&self) -> Option<&ArcSwap<World>> {
         self.published.get()
+    }
+
+    /// The schema could not be read for too long: every session ends.
+    pub fn expire(&self) {
+        self.expired.store(true, Ordering::SeqCst);
+        self.epoch.send_modify(|_| {});
+    }
+
+    /// The world is up to date again.
+    pub fn renew(&self) {
+        self.expired.store(false, Ordering::SeqCst);
+    }
+
+    pub fn is_expired(&self) -> bool {
+        self.expired.load(Ordering::Relaxed)
     }
 
     /// Makes `world` the one that holds, and wakes every session. Its epoch has to be new.
@@ -126,14 +144,6 @@ impl Database {
     /// Call it after the world was published, or could not be.
     pub fn end_refresh(&self, refreshing: Refreshing, outcome: Result<(), Stale>) {
         self.round.send_replace(Round { number: refreshing.number, outcome });
-    }
-
-    /// Whether the last refresh succeeded; an error before the first.
-    ///
-    /// # Errors
-    /// [`Stale`] if it did not.
-    pub fn fresh(&self) -> Result<(), Stale> {
-        self.round.borrow().outcome
     }
 
     /// Counts a session in until the mark is dropped.

@@ -101,7 +101,7 @@ impl End {
             Self::Audit => Report::fatal(SqlState::IO_ERROR, "the audit log takes no more records"),
             Self::Stale => Report::fatal(
                 SqlState::CANNOT_CONNECT_NOW,
-                "the database's schema changed and could not be read again",
+                "the database's schema could not be read again",
             )
             .hint("Connect again in a moment."),
         };

@@ -192,6 +192,14 @@ pub async fn connect(
     target: &Target,
     parameters: &[(String, String)],
 ) -> Result<Connected, ConnectError> {
+    login::log_in(stream(target).await?, target, parameters).await
+}
+
+/// Connects without logging in, encrypted as the target says.
+///
+/// # Errors
+/// If nobody answers, or not as they should.
+pub async fn stream(target: &Target) -> Result<Stream, ConnectError> {
     let mut addresses = lookup_host((target.host.as_str(), target.port))
         .await
         .map_err(ConnectError::Unreachable)?;
@@ -204,8 +212,7 @@ pub async fn connect(
             Err(error) => failure = ConnectError::Unreachable(error),
         }
     };
-    let stream = encrypt(tcp, &target.host, &target.tls).await?;
-    login::log_in(stream, target, parameters).await
+    encrypt(tcp, &target.host, &target.tls).await
 }
 
 /// Opens a connection to one address, encrypted as the target says.
