@@ -6,7 +6,9 @@
 //! its release record.
 //! **Invariant:** the bytes that were analysed are the bytes that are sent.
 
+mod again;
 mod backend;
+mod ends;
 mod errors;
 mod extended;
 mod frontend;
@@ -16,6 +18,7 @@ mod path;
 mod plan;
 mod queue;
 mod record;
+mod rows;
 mod tables;
 
 use std::collections::HashSet;
