@@ -222,11 +222,9 @@ impl Session {
                     if value == "on" { audit::Strings::Standard } else { audit::Strings::Escapes };
             }
             "search_path" => self.path.lost(),
-            "application_name" => {
-                if *self.client.application != *value {
-                    let client = Client { application: value.into(), ..(*self.client).clone() };
-                    self.client = Arc::new(client);
-                }
+            "application_name" if *self.client.application != *value => {
+                let client = Client { application: value.into(), ..(*self.client).clone() };
+                self.client = Arc::new(client);
             }
             _ => {}
         }

@@ -85,12 +85,10 @@ impl Session {
         let state = errors::state_of(payload);
         self.path.failed();
         let failed = self.queue.front_run().cloned();
-        let (report, ready_follows) = match self.queue.front() {
-            Some(Expected::Refused { report, ends, .. }) => {
-                (Some(report.clone()), *ends == Ends::Ready)
-            }
-            Some(Expected::Query { .. } | Expected::Path { .. }) => (None, true),
-            _ => (None, false),
+        let (report, ends) = match self.queue.front() {
+            Some(Expected::Refused { report, ends, .. }) => (Some(report.clone()), *ends),
+            Some(Expected::Query { .. } | Expected::Path { .. }) => (None, Ends::Ready),
+            _ => (None, Ends::Error),
         };
         let is_ours = matches!(
             self.queue.front(),
@@ -112,13 +110,13 @@ impl Session {
         } else {
             Pass::Yes
         };
-        self.undo_failed(ready_follows, env, out);
+        self.undo_failed(ends, env, out);
         pass
     }
 
     /// What the error makes void was never made.
-    pub(super) fn undo_failed(&mut self, ready_follows: bool, env: Env<'_>, out: &mut Effects) {
-        if ready_follows {
+    pub(super) fn undo_failed(&mut self, ends: Ends, env: Env<'_>, out: &mut Effects) {
+        if ends == Ends::Ready {
             if let Some(Expected::Query { runs, at }) = self.queue.front() {
                 let void: Vec<Arc<Run>> = runs.iter().skip(*at).cloned().collect();
                 void.iter().for_each(|run| self.undo(run));
