@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use pg_query::protobuf::Token as TokenKind;
 
-use super::facts::{Analysis, ClassedCall, Flow, Kind, Obstacle, Place, Shape};
+use super::facts::{Analysis, ClassedCall, Flow, Group, Kind, Obstacle, Place, Shape};
 use super::mention::side_door_function;
 use super::names::Names;
 use super::parse::Token;
@@ -108,6 +108,10 @@ pub(super) struct Walker<'a> {
     ctes: Vec<HashSet<String>>,
     /// The writes whose columns are in scope, innermost last.
     pub levels: Vec<Level>,
+    /// The GROUP BY of the SELECT whose FROM is being walked.
+    pub group: Option<Group>,
+    /// The TABLESAMPLE clause of the relation that comes next.
+    pub sample: Option<Range<usize>>,
 }
 
 impl<'a> Walker<'a> {
@@ -130,8 +134,8 @@ impl<'a> Walker<'a> {
             names,
             span,
         };
-        let (ctes, levels) = (Vec::new(), Vec::new());
-        Self { tokens, context, out, flow: Flow::Client, ctes, levels }
+        let (ctes, levels, group, sample) = (Vec::new(), Vec::new(), None, None);
+        Self { tokens, context, out, flow: Flow::Client, ctes, levels, group, sample }
     }
 
     pub(super) fn finish(self) -> Analysis {
@@ -165,7 +169,9 @@ impl<'a> Walker<'a> {
             "RangeTableSample" => {
                 match node.node("relation") {
                     Some(relation) if relation.kind == "RangeVar" => {
+                        self.sample = self.sample_span(relation);
                         self.relation(relation, Place::Sampled);
+                        self.sample = None;
                     }
                     _ => self.unsupported("TABLESAMPLE"),
                 }
@@ -210,11 +216,14 @@ impl<'a> Walker<'a> {
     fn select(&mut self, node: &Node) {
         self.deeper();
         self.with(node);
+        let group = self.group_of(node);
+        let outer = std::mem::replace(&mut self.group, group);
         for (field, value) in &node.fields {
             if *field != "with_clause" {
                 self.value(value);
             }
         }
+        self.group = outer;
         self.ctes.pop();
         self.shallower();
     }
