@@ -1,1 +1,18 @@
-//! (under construction)
+//! What a statement touches: gate 1 (mention) and gate 2 (syntax tree and names). Pure.
+
+pub mod facts;
+pub mod mention;
+pub mod names;
+pub mod parse;
+pub mod sensitive;
+pub mod tree;
+
+mod define;
+mod in_band;
+mod relations;
+mod shape;
+mod statement;
+mod walk;
+mod writes;
+
+pub use statement::{Context, SearchPath, analyse};

@@ -1,9 +1,34 @@
 //! Permissions: grants, the live table that every session reads, requests and the policies that
-//! decide on them. Pure; `store` keeps the events.
+//! decide on them. Pure: [`Ledger`] turns a command into events and events into state, and
+//! `store::approvals` keeps the events.
+
+mod actions;
+mod event;
+mod live;
+mod network;
+mod policy;
+mod predicate;
+mod resource;
+mod subject;
+mod terms;
+mod view;
 
 use std::sync::Arc;
 
-use crate::model::{Epoch, Timestamp};
+use crate::model::Timestamp;
+
+pub use actions::Actions;
+pub use event::{GrantEvent, RecordedEvent};
+pub use live::LiveTable;
+pub use network::{Network, NetworkError};
+pub use policy::{Decision, Policies, Policy, PolicyError, PolicyText, StandingText};
+pub use predicate::{PredicateError, RowPredicate};
+pub use resource::{Pattern, Resource, ResourceError};
+pub use subject::{Subject, SubjectError};
+pub use terms::{
+    Ask, DirectGrant, Grant, GrantState, GrantView, Request, RequestState, Standing, Terms,
+};
+pub use view::{CatalogView, CataloguedColumn};
 
 pub type GrantId = u64;
 pub type RequestId = u64;
@@ -29,10 +54,4 @@ pub struct Cover {
     pub until: Option<Timestamp>,
     /// SQL over the relation's columns; rows for which it is true are raw. None: every row.
     pub rows: Option<Arc<str>>,
-}
-
-/// Every grant that may be live, published whole.
-#[derive(Clone, Debug, Default)]
-pub struct LiveTable {
-    pub epoch: Epoch,
 }

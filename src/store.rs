@@ -1,1 +1,3 @@
-//! (under construction)
+//! What is kept on disk.
+
+pub mod approvals;

@@ -1,0 +1,75 @@
+//! Statements that change what exists, and code in strings: allowed only as long as no text in
+//! them, decoded as PostgreSQL decodes it, mentions anything sensitive.
+
+use super::facts::Obstacle;
+use super::mention::Hits;
+use super::tree::Node;
+use super::walk::Walker;
+
+/// Statements that open a way around the proxy whatever they name.
+const ALWAYS_REFUSED: [&str; 22] = [
+    "AlterEventTrigStmt",
+    "AlterFdwStmt",
+    "AlterForeignServerStmt",
+    "AlterPublicationStmt",
+    "AlterSubscriptionStmt",
+    "AlterSystemStmt",
+    "AlterUserMappingStmt",
+    "CreateAmStmt",
+    "CreateEventTrigStmt",
+    "CreateFdwStmt",
+    "CreateForeignServerStmt",
+    "CreateForeignTableStmt",
+    "CreatePLangStmt",
+    "CreatePublicationStmt",
+    "CreateSubscriptionStmt",
+    "CreateTransformStmt",
+    "CreateUserMappingStmt",
+    "ImportForeignSchemaStmt",
+    "LoadStmt",
+    "ReassignOwnedStmt",
+    "ReplicaIdentityStmt",
+    "SecLabelStmt",
+];
+
+/// Refuses a defining statement that mentions, or may hide, anything sensitive.
+pub(super) fn check(walker: &mut Walker<'_>, tree: &Node) {
+    let what = statement_name(tree.kind);
+    if ALWAYS_REFUSED.contains(&tree.kind) {
+        return walker.out.obstacles.push(Obstacle::Ddl(what));
+    }
+    let mention = &walker.context.sensitive.mention;
+    let mut hits = Hits::NONE;
+    tree.texts(&mut |text| hits |= mention.scan(text.as_bytes()));
+    let hidden_code = match tree.kind {
+        "CreateFunctionStmt" | "DoStmt" => Hits::PREPARED | Hits::DYNAMIC | Hits::UNICODE,
+        _ => Hits::NONE,
+    };
+    let foreign_language = matches!(tree.kind, "CreateFunctionStmt" | "DoStmt")
+        && !language(tree).is_none_or(|language| matches!(language, "sql" | "plpgsql"));
+    if hits.intersects(Hits::NAME | Hits::SIDE_DOOR | hidden_code) || foreign_language {
+        walker.out.obstacles.push(Obstacle::Ddl(what));
+    }
+}
+
+/// The language of CREATE FUNCTION or DO, if it says one.
+fn language(tree: &Node) -> Option<&str> {
+    ["options", "args"]
+        .into_iter()
+        .flat_map(|field| tree.nodes(field))
+        .find(|option| option.kind == "DefElem" && option.text("defname") == "language")
+        .and_then(|option| option.node("arg"))
+        .map(|name| name.text("sval"))
+}
+
+/// `CreateFunctionStmt` as people say it: `create function`.
+fn statement_name(kind: &str) -> String {
+    let mut words = String::new();
+    for c in kind.trim_end_matches("Stmt").chars() {
+        if c.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(c.to_ascii_lowercase());
+    }
+    words
+}

@@ -1,0 +1,139 @@
+//! PostgreSQL's own ways around its tables: samples of values, other sessions' statements, files,
+//! pages, large objects, and functions that run SQL from text.
+
+use super::names::{Boundary, Pattern};
+
+/// Functions of `pg_catalog` and of extensions, by exact name.
+const FUNCTIONS: &[&str] = &[
+    // SQL from text.
+    "ts_stat",
+    "ts_rewrite",
+    "xpath_table",
+    "pgrowlocks",
+    "get_crosstab_statement",
+    // Statements of this and other sessions.
+    "current_query",
+    "pg_stat_get_activity",
+    "pg_stat_get_backend_activity",
+    "pg_prepared_statement",
+    "pg_cursor",
+    "pg_lock_status",
+    "pg_get_backend_memory_contexts",
+    // Samples of values.
+    "pg_mcv_list_items",
+    "_postgis_stats",
+    "_postgis_selectivity",
+    "_postgis_join_selectivity",
+    "st_estimatedextent",
+    "st_estimated_extent",
+    "st_findextent",
+    "st_find_extent",
+    // Large objects beside `lo_*`.
+    "loread",
+    "lowrite",
+    // Files.
+    "pg_stat_file",
+    "pg_current_logfile",
+    // Pages.
+    "get_raw_page",
+    "page_header",
+    "page_checksum",
+    "fsm_page_contents",
+    "heap_page_items",
+    "heap_page_item_attrs",
+    "tuple_data_split",
+    "verify_heapam",
+];
+
+/// Families of functions, by the beginning of their names.
+const FUNCTION_FAMILIES: &[&str] = &[
+    "query_to_xml",
+    "table_to_xml",
+    "cursor_to_xml",
+    "schema_to_xml",
+    "database_to_xml",
+    "dblink",
+    "crosstab",
+    "connectby",
+    "pg_read_",
+    "pg_ls_",
+    "pg_file_",
+    "lo_",
+    "pg_logical_slot_",
+    "pg_create_logical_replication_slot",
+    "pg_create_physical_replication_slot",
+    "pg_copy_logical_replication_slot",
+    "pg_copy_physical_replication_slot",
+    "pg_get_wal_record",
+    "pg_get_wal_block",
+    "pg_get_wal_fpi",
+    "bt_page",
+    "bt_multi_page",
+    "bt_metap",
+    "bt_index",
+    "brin_page",
+    "brin_revmap",
+    "brin_metapage",
+    "gin_page",
+    "gin_metapage",
+    "gin_leafpage",
+    "gist_page",
+    "hash_page",
+    "hash_bitmap",
+    "hash_metapage",
+    "heap_force_",
+    "pg_buffercache",
+    "pg_visibility",
+    "pg_check_",
+    "pg_truncate_visibility",
+    "pg_stat_statements",
+    "pg_stat_monitor",
+    "pg_qualstats",
+    "pg_store_plans",
+    "pg_show_plans",
+    "pg_query_state",
+];
+
+/// System relations and views, by exact name.
+const RELATIONS: &[&str] = &[
+    "pg_statistic",
+    "pg_statistic_ext_data",
+    "pg_stat_activity",
+    "pg_largeobject",
+    "pg_prepared_statements",
+    "pg_cursors",
+    "pg_locks",
+    "pg_backend_memory_contexts",
+];
+
+/// Families of relations, by the beginning of their names. `pg_stats` are the views over
+/// `pg_statistic`; TOAST tables hold the long values of others.
+const RELATION_FAMILIES: &[&str] = &[
+    "pg_stats",
+    "pg_toast_",
+    "pg_stat_statements",
+    "pg_stat_monitor",
+    "pg_qualstats",
+    "pg_store_plans",
+    "pg_show_plans",
+    "pg_buffercache",
+];
+
+/// Whether a function of this name leads around the tables, whatever schema it is in: extensions
+/// can be installed anywhere.
+pub fn side_door_function(name: &str) -> bool {
+    FUNCTIONS.contains(&name) || FUNCTION_FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
+/// Whether a relation leads around the tables. Exact names count in `pg_catalog` only; families,
+/// which extensions install anywhere, count in every schema.
+pub fn side_door_relation(schema: &str, name: &str) -> bool {
+    (schema == "pg_catalog" && RELATIONS.contains(&name))
+        || RELATION_FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
+pub(super) fn patterns() -> impl Iterator<Item = Pattern> {
+    let exact = FUNCTIONS.iter().chain(RELATIONS).map(|name| Pattern::new(name, Boundary::Both));
+    let families = FUNCTION_FAMILIES.iter().chain(RELATION_FAMILIES);
+    exact.chain(families.map(|name| Pattern::new(name, Boundary::Before)))
+}

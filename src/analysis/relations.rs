@@ -1,0 +1,158 @@
+//! Relations by name: what they are under the `search_path`, and which bytes stand for them.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use pg_query::protobuf::Token as TokenKind;
+
+use super::facts::{Children, Obstacle, Place, Qualify, Reference};
+use super::mention::side_door_relation;
+use super::names::SYSTEM_COLUMNS;
+use super::sensitive::Reach;
+use super::tree::{Deeper, Node};
+use super::walk::Walker;
+use crate::model::ColumnId;
+use crate::schema::Relation;
+
+impl Walker<'_> {
+    /// LOCK, TRUNCATE, VACUUM …: relations are named, nothing of them is shown.
+    pub(super) fn maintained(&mut self, tree: &Node) {
+        let mut found = Vec::new();
+        tree.walk(&mut |node| {
+            if node.kind == "RangeVar" {
+                found.push(node.clone());
+            }
+            Deeper::Yes
+        });
+        for node in found {
+            self.relation(&node, Place::Utility);
+        }
+    }
+
+    pub(super) fn copied(&mut self, node: &Node, place: Place, columns: &[&str]) {
+        self.relation(node, place);
+        let Some(last) = self.out.references.last_mut() else { return };
+        if last.place != place {
+            return;
+        }
+        let Some(relation) = self.context.schema.relation(last.relation) else { return };
+        last.touched.retain(|_| false);
+        for (number, _) in self.context.sensitive.columns_of(relation.oid) {
+            let named = relation.column_numbered(number).is_some_and(|column| {
+                columns.is_empty() || columns.contains(&column.name.as_str())
+            });
+            if named {
+                last.touched.push(ColumnId { relation: relation.oid, number });
+            }
+        }
+    }
+
+    /// A relation by name, outside or inside FROM.
+    pub(super) fn relation(&mut self, node: &Node, place: Place) {
+        let (schema, name) = (node.text("schemaname"), node.text("relname"));
+        if schema == "keyhole" {
+            return self.in_band(node, name, None);
+        }
+        let in_from = matches!(place, Place::From);
+        if schema.is_empty() && in_from && self.is_cte(name) {
+            return;
+        }
+        let (snapshot, sensitive) = (self.context.schema, self.context.sensitive);
+        if side_door_relation(schema, name) {
+            return self.out.obstacles.push(Obstacle::SideDoor(name.to_owned()));
+        }
+        if !snapshot.named(name).any(|relation| sensitive.relations.contains_key(&relation.oid)) {
+            return;
+        }
+        let found = if schema.is_empty() {
+            self.context.path.resolve(snapshot, name)
+        } else {
+            snapshot.find(schema, name)
+        };
+        let Some(relation) = found else {
+            let name = if schema.is_empty() { name.into() } else { format!("{schema}.{name}") };
+            return self.out.obstacles.push(Obstacle::Unknown { name });
+        };
+        let Some((name_span, span)) = self.relation_span(node) else {
+            return self.unsupported("relation without a place in the text");
+        };
+        match sensitive.reach(relation.oid) {
+            None if schema.is_empty() => {
+                self.out.qualify.push(Qualify { span: name_span, relation: relation.oid });
+            }
+            None => {}
+            Some(Reach::SideDoor) => {
+                self.out.obstacles.push(Obstacle::SideDoor(relation.name.to_string()));
+            }
+            Some(reach) => {
+                if let Reach::View { opaque, .. } = reach
+                    && !opaque.is_empty()
+                {
+                    let name = relation.name.to_string();
+                    self.out.obstacles.push(Obstacle::OpaqueView(name));
+                }
+                let touched = self.touched(relation, reach, node);
+                self.out.references.push(Reference {
+                    relation: relation.oid,
+                    place,
+                    name: name_span,
+                    span,
+                    alias: node.node("alias").map(|a| a.text("aliasname").to_owned()),
+                    children: if node.is("inh") { Children::Included } else { Children::Only },
+                    touched,
+                    system: self.system_columns(),
+                    flow: self.flow,
+                });
+            }
+        }
+    }
+
+    fn touched(&self, relation: &Relation, reach: &Reach, node: &Node) -> Vec<ColumnId> {
+        if let Reach::View { columns, .. } = reach {
+            return columns.iter().copied().collect();
+        }
+        let alias = node.node("alias").map_or(relation.name.name.as_str(), |a| a.text("aliasname"));
+        let columns: HashSet<&str> = relation.columns.iter().map(|c| c.name.as_str()).collect();
+        let row_names = [alias, "old", "new", "excluded"];
+        let names = &self.out.names;
+        let whole = names.reads_row(&row_names, &columns);
+        let pii = self.context.sensitive.columns_of(relation.oid);
+        pii.filter(|(number, _)| {
+            whole
+                || relation
+                    .column_numbered(*number)
+                    .is_none_or(|column| names.columns.contains(&column.name))
+        })
+        .map(|(number, _)| ColumnId { relation: relation.oid, number })
+        .collect()
+    }
+
+    fn system_columns(&self) -> Vec<&'static str> {
+        let named = |column: &&'static str| self.out.names.columns.contains(*column);
+        SYSTEM_COLUMNS.iter().copied().filter(named).collect()
+    }
+
+    /// The bytes of a relation's name, and of all that stands for it.
+    fn relation_span(&self, node: &Node) -> Option<(Range<usize>, Range<usize>)> {
+        let first = self.token_at(node.location()?)?;
+        let last = self.name_end(first);
+        let name = self.tokens[first].start..self.tokens[last].end;
+        let mut span = name.clone();
+        let kind = |index: usize| self.tokens.get(index).map(|token| token.kind);
+        if node.is("inh") {
+            if kind(last + 1) == Some(TokenKind::Ascii42) {
+                span.end = self.tokens[last + 1].end;
+            }
+        } else {
+            let before = |back: usize| first.checked_sub(back);
+            let only = |at: Option<usize>| at.filter(|at| kind(*at) == Some(TokenKind::Only));
+            if let Some(only) = only(before(1)) {
+                span.start = self.tokens[only].start;
+            } else {
+                span.start = self.tokens[only(before(2))?].start;
+                span.end = self.tokens.get(last + 1)?.end;
+            }
+        }
+        Some((name, span))
+    }
+}

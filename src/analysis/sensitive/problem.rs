@@ -1,0 +1,43 @@
+//! What is wrong between catalog and schema, for `check`, logs and metrics.
+
+use std::fmt;
+
+use crate::model::{ColumnPath, RelationName};
+
+/// One thing to be put right in the catalog. Never a reason to hide less.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where the catalog says so: `catalog/shop.toml:33`; empty for what no line of it says.
+    pub place: String,
+    pub kind: ProblemKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProblemKind {
+    #[error("there is no relation {0}")]
+    NoRelation(RelationName),
+    #[error("there is no column {0}")]
+    NoColumn(ColumnPath),
+    #[error("{0} is a view: the columns of its tables are what can be catalogued")]
+    View(RelationName),
+    #[error("{path} has class \"{class}\", which does not exist; it is hidden by redact")]
+    NoClass { path: ColumnPath, class: String },
+    #[error("{path} is now called {now}; it stays tagged, and the catalog should follow")]
+    Renamed { path: ColumnPath, now: ColumnPath },
+    #[error("there is no function {0} that reads personal data")]
+    NoFunction(String),
+    #[error("function {signature} has class \"{class}\", which does not exist; it stays refused")]
+    NoFunctionClass { signature: String, class: String },
+    #[error("the cast from {from} to {to} runs a function that reads personal data")]
+    Cast { from: String, to: String },
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.place.is_empty() {
+            write!(f, "{}", self.kind)
+        } else {
+            write!(f, "{}: {}", self.place, self.kind)
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The walk over queries: which relations they reach, under CTE scopes and a `search_path`.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use pg_query::protobuf::Token as TokenKind;
+
+use super::facts::{Analysis, ClassedCall, Flow, Kind, Obstacle, Place, Shape};
+use super::mention::side_door_function;
+use super::names::Names;
+use super::parse::Token;
+use super::statement::Context;
+use super::tree::{Node, Value};
+use super::writes::Level;
+
+/// Kinds of nodes of which nothing but their parts needs to be known. A kind that is neither here
+/// nor handled by name is not supported over PII.
+const PLAIN: [&str; 61] = [
+    "AArrayExpr",
+    "AConst",
+    "AExpr",
+    "AIndices",
+    "AIndirection",
+    "AStar",
+    "Alias",
+    "BitString",
+    "BoolExpr",
+    "Boolean",
+    "BooleanTest",
+    "CallStmt",
+    "CaseExpr",
+    "CaseWhen",
+    "CoalesceExpr",
+    "CollateClause",
+    "ColumnDef",
+    "CteCycleClause",
+    "CteSearchClause",
+    "CurrentOfExpr",
+    "DefElem",
+    "ExecuteStmt",
+    "Float",
+    "GroupingFunc",
+    "GroupingSet",
+    "IndexElem",
+    "InferClause",
+    "Integer",
+    "JsonAggConstructor",
+    "JsonArgument",
+    "JsonArrayAgg",
+    "JsonArrayConstructor",
+    "JsonArrayQueryConstructor",
+    "JsonBehavior",
+    "JsonFormat",
+    "JsonFuncExpr",
+    "JsonIsPredicate",
+    "JsonKeyValue",
+    "JsonObjectAgg",
+    "JsonObjectConstructor",
+    "JsonOutput",
+    "JsonParseExpr",
+    "JsonReturning",
+    "JsonScalarExpr",
+    "JsonSerializeExpr",
+    "JsonTable",
+    "JsonTableColumn",
+    "JsonTablePathSpec",
+    "JsonValueExpr",
+    "List",
+    "MinMaxExpr",
+    "NamedArgExpr",
+    "NullTest",
+    "OnConflictClause",
+    "ParamRef",
+    "RangeTableFunc",
+    "RangeTableFuncCol",
+    "ReturningOption",
+    "RowExpr",
+    "SetToDefault",
+    "String",
+];
+
+/// As [`PLAIN`], of the query level.
+const PLAIN_QUERY: [&str; 14] = [
+    "JoinExpr",
+    "MultiAssignRef",
+    "RangeSubselect",
+    "ResTarget",
+    "ReturningClause",
+    "SortBy",
+    "SqlValueFunction",
+    "SubLink",
+    "TypeCast",
+    "WindowDef",
+    "XmlExpr",
+    "XmlSerialize",
+    "MergeWhenClause",
+    "TypeName",
+];
+
+pub(super) struct Walker<'a> {
+    pub tokens: &'a [Token],
+    pub context: Context<'a>,
+    pub out: Analysis,
+    /// Where rows read here go.
+    pub flow: Flow,
+    /// Names of CTEs in scope, innermost last.
+    ctes: Vec<HashSet<String>>,
+    /// The writes whose columns are in scope, innermost last.
+    pub levels: Vec<Level>,
+}
+
+impl<'a> Walker<'a> {
+    pub(super) fn new(
+        tokens: &'a [Token],
+        context: Context<'a>,
+        names: Names,
+        span: Range<usize>,
+    ) -> Self {
+        let out = Analysis {
+            kind: Kind::Query,
+            references: Vec::new(),
+            qualify: Vec::new(),
+            obstacles: Vec::new(),
+            classed: Vec::new(),
+            shape: Shape::Computed,
+            writes: Vec::new(),
+            in_band: Vec::new(),
+            names,
+            span,
+        };
+        let (ctes, levels) = (Vec::new(), Vec::new());
+        Self { tokens, context, out, flow: Flow::Client, ctes, levels }
+    }
+
+    pub(super) fn finish(self) -> Analysis {
+        self.out
+    }
+
+    pub(super) fn unsupported(&mut self, what: &str) {
+        self.out.obstacles.push(Obstacle::Unsupported(what.to_owned()));
+    }
+
+    pub(super) fn value(&mut self, value: &Value) {
+        match value {
+            Value::Node(node) => self.node(node),
+            Value::List(items) => items.iter().for_each(|item| self.value(item)),
+            Value::Nothing | Value::True | Value::Int(_) | Value::Real(_) | Value::Text(_) => {}
+        }
+    }
+
+    pub(super) fn fields(&mut self, node: &Node) {
+        for (_, value) in &node.fields {
+            self.value(value);
+        }
+    }
+
+    pub(super) fn node(&mut self, node: &Node) {
+        match node.kind {
+            "SelectStmt" => self.select(node),
+            "InsertStmt" | "UpdateStmt" | "DeleteStmt" => self.write(node),
+            "MergeStmt" => self.merge(node),
+            "RangeVar" => self.relation(node, Place::From),
+            "RangeTableSample" => {
+                match node.node("relation") {
+                    Some(relation) if relation.kind == "RangeVar" => {
+                        self.relation(relation, Place::Sampled);
+                    }
+                    _ => self.unsupported("TABLESAMPLE"),
+                }
+                self.value(node.get("args"));
+                self.value(node.get("repeatable"));
+            }
+            "RangeFunction" => self.range_function(node),
+            "FuncCall" => self.call(node),
+            "ColumnRef" => self.column(node),
+            // `FOR UPDATE OF c` names aliases, and a new relation's name reads nothing.
+            "LockingClause" | "IntoClause" => {}
+            "AExpr" | "SubLink" | "SortBy" => {
+                self.operators(node);
+                self.fields(node);
+            }
+            "TypeName" => self.type_name(node),
+            kind if PLAIN.contains(&kind) || PLAIN_QUERY.contains(&kind) => self.fields(node),
+            kind => self.unsupported(kind),
+        }
+    }
+
+    fn operators(&mut self, node: &Node) {
+        for field in ["name", "oper_name", "use_op"] {
+            if let Some(symbol) = node.names(field).last()
+                && self.context.sensitive.operators.contains(*symbol)
+            {
+                self.out.obstacles.push(Obstacle::Function(format!("operator {symbol}")));
+            }
+        }
+    }
+
+    fn type_name(&mut self, node: &Node) {
+        if let Some(name) = node.names("names").last()
+            && self.context.sensitive.types.contains(*name)
+        {
+            self.out.obstacles.push(Obstacle::Function(format!("type {name}")));
+        }
+        self.fields(node);
+    }
+
+    /// A SELECT at whatever depth: its CTEs are in scope for all of it.
+    fn select(&mut self, node: &Node) {
+        self.deeper();
+        self.with(node);
+        for (field, value) in &node.fields {
+            if *field != "with_clause" {
+                self.value(value);
+            }
+        }
+        self.ctes.pop();
+        self.shallower();
+    }
+
+    /// Enters the WITH clause of `node` (also an empty one): pushes its scope.
+    pub(super) fn with(&mut self, node: &Node) {
+        self.ctes.push(HashSet::new());
+        let Some(with) = node.node("with_clause") else { return };
+        let names: Vec<&str> = with.nodes("ctes").map(|cte| cte.text("ctename")).collect();
+        if with.is("recursive") {
+            self.scope(&names);
+        }
+        for (cte, name) in with.nodes("ctes").zip(names) {
+            self.value(cte.get("ctequery"));
+            self.value(cte.get("search_clause"));
+            self.value(cte.get("cycle_clause"));
+            self.scope(&[name]);
+        }
+    }
+
+    pub(super) fn without(&mut self) {
+        self.ctes.pop();
+    }
+
+    fn scope(&mut self, names: &[&str]) {
+        if let Some(scope) = self.ctes.last_mut() {
+            scope.extend(names.iter().map(|name| (*name).to_owned()));
+        }
+    }
+
+    pub(super) fn is_cte(&self, name: &str) -> bool {
+        self.ctes.iter().any(|scope| scope.contains(name))
+    }
+
+    /// The index of the token that starts at this byte.
+    pub(super) fn token_at(&self, start: usize) -> Option<usize> {
+        self.tokens.binary_search_by_key(&start, |token| token.start).ok()
+    }
+
+    /// The last token of a dotted name that starts at token `first`.
+    pub(super) fn name_end(&self, first: usize) -> usize {
+        let mut last = first;
+        while self.tokens.get(last + 1).is_some_and(|dot| dot.kind == TokenKind::Ascii46)
+            && last + 2 < self.tokens.len()
+        {
+            last += 2;
+        }
+        last
+    }
+
+    fn range_function(&mut self, node: &Node) {
+        let calls: Vec<&Node> = node
+            .nodes("functions")
+            .flat_map(|list| list.nodes("items"))
+            .filter(|call| call.kind == "FuncCall")
+            .collect();
+        if let [call] = calls.as_slice()
+            && let ["keyhole", name] = call.names("funcname").as_slice()
+        {
+            return self.in_band_call(node, call, name);
+        }
+        self.fields(node);
+    }
+
+    fn call(&mut self, node: &Node) {
+        let parts = node.names("funcname");
+        let (schema, name) = match parts.as_slice() {
+            [.., schema, name] => (Some(*schema), *name),
+            [name] => (None, *name),
+            [] => (None, ""),
+        };
+        if schema == Some("keyhole") {
+            return self.unsupported(&format!("keyhole.{name} outside FROM"));
+        }
+        if side_door_function(name) {
+            self.out.obstacles.push(Obstacle::SideDoor(format!("{name}()")));
+        }
+        for function in self.context.sensitive.functions_named(name) {
+            if schema.is_some_and(|schema| schema != function.name.schema) {
+                continue;
+            }
+            match &function.declared {
+                Some(result) => self.out.classed.push(ClassedCall {
+                    function: function.name.to_string(),
+                    class: result.class.to_string(),
+                }),
+                None => self.out.obstacles.push(Obstacle::Function(function.name.to_string())),
+            }
+        }
+        self.fields(node);
+    }
+
+    /// The index of the parenthesis that closes the one at token `open`.
+    pub(super) fn closing(&self, open: usize) -> Option<usize> {
+        let mut depth = 0_usize;
+        for (index, token) in self.tokens.iter().enumerate().skip(open) {
+            match token.kind {
+                TokenKind::Ascii40 => depth += 1,
+                TokenKind::Ascii41 => depth = depth.checked_sub(1)?,
+                _ => {}
+            }
+            if depth == 0 {
+                return (index > open).then_some(index);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,72 @@
+use serde::{Deserialize, Serialize};
+
+use super::{Grant, GrantId, Request, RequestId};
+use crate::model::Timestamp;
+
+/// Everything that can happen to requests and grants. The store appends these and nothing else;
+/// state is what replaying them gives. Holds no data values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum GrantEvent {
+    Requested {
+        request: Box<Request>,
+    },
+    /// One approval; the grant follows when there are enough.
+    Approved {
+        request: RequestId,
+        by: String,
+    },
+    Denied {
+        request: RequestId,
+        by: String,
+        reason: Option<String>,
+    },
+    Cancelled {
+        request: RequestId,
+        by: String,
+    },
+    Granted {
+        grant: Box<Grant>,
+    },
+    Revoked {
+        grant: GrantId,
+        by: String,
+    },
+    Expired {
+        grant: GrantId,
+    },
+    /// A standing grant appeared in the configuration.
+    StandingAdded {
+        grant: Box<Grant>,
+    },
+    /// A standing grant is no longer in the configuration.
+    StandingRemoved {
+        grant: GrantId,
+    },
+}
+
+/// An event in its place in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedEvent {
+    /// Grows by one with each event; a sink that sees a number twice sees the same event.
+    pub sequence: u64,
+    pub at: Timestamp,
+    pub event: GrantEvent,
+}
+
+impl GrantEvent {
+    /// The closed label of logs, metrics and the store's `kind` column.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Requested { .. } => "requested",
+            Self::Approved { .. } => "approved",
+            Self::Denied { .. } => "denied",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Granted { .. } => "granted",
+            Self::Revoked { .. } => "revoked",
+            Self::Expired { .. } => "expired",
+            Self::StandingAdded { .. } => "standing_added",
+            Self::StandingRemoved { .. } => "standing_removed",
+        }
+    }
+}
