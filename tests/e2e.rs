@@ -5,5 +5,11 @@
 #[path = "support/fixture.rs"]
 mod support;
 
+#[path = "e2e/desk.rs"]
+mod desk;
+#[path = "e2e/drivers.rs"]
+mod drivers;
 #[path = "e2e/harness.rs"]
 mod harness;
+#[path = "e2e/the_loop.rs"]
+mod the_loop;

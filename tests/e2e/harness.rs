@@ -1,8 +1,10 @@
 //! The tests' own tools, tried on a direct connection.
 
+use crate::desk::email;
 use crate::support::postgres::Postgres;
+use crate::support::programs;
 use crate::support::traps::{self, Variant};
-use crate::support::{Format, Tap};
+use crate::support::{Format, Talker, Tap};
 
 /// Columns of the traps that are no personal data, and views that show none.
 const HARMLESS: [&str; 12] = [
@@ -115,4 +117,22 @@ fn a_server_that_was_stopped_starts_again() {
     server.stop();
     server.start_again();
     assert_eq!(server.admin("postgres").query("SELECT 1").scalar(), "1");
+}
+
+#[test]
+fn every_driver_reads_the_address_directly() {
+    let server = Postgres::shared();
+    traps::create(server, "harness_drivers", Variant::A);
+    let target = server.direct("harness_drivers");
+    for program in [
+        programs::python("loop_psycopg.py", &target),
+        programs::python("loop_sqlalchemy.py", &target),
+        programs::python("loop_asyncpg.py", &target),
+        programs::node("loop_pg.js", &target),
+    ] {
+        let answer = Talker::start(program).ask("read");
+        let ways: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&answer).expect("JSON");
+        assert!(ways.len() >= 4 && ways.values().all(|way| *way == email()), "{answer}");
+    }
 }
