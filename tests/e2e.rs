@@ -5,11 +5,17 @@
 #[path = "support/fixture.rs"]
 mod support;
 
+#[path = "e2e/bad_config.rs"]
+mod bad_config;
+#[path = "e2e/bad_input.rs"]
+mod bad_input;
 #[path = "e2e/desk.rs"]
 mod desk;
 #[path = "e2e/drivers.rs"]
 mod drivers;
 #[path = "e2e/harness.rs"]
 mod harness;
+#[path = "e2e/psql_meta.rs"]
+mod psql_meta;
 #[path = "e2e/the_loop.rs"]
 mod the_loop;

@@ -67,13 +67,15 @@ approvers = ["group:dba"]
 pub(crate) struct Config {
     dir: TempDir,
     table: Table,
+    /// The largest file that the proxy may write, as on a disk that fills up.
+    file_max_kib: Option<u32>,
 }
 
 impl Config {
     /// Three users, one policy (any request, one DBA approves), no database yet.
     pub(crate) fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("keyhole-").tempdir().expect("a directory");
-        Self { dir, table: BASE.parse().expect("TOML") }
+        Self { dir, table: BASE.parse().expect("TOML"), file_max_kib: None }
     }
 
     /// `name` for clients, `upstream` on the server, hidden as the catalog text says.
@@ -109,6 +111,11 @@ impl Config {
         self
     }
 
+    pub(crate) fn file_max_kib(mut self, limit: u32) -> Self {
+        self.file_max_kib = Some(limit);
+        self
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
@@ -131,7 +138,17 @@ impl Config {
 
     /// `keyhole SUBCOMMAND … ` with everybody's passwords in the environment.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
+        let mut command = match self.file_max_kib {
+            None => Command::new(BINARY),
+            Some(limit) => {
+                // With the signal ignored, a write beyond the limit fails like one to a full disk.
+                let blocks = limit * 2;
+                let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &script, BINARY]);
+                shell
+            }
+        };
         command.args(args).current_dir("/").env("KEYHOLE_UPSTREAM_PASSWORD", APP_PASSWORD);
         for (user, password) in USERS {
             command.env(format!("KEYHOLE_{}_PASSWORD", user.to_uppercase()), password);
