@@ -11,10 +11,14 @@ mod attack;
 mod bad_config;
 #[path = "e2e/bad_input.rs"]
 mod bad_input;
+#[path = "e2e/crash.rs"]
+mod crash;
 #[path = "e2e/desk.rs"]
 mod desk;
 #[path = "e2e/drivers.rs"]
 mod drivers;
+#[path = "e2e/expiry.rs"]
+mod expiry;
 #[path = "e2e/harness.rs"]
 mod harness;
 #[path = "e2e/psql_meta.rs"]

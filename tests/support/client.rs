@@ -191,6 +191,14 @@ impl Client {
         }
     }
 
+    /// Drops what has been heard and cut; for streams too big to keep.
+    pub(crate) fn forget(&mut self) {
+        if self.cut > 1 << 20 {
+            self.heard.drain(..self.cut);
+            self.cut = 0;
+        }
+    }
+
     /// Everything up to the next ReadyForQuery or the end.
     #[track_caller]
     pub(crate) fn until_ready(&mut self) -> Reply {
@@ -225,7 +233,7 @@ impl Client {
     /// Sends a Query and does not wait.
     #[track_caller]
     pub(crate) fn start(&mut self, sql: &str) {
-        self.send(&frame(b'Q', &[sql.as_bytes(), b"\0"].concat())).expect("a live connection");
+        self.send(&query(sql)).expect("a live connection");
     }
 
     /// Parse, Bind, Describe, Execute, Sync with the unnamed statement; parameters as text.
@@ -267,6 +275,10 @@ fn header(bytes: &[u8]) -> Option<(u8, usize)> {
 pub(crate) fn frame(tag: u8, body: &[u8]) -> Vec<u8> {
     let len = u32::try_from(body.len() + 4).expect("a frame below 4 GiB");
     [&[tag][..], &len.to_be_bytes(), body].concat()
+}
+
+pub(crate) fn query(sql: &str) -> Vec<u8> {
+    frame(b'Q', &[sql.as_bytes(), b"\0"].concat())
 }
 
 pub(crate) fn parse(name: &str, sql: &str) -> Vec<u8> {

@@ -259,7 +259,12 @@ impl Keyhole {
         signal(self.child.id(), name);
     }
 
-    /// Asks it to drain and waits for its end.
+    /// Sends a signal that ends it, such as `TERM`, and waits for the end.
+    pub(crate) fn signal_and_wait(&mut self, name: &str) -> ExitStatus {
+        self.signal(name);
+        self.wait()
+    }
+
     pub(crate) fn wait(&mut self) -> ExitStatus {
         until("the proxy ends", || self.child.try_wait().expect("a child of ours"))
     }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::support::client::{bind, close, describe, execute, frame, parse};
+use crate::support::client::{bind, close, describe, execute, frame, parse, query};
 use crate::support::message::Format;
 use crate::support::traps;
 
@@ -74,7 +74,7 @@ pub(super) fn bytes(words: &[Word]) -> Vec<u8> {
     let (kind, rest) = words.split_first().expect("a frame has a kind");
     let text = |at: usize| rest.get(at).map_or("", Word::text);
     match kind.text() {
-        "Q" => frame(b'Q', &[text(0).as_bytes(), b"\0"].concat()),
+        "Q" => query(text(0)),
         "P" => parse(text(0), text(1)),
         "B" | "Bb" => {
             let params: Vec<_> = rest.iter().skip(2).map(|word| Some(word.text())).collect();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::corpus::{Attack, Step, bytes, replies};
-use crate::support::client::{bind, describe, execute, frame, parse, sync};
+use crate::support::client::{bind, describe, execute, frame, parse, query, sync};
 use crate::support::message::{Format, Message};
 use crate::support::wait::now;
 use crate::support::{Client, Target};
@@ -112,7 +112,7 @@ impl<'a> Session<'a> {
     }
 
     fn simple(&mut self, client: usize, sql: &str) {
-        self.send(client, &frame(b'Q', &[sql.as_bytes(), b"\0"].concat()), 1);
+        self.send(client, &query(sql), 1);
     }
 
     fn send(&mut self, client: usize, bytes: &[u8], replies: usize) {
