@@ -1,7 +1,119 @@
-//! The command line.
+//! The command line: what was asked for, and the exit code that says how it went.
+//!
+//! 0: done, or nothing wrong. 1: something is wrong with what was looked at. 2: the command itself
+//! could not be carried out: wrong arguments, wrong configuration.
 
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+mod audit;
+mod check;
+mod demo;
+mod user;
+
+/// Analysis descends into syntax trees as deep as clients write them.
+const STACK_LEN: usize = 16 << 20;
+const WORKERS_LEAST: usize = 2;
+
+/// Hides personal data in PostgreSQL until a live grant covers it.
+#[derive(Debug, Parser)]
+#[command(name = "keyhole", version, about, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Validate configuration and catalog, and the catalog against the live schema
+    ///
+    /// Prints one line per problem, with file and line, and exits 1 if there is any.
+    Check(FromConfig),
+    /// Look after the audit log
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Look after the proxy's users
+    #[command(subcommand)]
+    User(user::Command),
+    /// Show the whole loop on a throwaway database: masked, requested, approved, clear, masked
+    Demo(demo::Arguments),
+}
+
+/// Where the configuration is.
+#[derive(Debug, clap::Args)]
+struct FromConfig {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "proxy.toml")]
+    config: PathBuf,
+}
+
+/// Carries out what the arguments of this process say.
 pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way too; nothing is left to do if nobody reads them.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("the runtime could not be started: {error}")),
+    };
+    let code = match arguments.command {
+        Command::Check(from) => runtime.block_on(check::run(&from.config)),
+        Command::Audit(command) => audit::run(&command),
+        Command::User(command) => runtime.block_on(user::run(&command)),
+        Command::Demo(arguments) => runtime.block_on(demo::run(&arguments)),
+    };
+    // A thread may still wait for a line on standard input; nothing else is left running.
+    runtime.shutdown_background();
+    code
+}
+
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(WORKERS_LEAST, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.max(WORKERS_LEAST))
+        .thread_stack_size(STACK_LEN)
+        .enable_all()
+        .build()
+}
+
+/// Prints a result on standard output. A reader that went away is no error of ours.
+fn say(line: impl std::fmt::Display) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}
+
+/// Prints what went wrong on standard error.
+fn report(line: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+fn failed(message: &str) -> ExitCode {
+    report(format_args!("keyhole: {message}"));
     ExitCode::from(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_configuration_is_proxy_toml_unless_said_otherwise() {
+        let arguments = Arguments::try_parse_from(["keyhole", "check"]).expect("good arguments");
+        let Command::Check(from) = arguments.command else { panic!("another command") };
+        assert_eq!(from.config, PathBuf::from("proxy.toml"));
+    }
 }

@@ -1,1 +1,327 @@
-//! (under construction)
+//! What the operator wrote: `proxy.toml` and the catalog files it names, read, checked and turned
+//! into plain values. Everything that can be wrong is found here, with its file and line, before
+//! any port opens.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use crate::analysis::sensitive::Unclassified;
+use crate::catalog::Catalog;
+use crate::grant::{CatalogView, Policies, PolicyText, Standing, StandingText};
+use crate::model::{Secret, User};
+
+mod build;
+mod builder;
+mod catalog;
+mod identity;
+mod raw;
+mod source;
+mod upstream;
+mod values;
+
+pub use source::{Place, Problem, Problems};
+pub use upstream::{SslMode, UpstreamDatabase, UpstreamUrl};
+
+/// A configuration that passed every check that needs no network.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it was read from, as named on the command line.
+    pub path: PathBuf,
+    pub data: DataConfig,
+    pub control: ControlConfig,
+    pub store: StoreConfig,
+    pub audit: AuditConfig,
+    pub enforcement: Enforcement,
+    pub schema: SchemaConfig,
+    pub log: LogConfig,
+    pub shutdown: ShutdownConfig,
+    pub databases: Vec<DatabaseConfig>,
+    pub users: Vec<UserConfig>,
+    /// In the order of the file: the first that matches decides.
+    pub policies: Vec<PolicyConfig>,
+    pub standing: Vec<StandingConfig>,
+}
+
+/// `[data]`: where clients connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataConfig {
+    /// Port 0 lets the system choose.
+    pub listen: SocketAddr,
+    pub auth: AuthMethod,
+    /// None: clients that ask for TLS are told no.
+    pub tls: Option<TlsConfig>,
+    /// Bytes; a longer message ends the session.
+    pub frame_len_max: usize,
+    /// From the accepted connection to the end of authentication.
+    pub login_timeout: Duration,
+    pub connections_max: usize,
+}
+
+/// How clients prove who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMethod {
+    Scram,
+    /// Whoever connects is who they say; only ever on loopback addresses.
+    Trust,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfig {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+    pub client_ca: Option<PathBuf>,
+    pub demand: TlsDemand,
+}
+
+/// Whether a client may go without TLS (`mode = "prefer"` and `"require"`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsDemand {
+    Prefer,
+    Require,
+}
+
+/// `[control]`: ports that do not exist when they are not named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlConfig {
+    /// The console, spoken to with psql.
+    pub listen: Option<SocketAddr>,
+    /// API, web console, metrics, health.
+    pub http: Option<SocketAddr>,
+}
+
+/// `[store]`: where requests and grants are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreConfig {
+    pub location: StoreLocation,
+    /// Store out of reach for longer than this: no grant counts.
+    pub max_staleness: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreLocation {
+    Sqlite(PathBuf),
+}
+
+/// `[audit]`: where the record is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditConfig {
+    pub dir: PathBuf,
+    /// Bytes after which the next record starts a new file.
+    pub segment_len_max: u64,
+}
+
+/// `[enforcement]`: what happens to personal data that no grant covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enforcement {
+    pub mode: EnforcementMode,
+    pub unclassified: Unclassified,
+    pub persist: Persist,
+    pub writes: Writes,
+    /// One NOTICE per statement that was masked.
+    pub notice: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnforcementMode {
+    Enforce,
+    /// Log what would be masked, change nothing.
+    Observe,
+}
+
+/// Storing values derived from hidden personal data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persist {
+    Refuse,
+    Masked,
+}
+
+/// A client's own values going into columns of personal data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    Allow,
+    Refuse,
+}
+
+/// `[schema]`: how often the upstream schema is read again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaConfig {
+    pub refresh: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShutdownConfig {
+    /// How long sessions may go on after SIGTERM before they are ended.
+    pub drain: Duration,
+}
+
+/// `[[database]]`: what clients ask for, and where it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DatabaseConfig {
+    pub name: DatabaseName,
+    pub upstream: UpstreamUrl,
+    pub password: Option<Secret>,
+    pub catalog: Catalog,
+    pub place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseName {
+    Named(String),
+    /// `*`: whatever the client asks for that no other entry names.
+    Any,
+}
+
+/// `[[user]]`: an identity of the proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserConfig {
+    pub name: String,
+    pub groups: Vec<String>,
+    pub roles: Vec<Role>,
+    /// None only where `auth` asks for no password.
+    pub credential: Option<Credential>,
+    pub place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// May use the control port.
+    Control,
+    /// May change objects over personal data.
+    Ddl,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    Password(Secret),
+    /// `SCRAM-SHA-256$…` as PostgreSQL stores it; its shape is checked by `auth`.
+    ScramVerifier(Secret),
+}
+
+/// `[[policy]]`: who may request what, and who decides.
+#[derive(Clone, Debug)]
+pub struct PolicyConfig {
+    pub text: PolicyText,
+    pub place: Place,
+}
+
+/// `[[standing]]`: a grant that needs no request and has no end.
+#[derive(Clone, Debug)]
+pub struct StandingConfig {
+    pub text: StandingText,
+    pub place: Place,
+}
+
+impl Config {
+    /// Reads the file, its catalogs, and the secrets it refers to.
+    ///
+    /// # Errors
+    /// [`Problems`]: everything that is wrong, each with file, line and key.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        Self::load_with(path, &|name| std::env::var(name).ok())
+    }
+
+    /// [`Config::load`] with the environment as an argument.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_with(
+        path: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problems> {
+        build::load(path, environment)
+    }
+
+    /// The database that serves `name`: its own entry, or the `*` one.
+    pub fn database(&self, name: &str) -> Option<&DatabaseConfig> {
+        let named = |database: &&DatabaseConfig| match &database.name {
+            DatabaseName::Named(own) => own == name,
+            DatabaseName::Any => false,
+        };
+        self.databases
+            .iter()
+            .find(named)
+            .or_else(|| self.databases.iter().find(|database| database.name == DatabaseName::Any))
+    }
+
+    /// The policies in the order of the file, their names resolved against `views`.
+    ///
+    /// # Errors
+    /// [`Problems`]: those that the catalogs give no meaning.
+    pub fn grant_policies(&self, views: &[CatalogView]) -> Result<Policies, Problems> {
+        identity::resolve(&self.policies, |policy| (&policy.place, policy.text.resolve(views)))
+            .map(Policies)
+    }
+
+    /// The standing grants, their names resolved against `views`.
+    ///
+    /// # Errors
+    /// [`Problems`]: those that the catalogs give no meaning.
+    pub fn grant_standing(&self, views: &[CatalogView]) -> Result<Vec<Standing>, Problems> {
+        identity::resolve(&self.standing, |grant| (&grant.place, grant.text.resolve(views)))
+    }
+
+    /// What can be asked for, before any schema was read.
+    pub fn catalog_views(&self) -> Vec<CatalogView> {
+        self.databases.iter().map(DatabaseConfig::catalog_view).collect()
+    }
+
+    pub fn user(&self, name: &str) -> Option<&UserConfig> {
+        self.users.iter().find(|user| user.name == name)
+    }
+}
+
+impl UserConfig {
+    /// The user in the words of the core.
+    pub fn principal(&self) -> User {
+        User {
+            name: self.name.as_str().into(),
+            groups: self.groups.clone().into(),
+            roles: self.roles.iter().map(|role| role.as_str().to_owned()).collect(),
+        }
+    }
+}
+
+impl Role {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Control => "control",
+            Self::Ddl => "ddl",
+        }
+    }
+}
+
+impl DatabaseName {
+    /// The name as the configuration writes it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Named(name) => name,
+            Self::Any => "*",
+        }
+    }
+}
+
+impl DatabaseConfig {
+    fn catalog_view(&self) -> CatalogView {
+        CatalogView::new(self.name.as_str(), &self.catalog, None)
+    }
+
+    /// The name of the upstream database when the client asks for `requested`.
+    pub fn upstream_database<'a>(&'a self, requested: &'a str) -> &'a str {
+        match &self.upstream.database {
+            UpstreamDatabase::Named(name) => name,
+            UpstreamDatabase::AsRequested => requested,
+        }
+    }
+}

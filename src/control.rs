@@ -1,1 +1,15 @@
-//! (under construction)
+//! The control port: a console that speaks PostgreSQL's protocol, so that a DBA uses psql, and
+//! plain HTTP for machines that watch.
+//!
+//! [`grammar`] reads text into commands, [`answer`] runs them on the [`Desk`], [`console`] speaks
+//! the protocol.
+
+pub mod answer;
+pub mod console;
+pub mod desk;
+pub mod grammar;
+pub mod http;
+mod show;
+pub mod table;
+
+pub use desk::Desk;

@@ -3,7 +3,11 @@
 //! `store::approvals` keeps the events.
 
 mod actions;
+mod ask;
 mod event;
+#[cfg(test)]
+mod fixture;
+mod ledger;
 mod live;
 mod network;
 mod policy;
@@ -19,9 +23,10 @@ use crate::model::Timestamp;
 
 pub use actions::Actions;
 pub use event::{GrantEvent, RecordedEvent};
+pub use ledger::{Change, Ledger, LedgerError};
 pub use live::LiveTable;
 pub use network::{Network, NetworkError};
-pub use policy::{Decision, Policies, Policy, PolicyError, PolicyText, StandingText};
+pub use policy::{Decision, Policies, Policy, PolicyError, PolicyText, StandingText, may_approve};
 pub use predicate::{PredicateError, RowPredicate};
 pub use resource::{Pattern, Resource, ResourceError};
 pub use subject::{Subject, SubjectError};

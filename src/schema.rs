@@ -6,6 +6,9 @@ use std::collections::HashMap;
 
 use crate::model::{ColumnId, ColumnNumber, Epoch, Oid, RelationName};
 
+/// What [`Function::language`] says of aggregates.
+pub const LANGUAGE_AGGREGATE: &str = "aggregate";
+
 /// Everything the proxy knows of one database's schema at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -16,6 +19,14 @@ pub struct Snapshot {
     pub functions: Vec<Function>,
     /// Names of schemas that exist.
     pub schemas: Vec<String>,
+    /// User-defined operators.
+    pub operators: Vec<Operator>,
+    /// Types, by the functions that their checks and casts run.
+    pub types: Vec<TypeCode>,
+    /// Types that carry rows of a relation (its row type, arrays of and domains over it) → relation.
+    pub row_types: HashMap<Oid, Oid>,
+    /// What `upstream::introspect::schema_version` said when this was read; empty when made by hand.
+    pub version: String,
     by_name: HashMap<String, Vec<Oid>>,
 }
 
@@ -46,8 +57,14 @@ pub struct Relation {
     /// Relations named anywhere in the rules of this one: what a view reads (`pg_depend` over
     /// `pg_rewrite`), DO ALSO/INSTEAD rules of tables included.
     pub reads: Vec<Oid>,
-    /// Functions called by the rules of this relation (the same `pg_depend`), by OID.
+    /// User-defined functions called by the rules of this relation (the same `pg_depend`; those
+    /// behind operators included), by OID. PostgreSQL keeps no dependencies on its own functions:
+    /// those are to be looked for in [`Self::definition`] and [`Code::text`].
     pub calls: Vec<Oid>,
+    /// Row-level security: runs on every statement.
+    pub policies: Code,
+    /// Rules other than a view's own, defaults, checks, index expressions, trigger conditions.
+    pub on_write: Code,
     /// A view's or materialized view's query, as `pg_get_viewdef` prints it with an empty
     /// `search_path`; no semicolon at its end.
     pub definition: Option<String>,
@@ -59,6 +76,16 @@ pub struct Relation {
     pub primary_key: Vec<ColumnNumber>,
     /// Row-level security is enabled.
     pub row_security: bool,
+}
+
+/// Code attached to a relation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Code {
+    pub reads: Vec<Oid>,
+    /// User-defined functions, by OID.
+    pub calls: Vec<Oid>,
+    /// The expressions and statements themselves, with an empty `search_path`, one per line.
+    pub text: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +129,10 @@ pub enum ConstraintKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Constraint {
     pub kind: ConstraintKind,
+    /// For rules over whole rows, all columns.
     pub columns: Vec<ColumnNumber>,
+    /// The relation at the other end of a foreign key.
+    pub other: Option<Oid>,
     /// `ON UPDATE/DELETE` actions other than NO ACTION/RESTRICT (for `ReferencedBy`).
     pub cascades: bool,
 }
@@ -113,18 +143,43 @@ pub struct Function {
     pub name: RelationName,
     /// `pg_get_function_identity_arguments`, for messages: `p_id integer`.
     pub arguments: String,
+    /// `oid::regprocedure` with an empty `search_path`: `public.customer_email(integer)`.
+    pub signature: String,
     /// Argument types by OID, input ones.
     pub argument_types: Vec<Oid>,
+    /// Types of OUT, INOUT and TABLE arguments, by OID.
+    pub output_types: Vec<Oid>,
     pub return_type: Oid,
+    /// `sql`, `plpgsql`, `c` …; [`LANGUAGE_AGGREGATE`] for aggregates.
     pub language: String,
-    /// The body: `prosrc`, or the text of an SQL-standard body (`pg_get_function_sqlbody`).
+    /// The body: `prosrc`, or the text of an SQL-standard body (`pg_get_function_sqlbody`); for an
+    /// aggregate, the names of the functions it runs.
     pub body: String,
+    /// Default expressions of its arguments.
+    pub defaults: String,
     /// Relations its SQL-standard body depends on (`pg_depend`).
     pub reads: Vec<Oid>,
     /// The extension it belongs to.
     pub extension: Option<String>,
-    /// For aggregates and operators' functions: the functions they run, by OID.
+    /// Functions that an aggregate or an SQL-standard body runs (operators' included), by OID.
     pub runs: Vec<Oid>,
+}
+
+/// An operator as statements spell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    pub symbol: String,
+    pub function: Oid,
+    /// The function's name without its schema; it may be one of PostgreSQL's own.
+    pub function_name: String,
+}
+
+/// A type whose checks (domains) or casts run user-defined functions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeCode {
+    pub oid: Oid,
+    pub name: RelationName,
+    pub calls: Vec<Oid>,
 }
 
 impl Snapshot {
@@ -140,8 +195,19 @@ impl Snapshot {
         for relation in &relations {
             by_name.entry(relation.name.name.clone()).or_default().push(relation.oid);
         }
+        let row_types = relations.iter().filter(|r| r.row_type != 0).map(|r| (r.row_type, r.oid));
+        let row_types = row_types.collect();
         let relations = relations.into_iter().map(|r| (r.oid, r)).collect();
-        Self { epoch, server_version, relations, functions, schemas, by_name }
+        Self {
+            epoch,
+            server_version,
+            relations,
+            functions,
+            schemas,
+            row_types,
+            by_name,
+            ..Self::default()
+        }
     }
 
     pub fn relation(&self, oid: Oid) -> Option<&Relation> {
@@ -168,8 +234,39 @@ impl Snapshot {
 }
 
 impl Relation {
+    /// A relation without columns, rules or anything else yet.
+    pub fn new(oid: Oid, name: RelationName, kind: RelationKind) -> Self {
+        Self {
+            oid,
+            name,
+            kind,
+            row_type: 0,
+            columns: Vec::new(),
+            parents: Vec::new(),
+            reads: Vec::new(),
+            calls: Vec::new(),
+            policies: Code::default(),
+            on_write: Code::default(),
+            definition: None,
+            triggers: Vec::new(),
+            constraints: Vec::new(),
+            primary_key: Vec::new(),
+            row_security: false,
+        }
+    }
+
+    /// Of PostgreSQL itself: `pg_catalog` or `information_schema`.
+    pub fn is_system(&self) -> bool {
+        matches!(self.name.schema.as_str(), "pg_catalog" | "information_schema")
+    }
+
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    pub fn id_of(&self, name: &str) -> Option<ColumnId> {
+        let number = self.column(name)?.number;
+        Some(ColumnId { relation: self.oid, number })
     }
 
     pub fn column_numbered(&self, number: ColumnNumber) -> Option<&Column> {

@@ -1,1 +1,277 @@
-//! (under construction)
+//! The conversation between one client and the database: what may pass, what is changed, what is
+//! answered here. Pure: bytes, a [`World`], grants and the time in, [`Effects`] out.
+//!
+//! **Invariant:** row data enters the client's buffer only through `gate`, which a decision opened.
+//! **Invariant:** a statement that shows raw PII reaches the server only after the [`Receipt`] of
+//! its release record.
+//! **Invariant:** the bytes that were analysed are the bytes that are sent.
+
+mod backend;
+mod errors;
+mod extended;
+mod frontend;
+mod gate;
+mod in_band;
+mod path;
+mod plan;
+mod queue;
+mod record;
+mod tables;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::analysis::SearchPath;
+use crate::audit;
+use crate::audit::Receipt;
+use crate::decision::{Dates, Encoding, Forms, Standpoint, World};
+use crate::grant::LiveTable;
+use crate::model::{Client, ColumnId, Oid, Report, Timestamp};
+use crate::wire::TxStatus;
+
+pub use in_band::{InBandCall, InBandColumn, InBandTable, InBandType};
+pub use plan::PlanCache;
+use queue::Queue;
+use tables::Tables;
+
+/// What a step may look at; handed in anew each time, so that nothing stale is kept.
+#[derive(Clone, Copy)]
+pub struct Env<'a> {
+    pub world: &'a Arc<World>,
+    pub grants: &'a LiveTable,
+    pub now: Timestamp,
+    pub cache: &'a PlanCache,
+}
+
+/// What the shell has to do after a step, in this order.
+#[derive(Default)]
+pub struct Effects {
+    /// Records to append before anything is sent.
+    pub audit: Vec<audit::Event>,
+    pub to_server: Vec<u8>,
+    pub to_client: Vec<u8>,
+    /// Ask the server to cancel what it is doing: a result was cut.
+    pub cancel: Option<Cancel>,
+    /// Close both connections once the buffers are out.
+    pub close: Option<Close>,
+    pub tally: Tally,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancel {
+    Statement,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// The client said goodbye, or broke the protocol and was told so.
+    Done,
+}
+
+/// What metrics count; added up by the shell.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    pub clear: u64,
+    pub shown: u64,
+    pub computed: u64,
+    pub raw: u64,
+    pub refused: u64,
+    pub cut: u64,
+    pub violations: u64,
+    pub masked_cells: Vec<(ColumnId, u64)>,
+    pub raw_cells: Vec<(ColumnId, u64)>,
+}
+
+/// Why the client's next message has to wait, and what the shell must do about it.
+#[derive(Debug)]
+pub enum Hold {
+    /// Append this record durably, then [`Session::released`].
+    Release(Box<audit::Event>),
+    /// Refresh the schema snapshot, then [`Session::refreshed`].
+    Refresh,
+    /// Answer these calls, then [`Session::answered`].
+    InBand(Vec<InBandCall>),
+    /// Wait for the server's answer to our own question.
+    Server,
+}
+
+/// Which of the server's messages are looked at next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relay {
+    Open,
+    /// A result was cut: nothing more of this batch reaches the client.
+    Cut,
+}
+
+/// One client's session.
+pub struct Session {
+    id: u64,
+    client: Arc<Client>,
+    forms: Forms,
+    strings: audit::Strings,
+    path: path::PathState,
+    tables: Tables,
+    queue: Queue,
+    transaction: TxStatus,
+    scrub: errors::ScrubState,
+    relay: Relay,
+    /// Bytes of a frame that is passing through without being looked at.
+    passing_len: usize,
+    hold: Option<Hold>,
+    /// What to go on with after the hold.
+    after: Option<frontend::Pending>,
+    statements: u64,
+    frame_len_max: usize,
+    schema: SchemaState,
+    /// Something was defined in the transaction that is open.
+    defined: SchemaState,
+    /// The server's bytes wait for the snapshot to know this relation.
+    server_hold: Option<(Hold, Oid)>,
+    /// Relations that the snapshot cannot know: temporary or not yet committed, and made under
+    /// the eyes of gate 2.
+    vetted: HashSet<Oid>,
+    /// Where the columns of a cursor that SQL declared come from.
+    cursor_shape: Option<tables::Shape>,
+}
+
+/// Whether the snapshot may be older than what this session did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SchemaState {
+    Fresh,
+    /// Something was defined; refresh before the next statement.
+    Stale,
+}
+
+/// What a session starts with, once both logins are done.
+pub struct Start {
+    pub id: u64,
+    pub client: Arc<Client>,
+    /// Parameters that the server reported at login.
+    pub parameters: Vec<(String, String)>,
+    pub frame_len_max: usize,
+}
+
+impl Session {
+    pub fn new(start: Start) -> Self {
+        let mut session = Self {
+            id: start.id,
+            client: start.client,
+            forms: Forms { encoding: Encoding::Utf8, dates: Dates::Iso },
+            strings: audit::Strings::Standard,
+            path: path::PathState::default(),
+            tables: Tables::default(),
+            queue: Queue::default(),
+            transaction: TxStatus::Idle,
+            scrub: errors::ScrubState::default(),
+            relay: Relay::Open,
+            passing_len: 0,
+            hold: None,
+            after: None,
+            statements: 0,
+            frame_len_max: start.frame_len_max,
+            schema: SchemaState::Fresh,
+            defined: SchemaState::Fresh,
+            server_hold: None,
+            vetted: HashSet::new(),
+            cursor_shape: None,
+        };
+        for (name, value) in &start.parameters {
+            session.parameter(name, value);
+        }
+        session
+    }
+
+    pub fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// What must happen before more of the client's bytes are read.
+    pub fn hold(&self) -> Option<&Hold> {
+        self.server_hold.as_ref().map(|(hold, _)| hold).or(self.hold.as_ref())
+    }
+
+    /// Whether the session is between transactions with nothing under way: a drain may end it.
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.transaction == TxStatus::Idle && self.hold.is_none()
+    }
+
+    /// The moment at which what streams now may have to be cut.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.queue.front_release().and_then(|release| release.until)
+    }
+
+    /// A setting that the server reports and that decides how bytes are to be read.
+    fn parameter(&mut self, name: &str, value: &str) {
+        match name {
+            "client_encoding" | "server_encoding" => {
+                let utf8 =
+                    value.eq_ignore_ascii_case("UTF8") || value.eq_ignore_ascii_case("UTF-8");
+                if name == "client_encoding" || !utf8 {
+                    self.forms.encoding = if utf8 { Encoding::Utf8 } else { Encoding::Other };
+                }
+            }
+            "DateStyle" => {
+                let iso = value.starts_with("ISO");
+                self.forms.dates = if iso { Dates::Iso } else { Dates::Other };
+            }
+            "standard_conforming_strings" => {
+                self.strings =
+                    if value == "on" { audit::Strings::Standard } else { audit::Strings::Escapes };
+            }
+            "search_path" => self.path.lost(),
+            "application_name" => {
+                if *self.client.application != *value {
+                    let client = Client { application: value.into(), ..(*self.client).clone() };
+                    self.client = Arc::new(client);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn standpoint<'a>(&'a self, env: Env<'a>) -> Standpoint<'a> {
+        Standpoint {
+            world: env.world,
+            client: &self.client,
+            grants: env.grants,
+            now: env.now,
+            forms: self.forms,
+        }
+    }
+
+    /// The release record is durable: what waited for it goes on.
+    pub fn released(&mut self, receipt: Receipt, env: Env<'_>, out: &mut Effects) {
+        if receipt.covers(self.id, self.statements) {
+            self.go_on(env, out);
+        }
+    }
+
+    /// The release record could not be written: the statement is refused.
+    pub fn not_released(&mut self, env: Env<'_>, out: &mut Effects) {
+        self.hold = None;
+        if let Some(pending) = self.after.take() {
+            self.refuse_pending(pending, errors::audit_unavailable(), env, out);
+        }
+    }
+
+    /// The snapshot is new.
+    pub fn refreshed(&mut self, env: Env<'_>, out: &mut Effects) {
+        if let Some((_, relation)) = self.server_hold.take() {
+            self.vetted.insert(relation);
+            return;
+        }
+        self.schema = SchemaState::Fresh;
+        self.go_on(env, out);
+    }
+
+    /// Ends the session from outside: an administrator, or a shutdown.
+    pub fn terminate(&mut self, report: &Report, out: &mut Effects) {
+        crate::wire::write::error(&mut out.to_client, report);
+        out.close = Some(Close::Done);
+    }
+
+    /// The `search_path` that names resolve under, as far as it is known.
+    fn search_path(&self) -> &SearchPath {
+        self.path.schemas()
+    }
+}

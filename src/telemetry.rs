@@ -1,1 +1,9 @@
-//! (under construction)
+//! What the process says about itself: numbers ([`Metrics`]), log lines ([`log`]) and who is
+//! connected ([`sessions`]). Labels are closed: no SQL, no values, no people's names.
+
+pub mod labels;
+pub mod log;
+mod metrics;
+pub mod sessions;
+
+pub use metrics::{Family, Metrics};

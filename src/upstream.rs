@@ -1,1 +1,3 @@
-//! (under construction)
+//! The proxy's own connections to the database, and the connecting of clients' ones.
+
+pub mod introspect;

@@ -85,6 +85,8 @@ pub struct Reference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     From,
+    /// `TABLE relation`, which stands for a whole SELECT.
+    TableCommand,
     /// In FROM with TABLESAMPLE.
     Sampled,
     /// Target of the write with this index.

@@ -73,9 +73,14 @@ impl Walker<'_> {
             let name = if schema.is_empty() { name.into() } else { format!("{schema}.{name}") };
             return self.out.obstacles.push(Obstacle::Unknown { name });
         };
-        let Some((name_span, span)) = self.relation_span(node) else {
+        let Some((name_span, mut span)) = self.relation_span(node) else {
             return self.unsupported("relation without a place in the text");
         };
+        let mut place = place;
+        if let (Place::From, Some(table)) = (place, self.table_keyword(&span)) {
+            place = Place::TableCommand;
+            span.start = table;
+        }
         match sensitive.reach(relation.oid) {
             None if schema.is_empty() => {
                 self.out.qualify.push(Qualify { span: name_span, relation: relation.oid });
@@ -130,6 +135,13 @@ impl Walker<'_> {
     fn system_columns(&self) -> Vec<&'static str> {
         let named = |column: &&'static str| self.out.names.columns.contains(*column);
         SYSTEM_COLUMNS.iter().copied().filter(named).collect()
+    }
+
+    /// Where the keyword of `TABLE relation` starts.
+    fn table_keyword(&self, span: &Range<usize>) -> Option<usize> {
+        let before = self.token_at(span.start)?.checked_sub(1)?;
+        let token = self.tokens[before];
+        (token.kind == TokenKind::Table).then_some(token.start)
     }
 
     /// The bytes of a relation's name, and of all that stands for it.

@@ -7,19 +7,23 @@
 
 mod bodies;
 mod columns;
+mod declared;
 mod problem;
 mod reach;
 mod tags;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::mention::{Mention, MentionError};
+use super::mention::{Mention, MentionError, side_door_function};
 use crate::catalog::{Catalog, Hiding};
 use crate::model::{ColumnId, ColumnNumber, ColumnPath, Oid, RelationName};
 use crate::schema::{Snapshot, ValueType};
+use bodies::Bodies;
+use columns::Columns;
 pub use problem::{Problem, ProblemKind};
-pub use tags::{Tag, Tags};
+use reach::Reaching;
+pub use tags::{Origin, Tag, Tags};
 
 /// The built-in class of columns that somebody looked at and found to be no personal data.
 pub const CLASS_CLEAR: &str = "clear";
@@ -98,9 +102,13 @@ pub struct FunctionReach {
 
 /// What a declared function returns.
 #[derive(Clone, Debug, PartialEq)]
-pub struct DeclaredResult {
-    pub class: Arc<str>,
-    pub hiding: Hiding,
+pub enum DeclaredResult {
+    /// No personal data: [`CLASS_CLEAR`].
+    Clear,
+    Pii {
+        class: Arc<str>,
+        hiding: Hiding,
+    },
 }
 
 /// The first reason found; there may be more.
@@ -112,8 +120,8 @@ pub enum Why {
     RowOf(RelationName),
     /// Nobody can tell what the body does.
     Opaque(Opaque),
-    /// A trigger of this relation, which has personal data, runs it.
-    TriggerOf(RelationName),
+    /// The catalog declares it, and nothing else says so.
+    Declared,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,8 +162,49 @@ impl Sensitive {
         tags: &Tags,
         unclassified: Unclassified,
     ) -> Result<(Self, Tags, Vec<Problem>), MentionError> {
-        let _ = (schema, catalog, tags, unclassified);
-        unimplemented!()
+        let mut problems = Vec::new();
+        let bodies = Bodies::read(schema)?;
+        let mut columns = Columns::bind(schema, catalog, tags, unclassified, &mut problems);
+        let declared = declared::find(schema, catalog, &mut problems);
+        let oids = declared.keys().copied().collect();
+        let reaching = Reaching::find(schema, &bodies, &mut columns, &oids);
+
+        let relations = reaching.reaches(&columns);
+        let notifies = reach::notifies(&reaching);
+        let operators = operators(schema, &reaching);
+        let types = types(schema, &reaching, &mut problems);
+        let functions = functions(schema, reaching.functions, declared);
+        let mut functions_by_name: HashMap<String, Vec<Oid>> = HashMap::new();
+        for (oid, function) in &functions {
+            functions_by_name.entry(function.name.name.clone()).or_default().push(*oid);
+        }
+        // Side doors are in every gate.
+        let names: BTreeSet<&str> = relations
+            .iter()
+            .filter(|(_, reach)| **reach != Reach::SideDoor)
+            .filter_map(|(oid, _)| Some(schema.relation(*oid)?.name.name.as_str()))
+            .chain(functions_by_name.keys().map(String::as_str))
+            .chain(types.iter().map(String::as_str))
+            .collect();
+        let mention = Mention::new(names, operators.iter().map(String::as_str))?;
+        let (columns, tags) = columns.finish();
+        let mut columns_by_relation: HashMap<Oid, Vec<ColumnNumber>> = HashMap::new();
+        for id in columns.keys() {
+            columns_by_relation.entry(id.relation).or_default().push(id.number);
+        }
+        columns_by_relation.values_mut().for_each(|numbers| numbers.sort_unstable());
+        let this = Self {
+            columns,
+            relations,
+            functions,
+            operators,
+            types,
+            notifies,
+            mention,
+            functions_by_name,
+            columns_by_relation,
+        };
+        Ok((this, tags, problems))
     }
 
     pub fn column(&self, id: ColumnId) -> Option<&PiiColumn> {
@@ -179,3 +228,49 @@ impl Sensitive {
         self.functions_by_name.get(name).into_iter().flatten().filter_map(|o| self.functions.get(o))
     }
 }
+
+fn functions(
+    schema: &Snapshot,
+    mut found: HashMap<Oid, Why>,
+    mut declared: BTreeMap<Oid, Option<DeclaredResult>>,
+) -> HashMap<Oid, FunctionReach> {
+    let mut functions = HashMap::with_capacity(found.len());
+    for function in &schema.functions {
+        if let Some(why) = found.remove(&function.oid) {
+            let name = function.name.clone();
+            let declared = declared.remove(&function.oid).flatten();
+            functions.insert(function.oid, FunctionReach { name, why, declared });
+        }
+    }
+    functions
+}
+
+fn operators(schema: &Snapshot, reaching: &Reaching<'_>) -> BTreeSet<String> {
+    let found = schema.operators.iter().filter(|operator| {
+        reaching.functions.contains_key(&operator.function)
+            || side_door_function(&operator.function_name)
+    });
+    found.map(|operator| operator.symbol.clone()).collect()
+}
+
+/// The names of sensitive types. PostgreSQL's own types are used without being named: whoever hung
+/// a cast over personal data on one is told so.
+fn types(
+    schema: &Snapshot,
+    reaching: &Reaching<'_>,
+    problems: &mut Vec<Problem>,
+) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for code in schema.types.iter().filter(|code| reaching.types.contains(&code.oid)) {
+        if code.name.schema == "pg_catalog" {
+            let kind = ProblemKind::Cast(code.name.name.clone());
+            problems.push(Problem { place: String::new(), kind });
+        } else {
+            names.insert(code.name.name.clone());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests;

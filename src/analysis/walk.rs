@@ -9,6 +9,7 @@ use super::facts::{Analysis, ClassedCall, Flow, Kind, Obstacle, Place, Shape};
 use super::mention::side_door_function;
 use super::names::Names;
 use super::parse::Token;
+use super::sensitive::DeclaredResult;
 use super::statement::Context;
 use super::tree::{Node, Value};
 use super::writes::Level;
@@ -295,10 +296,11 @@ impl<'a> Walker<'a> {
                 continue;
             }
             match &function.declared {
-                Some(result) => self.out.classed.push(ClassedCall {
+                Some(DeclaredResult::Pii { class, .. }) => self.out.classed.push(ClassedCall {
                     function: function.name.to_string(),
-                    class: result.class.to_string(),
+                    class: class.to_string(),
                 }),
+                Some(DeclaredResult::Clear) => {}
                 None => self.out.obstacles.push(Obstacle::Function(function.name.to_string())),
             }
         }

@@ -55,6 +55,25 @@ pub struct RecordedEvent {
 }
 
 impl GrantEvent {
+    /// The grant it is about.
+    pub fn grant(&self) -> Option<GrantId> {
+        match self {
+            Self::Granted { grant } | Self::StandingAdded { grant } => Some(grant.id),
+            Self::Revoked { grant, .. }
+            | Self::Expired { grant }
+            | Self::StandingRemoved { grant } => Some(*grant),
+            Self::Requested { .. }
+            | Self::Approved { .. }
+            | Self::Denied { .. }
+            | Self::Cancelled { .. } => None,
+        }
+    }
+
+    /// The request that was filed.
+    pub fn requested(&self) -> Option<RequestId> {
+        if let Self::Requested { request } = self { Some(request.id) } else { None }
+    }
+
     /// The closed label of logs, metrics and the store's `kind` column.
     pub fn kind(&self) -> &'static str {
         match self {

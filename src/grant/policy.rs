@@ -4,9 +4,9 @@ use regex::Regex;
 use serde::Deserialize;
 
 use super::terms::Terms;
-use super::{Action, Actions, CatalogView, NetworkError, Pattern, Request, ResourceError};
+use super::{Action, Actions, CatalogView, NetworkError, Pattern, ResourceError};
 use super::{Standing, Subject, SubjectError};
-use crate::model::{Report, SqlState, User};
+use crate::model::{DurationError, Report, SqlState, User, parse_duration, show_duration};
 
 /// Who may ask for what, for how long, and who has to agree. The first policy that matches
 /// subject, resource and actions decides; where none matches, nothing can be requested.
@@ -73,7 +73,7 @@ pub enum PolicyError {
     #[error("networks: {0}")]
     Network(#[from] NetworkError),
     #[error("max_duration: {0}")]
-    Duration(#[from] crate::model::DurationError),
+    Duration(#[from] DurationError),
     #[error("reason: {0}")]
     Reason(#[from] Box<regex::Error>),
     #[error("{key}: {problem}")]
@@ -107,7 +107,7 @@ impl PolicyText {
             subjects: subjects("subjects", &self.subjects)?,
             resources: patterns(&self.resources, views)?,
             actions: self.actions.iter().copied().collect(),
-            max_duration: crate::model::parse_duration(&self.max_duration)?,
+            max_duration: parse_duration(&self.max_duration)?,
             approvals: self.approvals,
             approvers: subjects("approvers", &self.approvers)?,
             reason: match &self.reason {
@@ -160,22 +160,104 @@ fn patterns(texts: &[String], views: &[CatalogView]) -> Result<Vec<Pattern>, Pol
 }
 
 impl Policies {
-    /// What the first policy that matches says.
+    /// What the first policy that matches says. A matching policy that asks for a shorter
+    /// duration or another reason refuses; later ones are not tried.
     pub fn decide(&self, terms: &Terms, requester: &User) -> Decision {
-        let _ = (terms, requester);
-        Decision::Refused(Report::error(
-            SqlState::INSUFFICIENT_PRIVILEGE,
-            "no policy lets you request this",
-        ))
-    }
-
-    /// Whether `approver` may approve or deny `request`: never one's own, and only the approvers
-    /// of its policy.
-    ///
-    /// # Errors
-    /// The report says why not.
-    pub fn may_approve(&self, approver: &User, request: &Request) -> Result<(), Report> {
-        let _ = (approver, request);
-        Err(Report::error(SqlState::INSUFFICIENT_PRIVILEGE, "not supported yet"))
+        for policy in &self.0 {
+            if policy.mismatch(terms, requester).is_some() {
+                continue;
+            }
+            if let Some(problem) = policy.objection(terms) {
+                let hint = format!("Ask again in the way that policy \"{}\" wants.", policy.name);
+                return Decision::Refused(refused(problem).hint(hint));
+            }
+            let policy_name = policy.name.clone();
+            return match policy.approvals {
+                0 => Decision::AutoApprove { policy: policy_name },
+                approvals => Decision::NeedsApproval {
+                    policy: policy_name,
+                    approvals,
+                    approvers: policy.approvers.clone(),
+                },
+            };
+        }
+        let report = refused(format!(
+            "no policy lets {} request {} on {}",
+            requester.name, terms.actions, terms.resource
+        ));
+        let told = |policy: &Policy| {
+            let why = policy.mismatch(terms, requester).unwrap_or_default();
+            format!("Policy \"{}\" {why}.", policy.name)
+        };
+        Decision::Refused(match self.0.as_slice() {
+            [] => report.detail("There are no policies, so nothing can be requested."),
+            some => report.detail(
+                some.iter().take(POLICIES_TOLD_MAX).map(told).collect::<Vec<_>>().join(" "),
+            ),
+        })
     }
 }
+
+/// Refusals explain so many policies.
+const POLICIES_TOLD_MAX: usize = 8;
+
+impl Policy {
+    /// Why this policy does not speak of these terms; None when it does.
+    fn mismatch(&self, terms: &Terms, requester: &User) -> Option<String> {
+        let covers = |pattern: &Pattern| {
+            pattern.covers(&terms.database, &terms.resource, terms.class.as_deref())
+        };
+        if !self.subjects.iter().any(|subject| subject.includes(requester)) {
+            Some(format!("is for {}", list(&self.subjects)))
+        } else if !self.resources.iter().any(covers) {
+            Some(format!("covers {}", list(&self.resources)))
+        } else if !terms.actions.is_subset(self.actions) {
+            Some(format!("allows {}", self.actions))
+        } else {
+            None
+        }
+    }
+
+    /// What a policy that speaks of these terms has against them.
+    fn objection(&self, terms: &Terms) -> Option<String> {
+        let name = &self.name;
+        if terms.duration > self.max_duration {
+            return Some(format!(
+                "policy \"{name}\" allows at most {}, not {}",
+                show_duration(self.max_duration),
+                show_duration(terms.duration)
+            ));
+        }
+        let pattern = self.reason.as_ref()?;
+        let found = pattern.is_match(&terms.reason);
+        (!found).then(|| format!("policy \"{name}\" wants a reason that matches {pattern}"))
+    }
+}
+
+/// Whether `approver` may approve or deny a request of `requester`: never one's own, and only
+/// who is named among the approvers, whatever other roles one has.
+///
+/// # Errors
+/// The report says why not.
+pub fn may_approve(approver: &User, requester: &str, approvers: &[Subject]) -> Result<(), Report> {
+    if *approver.name == *requester {
+        return Err(refused("nobody decides on their own request")
+            .hint(format!("Somebody else must: {}.", list(approvers))));
+    }
+    if !approvers.iter().any(|subject| subject.includes(approver)) {
+        return Err(refused(format!("{} may not decide on this request", approver.name))
+            .detail(format!("Its policy names as approvers: {}.", list(approvers))));
+    }
+    Ok(())
+}
+
+fn refused(message: impl Into<String>) -> Report {
+    Report::error(SqlState::INSUFFICIENT_PRIVILEGE, message)
+}
+
+fn list<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -60,6 +60,7 @@ pub struct Grant {
     pub rows: Option<RowPredicate>,
     /// Where the client must connect from; empty: from anywhere.
     pub networks: Vec<Network>,
+    /// 1970 for standing grants: they have no beginning.
     pub not_before: Timestamp,
     /// The first moment at which it no longer holds; None only for standing grants.
     pub expires_at: Option<Timestamp>,

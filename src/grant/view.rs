@@ -168,3 +168,100 @@ impl CatalogView {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::grant::fixture::{view, view_of};
+    use crate::grant::{CatalogView, Pattern, Resource, ResourceError};
+
+    #[test]
+    fn a_resource_is_found_by_each_of_its_names() {
+        for (text, full) in [
+            ("customers.ssn", "public.customers.ssn"),
+            ("PUBLIC.Customers.SSN", "public.customers.ssn"),
+            ("shop.public.customers.ssn", "public.customers.ssn"),
+            ("customers", "public.customers"),
+            ("hr.employees", "hr.employees"),
+            ("employees.salary", "hr.employees.salary"),
+            ("shop.hr.employees", "hr.employees"),
+            ("\"E-mail\"", "hr.\"E-mail\""),
+            ("hr.\"E-mail\".\"E-mail\"", "hr.\"E-mail\".\"E-mail\""),
+            ("class:email", "class:email"),
+            ("*", "*"),
+        ] {
+            let resource = view().resolve(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!(resource.to_string(), full);
+            assert_eq!(view().resolve(full).unwrap(), resource, "the full form reads back");
+            let stored = serde_json::to_string(&resource).unwrap();
+            assert_eq!(serde_json::from_str::<Resource>(&stored).unwrap(), resource);
+        }
+    }
+
+    #[test]
+    fn what_the_catalog_does_not_name_is_refused() {
+        for text in [
+            "customers.id",
+            "orders",
+            "public.employees",
+            "other.public.customers.email",
+            "E-mail.email",
+            "class:nosuch",
+            "\"Customers\"",
+        ] {
+            let error = view().resolve(text).unwrap_err();
+            let refused = matches!(error, ResourceError::Unknown { .. } | ResourceError::Shape(_));
+            assert!(refused, "{text}: {error}");
+        }
+        for text in
+            ["", ".", "a..b", "a.b.c.d.e", "a b", "\"a", "class:", "class:*", "*.email", "1a"]
+        {
+            assert_eq!(view().resolve(text), Err(ResourceError::Shape(text.into())), "{text}");
+        }
+    }
+
+    #[test]
+    fn two_meanings_are_named_and_none_is_chosen() {
+        let twice = view_of(
+            "shop",
+            &[("a", "people", &[("name", "n")]), ("b", "people", &[("name", "n")])],
+        );
+        let error = twice.resolve("people.name").unwrap_err().to_string();
+        assert!(error.contains("a.people.name or b.people.name"), "{error}");
+        let crossed =
+            view_of("shop", &[("hr", "pay", &[("x", "n")]), ("public", "hr", &[("pay", "n")])]);
+        assert!(matches!(crossed.resolve("hr.pay"), Err(ResourceError::Ambiguous { .. })));
+        let database_or_schema =
+            view_of("hr", &[("hr", "pay", &[("x", "n")]), ("x", "hr", &[("pay", "n")])]);
+        assert_eq!(
+            database_or_schema.resolve("hr.hr.pay").unwrap().to_string(),
+            "hr.pay",
+            "database, schema, table is the only reading"
+        );
+    }
+
+    #[test]
+    fn the_console_finds_the_database_unless_two_have_it() {
+        let views = [view(), view_of("crm", &[("public", "leads", &[("email", "email")])])];
+        let (found, resource) = CatalogView::pick(&views, "leads.email").unwrap();
+        assert_eq!(
+            (found.database.as_str(), resource.to_string().as_str()),
+            ("crm", "public.leads.email")
+        );
+        let both = CatalogView::pick(&views, "class:email");
+        assert!(matches!(both, Err(ResourceError::Ambiguous { .. })));
+        assert!(matches!(CatalogView::pick(&views, "nosuch"), Err(ResourceError::Nowhere { .. })));
+    }
+
+    #[test]
+    fn configuration_may_name_what_no_catalog_knows_in_full_only() {
+        let full = Pattern::resolve("public.orders.email", &[]).unwrap();
+        assert_eq!(full.to_string(), "public.orders.email");
+        let database = Pattern::resolve("shop.public.customers.email", &[view()]).unwrap();
+        assert_eq!(database.database.as_deref(), Some("shop"));
+        assert_eq!(Pattern::resolve("customers.email", &[view()]).unwrap().database, None);
+        assert!(matches!(
+            Pattern::resolve("orders", &[view()]),
+            Err(ResourceError::Nowhere { .. })
+        ));
+    }
+}

@@ -54,7 +54,7 @@ pub fn show_duration(duration: Duration) -> String {
     let parts = [("d", secs / 86_400), ("h", secs / 3_600 % 24), ("min", secs / 60 % 60)];
     let mut words: Vec<String> =
         parts.iter().filter(|(_, n)| *n > 0).map(|(unit, n)| format!("{n}{unit}")).collect();
-    if secs % 60 > 0 || words.is_empty() {
+    if !secs.is_multiple_of(60) || words.is_empty() {
         words.push(format!("{}s", secs % 60));
     }
     words.join(" ")

@@ -1,20 +1,36 @@
 //! The approval store: every change of requests and grants is an event, durable before it is
 //! acknowledged; the live table is published before the caller hears of it.
 
+mod clock;
+mod journal;
+mod shared;
+mod writer;
+
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
+use self::journal::Journal;
+use self::shared::Shared;
+use self::writer::{Command, Work, Writer};
 use crate::grant::{
-    Ask, CatalogView, DirectGrant, GrantId, GrantView, LiveTable, Policies, RecordedEvent, Request,
-    RequestId, Standing,
+    Ask, CatalogView, DirectGrant, GrantId, GrantView, LedgerError, LiveTable, Policies,
+    RecordedEvent, Request, RequestId, Standing,
 };
 use crate::model::{Epoch, Report, SqlState, Timestamp, User};
 
-/// Asks for the time. Hand the same one to everything that compares times with grants.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+pub use clock::{Clock, steady_clock};
+
+/// So many changes may wait for the disk; further ones are refused.
+const QUEUE_MAX: usize = 1_024;
+
+/// Shorter would ask more of a disk than it keeps, longer would be no limit.
+const STALENESS_MIN: Duration = Duration::from_secs(1);
+const STALENESS_MAX: Duration = Duration::from_secs(3_600);
 
 /// Receives every event at least once, in order, on the store's own thread, before the caller of
 /// the change is answered; an error keeps the event, which is handed over again later.
@@ -41,46 +57,87 @@ pub struct Settings {
 pub enum StoreError {
     #[error("store url \"{0}\": a store is sqlite:path")]
     Url(String),
-    #[error("a store in PostgreSQL is not supported yet")]
+    #[error("a store in PostgreSQL is not supported yet; use sqlite:path")]
     Postgres,
-    #[error("store {path}: {source}")]
+    #[error("max_staleness must be from 1s to 1h, not {0:?}")]
+    Staleness(Duration),
+    #[error("store {} is in use by another process", .0.display())]
+    InUse(PathBuf),
+    #[error("store {}: {source}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("store {}: {source}", path.display())]
     Sqlite { path: PathBuf, source: rusqlite::Error },
+    #[error("store {} is of version {found}, which this program does not know", path.display())]
+    Version { path: PathBuf, found: String },
+    #[error("store {}: event {event} cannot be read", path.display())]
+    Corrupt { path: PathBuf, event: i64 },
+    #[error("the store's events contradict each other: {0}")]
+    Events(#[from] LedgerError),
+    #[error("the store cannot be written: {0}")]
+    Write(#[source] rusqlite::Error),
+    #[error("the store's thread cannot be started: {0}")]
+    Thread(#[source] std::io::Error),
+    #[error("the store has stopped")]
+    Stopped,
 }
 
-/// A handle to the store; cheap to clone.
+/// A handle to the store; cheap to clone. When the last one is dropped, what was acknowledged is
+/// on the disk already, and the file is closed.
 #[derive(Clone)]
 pub struct Approvals {
-    shared: Arc<Shared>,
+    inner: Arc<Inner>,
 }
 
-struct Shared {
-    table: arc_swap::ArcSwap<LiveTable>,
-    epoch: watch::Sender<Epoch>,
+struct Inner {
+    shared: Arc<Shared>,
+    /// None while the handle is being dropped.
+    inbox: Option<SyncSender<Command>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Approvals {
-    /// Opens the store, replays it and publishes the first live table.
+    /// Opens the store, replays it and publishes the first live table. Blocks.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be read and written; the proxy must not start then.
     pub fn open(settings: Settings) -> Result<Self, StoreError> {
-        if settings.url.starts_with("postgres") {
-            return Err(StoreError::Postgres);
+        let Settings { url, base_dir, max_staleness, policies, standing, clock, on_event } =
+            settings;
+        if !(STALENESS_MIN..=STALENESS_MAX).contains(&max_staleness) {
+            return Err(StoreError::Staleness(max_staleness));
         }
-        Err(StoreError::Url(settings.url))
+        let journal = Journal::open(&url, &base_dir)?;
+        let shared = Arc::new(Shared::new(clock, policies));
+        let writer =
+            Writer::start(journal, Arc::clone(&shared), on_event, max_staleness, &standing)?;
+        let (inbox, commands) = sync_channel(QUEUE_MAX);
+        let threads = start(&shared, writer, commands).map_err(StoreError::Thread)?;
+        Ok(Self { inner: Arc::new(Inner { shared, inbox: Some(inbox), threads }) })
     }
 
     /// The grants that count now. Takes no lock; ask again for every statement.
     pub fn table(&self) -> Arc<LiveTable> {
-        self.shared.table.load_full()
+        self.inner.shared.table.load_full()
     }
 
-    /// Wakes at every change of the live table, and when a grant begins or ends by time.
+    /// Wakes at every change of the live table, when a grant begins or ends by time, and when
+    /// the store has been out of reach for too long.
     pub fn subscribe(&self) -> watch::Receiver<Epoch> {
-        self.shared.epoch.subscribe()
+        self.inner.shared.epoch.subscribe()
+    }
+
+    /// The policies that decide now.
+    pub fn policies(&self) -> Arc<Policies> {
+        self.inner.shared.policies.load_full()
+    }
+
+    /// The time as the store sees it.
+    pub fn now(&self) -> Timestamp {
+        (self.inner.shared.clock)()
     }
 
     /// Files a request; where the policy needs no approval, the grant comes with it.
+    /// `catalog` is that of the database as the client named it.
     ///
     /// Cancel safety: for this and every other change, dropping the future after its first poll
     /// does not undo the change.
@@ -93,31 +150,44 @@ impl Approvals {
         catalog: &CatalogView,
         ask: Ask,
     ) -> Result<Request, Report> {
-        let _ = (requester, catalog, ask);
-        Err(unsupported())
+        let (requester, catalog) = (requester.clone(), catalog.clone());
+        let events = self
+            .change(Box::new(move |ledger, policies, now| {
+                ledger.request(policies, &requester, &catalog, &ask, now)
+            }))
+            .await?;
+        let id = events.iter().find_map(|recorded| recorded.event.requested());
+        self.request_view(id)
     }
 
     /// Adds one approval; the last one needed makes the grant.
     ///
     /// # Errors
-    /// Unknown, not pending, one's own, or not among the approvers.
+    /// Unknown, not pending, one's own, not among the approvers, approved already, or no longer
+    /// allowed by the policies.
     pub async fn approve(&self, approver: &User, id: RequestId) -> Result<Request, Report> {
-        let _ = (approver, id);
-        Err(unsupported())
+        let approver = approver.clone();
+        self.change(Box::new(move |ledger, policies, now| {
+            ledger.approve(policies, &approver, id, now)
+        }))
+        .await?;
+        self.request_view(Some(id))
     }
 
     /// Closes a request for good.
     ///
     /// # Errors
-    /// As [`Self::approve`].
+    /// Unknown, not pending, one's own, or not among the approvers.
     pub async fn deny(
         &self,
         approver: &User,
         id: RequestId,
         reason: Option<String>,
     ) -> Result<Request, Report> {
-        let _ = (approver, id, reason);
-        Err(unsupported())
+        let approver = approver.clone();
+        self.change(Box::new(move |ledger, _, _| ledger.deny(&approver, id, reason.as_deref())))
+            .await?;
+        self.request_view(Some(id))
     }
 
     /// Takes one's own request back.
@@ -125,8 +195,9 @@ impl Approvals {
     /// # Errors
     /// Unknown, not pending, or somebody else's.
     pub async fn cancel(&self, by: &User, id: RequestId) -> Result<Request, Report> {
-        let _ = (by, id);
-        Err(unsupported())
+        let by = by.clone();
+        self.change(Box::new(move |ledger, _, _| ledger.cancel(&by, id))).await?;
+        self.request_view(Some(id))
     }
 
     /// A DBA's own GRANT: needs the role `control`, and is never to oneself.
@@ -139,17 +210,22 @@ impl Approvals {
         catalog: &CatalogView,
         ask: DirectGrant,
     ) -> Result<GrantView, Report> {
-        let _ = (by, catalog, ask);
-        Err(unsupported())
+        let (by, catalog) = (by.clone(), catalog.clone());
+        let events = self
+            .change(Box::new(move |ledger, _, now| ledger.grant(&by, &catalog, &ask, now)))
+            .await?;
+        self.ended_or_begun(&events).pop().ok_or_else(stopped)
     }
 
-    /// Ends a grant now. Its subject may, and whoever has the role `control`.
+    /// Ends a grant now. Its user may, who approved it, and whoever has the role `control`.
     ///
     /// # Errors
     /// Unknown, over already, standing, or not allowed.
     pub async fn revoke(&self, by: &User, id: GrantId) -> Result<GrantView, Report> {
-        let _ = (by, id);
-        Err(unsupported())
+        let by = by.clone();
+        let events =
+            self.change(Box::new(move |ledger, _, now| ledger.revoke(&by, id, now))).await?;
+        self.ended_or_begun(&events).pop().ok_or_else(stopped)
     }
 
     /// Ends every grant but the standing ones.
@@ -157,34 +233,97 @@ impl Approvals {
     /// # Errors
     /// Needs the role `control`.
     pub async fn revoke_all(&self, by: &User) -> Result<Vec<GrantView>, Report> {
-        let _ = by;
-        Err(unsupported())
+        let by = by.clone();
+        let events =
+            self.change(Box::new(move |ledger, _, now| ledger.revoke_all(&by, now))).await?;
+        Ok(self.ended_or_begun(&events))
     }
 
-    /// Takes over a new configuration; standing grants that left it end.
+    /// Takes over a new configuration; standing grants that left it end, grants that policies
+    /// gave go on.
     ///
     /// # Errors
-    /// The store cannot be written.
+    /// The store cannot be written; the old configuration goes on.
     pub async fn replace_policies(
         &self,
         policies: Policies,
         standing: Vec<Standing>,
     ) -> Result<(), Report> {
-        let _ = (policies, standing);
-        Err(unsupported())
+        let (answer, done) = oneshot::channel();
+        self.send(Command::Replace { policies, standing, answer })?;
+        done.await.map_err(|_| stopped())?.map(drop)
     }
 
     /// Requests that are pending or were decided in the last day, oldest first.
     pub fn requests(&self) -> Vec<Request> {
-        Vec::new()
+        self.inner.shared.ledger().requests()
     }
 
-    /// Grants that count, will count or ended in the last day, and standing ones.
+    /// Grants that count, will count or ended in the last day, and standing ones, oldest first.
     pub fn grants(&self) -> Vec<GrantView> {
-        Vec::new()
+        self.inner.shared.ledger().grants(self.now())
+    }
+
+    async fn change(&self, work: Work) -> Result<Vec<RecordedEvent>, Report> {
+        let (answer, done) = oneshot::channel();
+        self.send(Command::Change { work, answer })?;
+        done.await.map_err(|_| stopped())?
+    }
+
+    fn send(&self, command: Command) -> Result<(), Report> {
+        let inbox = self.inner.inbox.as_ref().ok_or_else(stopped)?;
+        inbox.try_send(command).map_err(|error| match error {
+            std::sync::mpsc::TrySendError::Full(_) => Report::error(
+                SqlState::PROGRAM_LIMIT_EXCEEDED,
+                "too many changes wait for the approval store",
+            )
+            .hint("Try again in a moment."),
+            std::sync::mpsc::TrySendError::Disconnected(_) => stopped(),
+        })
+    }
+
+    fn request_view(&self, id: Option<RequestId>) -> Result<Request, Report> {
+        id.and_then(|id| self.inner.shared.ledger().request_view(id)).ok_or_else(stopped)
+    }
+
+    fn ended_or_begun(&self, events: &[RecordedEvent]) -> Vec<GrantView> {
+        let ledger = self.inner.shared.ledger();
+        let now = self.now();
+        let ids = events.iter().filter_map(|recorded| recorded.event.grant());
+        ids.filter_map(|id| ledger.grant_view(id, now)).collect()
     }
 }
 
-fn unsupported() -> Report {
-    Report::error(SqlState::FEATURE_NOT_SUPPORTED, "grants are not kept yet")
+fn start(
+    shared: &Arc<Shared>,
+    writer: Writer,
+    commands: Receiver<Command>,
+) -> std::io::Result<Vec<JoinHandle<()>>> {
+    let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
+    let time = Arc::clone(shared);
+    let watch = named("approvals-time").spawn(move || time.watch_time())?;
+    let write = named("approvals").spawn(move || writer.run(&commands));
+    match write {
+        Ok(write) => Ok(vec![write, watch]),
+        Err(error) => {
+            shared.stop();
+            Err(error)
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.inbox = None;
+        self.shared.stop();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the approval store had panicked");
+            }
+        }
+    }
+}
+
+fn stopped() -> Report {
+    Report::error(SqlState::IO_ERROR, "the approval store has stopped")
 }

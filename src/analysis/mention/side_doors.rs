@@ -132,8 +132,22 @@ pub fn side_door_relation(schema: &str, name: &str) -> bool {
         || RELATION_FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
-pub(super) fn patterns() -> impl Iterator<Item = Pattern> {
-    let exact = FUNCTIONS.iter().chain(RELATIONS).map(|name| Pattern::new(name, Boundary::Both));
-    let families = FUNCTION_FAMILIES.iter().chain(RELATION_FAMILIES);
-    exact.chain(families.map(|name| Pattern::new(name, Boundary::Before)))
+/// What a side door is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::analysis) enum Kind {
+    Function,
+    Relation,
+}
+
+pub(in crate::analysis) fn patterns() -> impl Iterator<Item = (Pattern, Kind)> {
+    [
+        (FUNCTIONS, Boundary::Both, Kind::Function),
+        (FUNCTION_FAMILIES, Boundary::Before, Kind::Function),
+        (RELATIONS, Boundary::Both, Kind::Relation),
+        (RELATION_FAMILIES, Boundary::Before, Kind::Relation),
+    ]
+    .into_iter()
+    .flat_map(|(names, boundary, kind)| {
+        names.iter().map(move |name| (Pattern::new(name, boundary), kind))
+    })
 }

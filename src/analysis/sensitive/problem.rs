@@ -24,12 +24,12 @@ pub enum ProblemKind {
     NoClass { path: ColumnPath, class: String },
     #[error("{path} is now called {now}; it stays tagged, and the catalog should follow")]
     Renamed { path: ColumnPath, now: ColumnPath },
-    #[error("there is no function {0} that reads personal data")]
+    #[error("there is no function {0}")]
     NoFunction(String),
     #[error("function {signature} has class \"{class}\", which does not exist; it stays refused")]
     NoFunctionClass { signature: String, class: String },
-    #[error("the cast from {from} to {to} runs a function that reads personal data")]
-    Cast { from: String, to: String },
+    #[error("a cast of type {0} runs a function over personal data, and nobody sees it called")]
+    Cast(String),
 }
 
 impl fmt::Display for Problem {

@@ -186,8 +186,9 @@ fn authentication_data(out: &mut Vec<u8>, code: u32, data: &[u8]) -> Result<(), 
     })
 }
 
-/// The newest minor version of protocol 3 that is spoken, and the options that are not known.
-/// PostgreSQL sends the whole version where the protocol chapter says "minor version".
+/// The minor version of protocol 3 that will be spoken, and the options that are not known.
+/// PostgreSQL sends the whole version where the protocol chapter says "minor version", and never
+/// one that is newer than what the client asked for: libpq takes that for an error.
 pub fn negotiate_protocol_version<'o>(
     out: &mut Vec<u8>,
     minor: u16,

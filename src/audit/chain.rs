@@ -1,0 +1,235 @@
+//! The hash chain: records into lines, and lines checked against what the chain must say.
+//!
+//! A line is
+//! `{"seq":7,"time":"…","kind":"…",…,"prev":"<64 hex>","hash":"<64 hex>"}`: `hash` is the SHA-256
+//! of the line's bytes before `,"hash":`, `prev` that of the whole line before (its line end left
+//! out), 64 zeros in the first. So each line stands for all lines before it.
+//!
+//! What the chain cannot show is that whole records are missing from its end.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::record::Event;
+use crate::model::Timestamp;
+
+/// Hexadecimal digits of a SHA-256.
+const HEX: usize = 64;
+const PREV_KEY: &[u8] = b",\"prev\":\"";
+const HASH_KEY: &[u8] = b",\"hash\":\"";
+const LINE_END: &[u8] = b"\"}";
+/// `,"hash":"…"}`
+const HASH_SUFFIX: usize = HASH_KEY.len() + HEX + LINE_END.len();
+/// `,"prev":"…"`
+const PREV_SUFFIX: usize = PREV_KEY.len() + HEX + 1;
+
+/// Where the chain stands: what the next record must say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    seq: u64,
+    prev: [u8; HEX],
+}
+
+impl Chain {
+    /// Before the first record of a directory.
+    pub fn start() -> Self {
+        Self { seq: 1, prev: [b'0'; HEX] }
+    }
+
+    /// The number of the next record; numbers start at 1.
+    pub fn next_seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Appends the event's line, line end included, to `out` and moves on; answers its number.
+    ///
+    /// # Errors
+    /// When the event has no JSON form. Nothing was appended then and the chain stands still.
+    pub fn encode(
+        &mut self,
+        event: &Event,
+        time: Timestamp,
+        out: &mut Vec<u8>,
+    ) -> Result<u64, serde_json::Error> {
+        let start = out.len();
+        out.extend_from_slice(format!("{{\"seq\":{},\"time\":\"{time:.6}\"", self.seq).as_bytes());
+        let fields = out.len();
+        if let Err(error) = event.serialize(&mut serde_json::Serializer::new(&mut *out)) {
+            out.truncate(start);
+            return Err(error);
+        }
+        // The event is an object of its own: its braces give way to ours.
+        out[fields] = b',';
+        out.pop();
+        out.extend_from_slice(PREV_KEY);
+        out.extend_from_slice(&self.prev);
+        out.push(b'"');
+        let mut sha = Sha256::new();
+        sha.update(&out[start..]);
+        let suffix = out.len();
+        out.extend_from_slice(HASH_KEY);
+        out.extend_from_slice(&hex(&sha.clone().finalize()));
+        out.extend_from_slice(LINE_END);
+        sha.update(&out[suffix..]);
+        self.prev = hex(&sha.finalize());
+        out.push(b'\n');
+        let seq = self.seq;
+        self.seq += 1;
+        Ok(seq)
+    }
+
+    /// Checks one line (without its line end) and moves on.
+    fn follow(&mut self, line: &[u8]) -> Result<(), Why> {
+        let parts = Parts::of(line).ok_or(Why::Shape)?;
+        if hex(&Sha256::digest(parts.body)) != *parts.hash {
+            return Err(Why::Changed);
+        }
+        if parts.seq > self.seq {
+            return Err(Why::Missing { expected: self.seq });
+        }
+        if parts.seq < self.seq {
+            return Err(Why::Misplaced { expected: self.seq });
+        }
+        if *parts.prev != self.prev {
+            return Err(Why::Unlinked);
+        }
+        self.prev = hex(&Sha256::digest(line));
+        self.seq += 1;
+        Ok(())
+    }
+}
+
+/// Why a line is not the one that the chain wants.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Why {
+    #[error("not a record")]
+    Shape,
+    #[error("changed: its hash does not match its bytes")]
+    Changed,
+    #[error("records are missing before it: expected seq {expected}")]
+    Missing { expected: u64 },
+    #[error("inserted, repeated or moved: expected seq {expected}")]
+    Misplaced { expected: u64 },
+    #[error("the record before it was replaced: its link does not match")]
+    Unlinked,
+    #[error("truncated last record ({bytes} bytes); the next start repairs it")]
+    Truncated { bytes: u64 },
+    #[error("the file is missing")]
+    FileMissing,
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// The first bad record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("broken at {file} line {line}{}: {why}", show_seq(*seq))]
+pub struct Broken {
+    pub file: String,
+    /// From 1; 0 when it is the file itself.
+    pub line: u64,
+    /// What the line claims to be, if it says.
+    pub seq: Option<u64>,
+    pub why: Why,
+}
+
+fn show_seq(seq: Option<u64>) -> String {
+    seq.map_or_else(String::new, |seq| format!(" (seq {seq})"))
+}
+
+/// Reads a log line by line, over all its files in order.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    chain: Option<Chain>,
+    file: String,
+    line: u64,
+    records: u64,
+}
+
+impl Verifier {
+    /// From the first record of a directory.
+    pub fn from_start() -> Self {
+        Self { chain: Some(Chain::start()), file: String::new(), line: 0, records: 0 }
+    }
+
+    /// From the middle: the first line's number and link are taken at their word.
+    pub fn from_middle() -> Self {
+        Self { chain: None, ..Self::from_start() }
+    }
+
+    /// The lines that follow are those of this file.
+    pub fn file(&mut self, name: &str) {
+        name.clone_into(&mut self.file);
+        self.line = 0;
+    }
+
+    /// Checks the next line, given without its line end.
+    ///
+    /// # Errors
+    /// The line's place and what is wrong with it; there is no going on after that.
+    pub fn record(&mut self, line: &[u8]) -> Result<(), Broken> {
+        self.line += 1;
+        let parts = Parts::of(line);
+        let claimed = parts.as_ref().map(|parts| Chain { seq: parts.seq, prev: *parts.prev });
+        let checked = match self.chain.as_mut() {
+            Some(chain) => chain.follow(line),
+            None => claimed.ok_or(Why::Shape).and_then(|mut chain| {
+                chain.follow(line)?;
+                self.chain = Some(chain);
+                Ok(())
+            }),
+        };
+        self.records += 1;
+        checked.map_err(|why| self.broken(parts.map(|parts| parts.seq), why))
+    }
+
+    /// What to say of a last line without a line end.
+    pub fn truncated(&self, bytes: u64) -> Broken {
+        let place = Self { line: self.line + 1, ..self.clone() };
+        place.broken(None, Why::Truncated { bytes })
+    }
+
+    fn broken(&self, seq: Option<u64>, why: Why) -> Broken {
+        Broken { file: self.file.clone(), line: self.line, seq, why }
+    }
+
+    /// Good records so far.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Where the chain stands, for the records to come.
+    pub fn chain(self) -> Chain {
+        self.chain.unwrap_or_else(Chain::start)
+    }
+}
+
+/// A line taken apart by position alone: no byte can be read in two ways.
+struct Parts<'a> {
+    seq: u64,
+    body: &'a [u8],
+    prev: &'a [u8; HEX],
+    hash: &'a [u8; HEX],
+}
+
+impl<'a> Parts<'a> {
+    fn of(line: &'a [u8]) -> Option<Self> {
+        let (body, suffix) = line.split_at_checked(line.len().checked_sub(HASH_SUFFIX)?)?;
+        let hash = suffix.strip_prefix(HASH_KEY)?.strip_suffix(LINE_END)?;
+        let (_, suffix) = body.split_at_checked(body.len().checked_sub(PREV_SUFFIX)?)?;
+        let prev = suffix.strip_prefix(PREV_KEY)?.strip_suffix(b"\"")?;
+        let numbered = body.strip_prefix(b"{\"seq\":")?;
+        let digits = numbered.iter().position(|byte| *byte == b',')?;
+        let seq = std::str::from_utf8(&numbered[..digits]).ok()?.parse().ok()?;
+        Some(Self { seq, body, prev: prev.try_into().ok()?, hash: hash.try_into().ok()? })
+    }
+}
+
+fn hex(digest: &[u8]) -> [u8; HEX] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut out = [b'0'; HEX];
+    for (pair, byte) in out.chunks_exact_mut(2).zip(digest) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    out
+}

@@ -1,0 +1,237 @@
+//! The records, one variant of [`Event`] per kind of line.
+//!
+//! Lists that are empty and fields that are absent are left out of the line.
+
+mod fields;
+mod statement;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::Scope;
+use super::normalize::Normalizer;
+use crate::model::{Client, Timestamp};
+use fields::{client_fields, moment, name, predicate, reason};
+pub use statement::{
+    Analysis, Decision, Gates, Mention, Names, Provenance, Release, Statement, StatementText,
+};
+
+/// One line of the log.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    Statement(Box<Statement>),
+    Release(Box<Release>),
+    Login(Login),
+    LoginFailed(LoginFailed),
+    Logout(Logout),
+    Grant(Box<Grant>),
+    Configuration(Configuration),
+    Catalog(CatalogChange),
+    Repaired(Repaired),
+    Lost(Lost),
+    Started(Started),
+    Stopped(Stopped),
+}
+
+impl Event {
+    /// Which raw release this record allows once it is durable.
+    pub fn scope(&self) -> Option<Scope> {
+        match self {
+            Self::Release(release) => {
+                Some(Scope { session: release.session, statement: release.statement })
+            }
+            Self::Statement(_)
+            | Self::Login(_)
+            | Self::LoginFailed(_)
+            | Self::Logout(_)
+            | Self::Grant(_)
+            | Self::Configuration(_)
+            | Self::Catalog(_)
+            | Self::Repaired(_)
+            | Self::Lost(_)
+            | Self::Started(_)
+            | Self::Stopped(_) => None,
+        }
+    }
+
+    /// Replaces statement text by its normal form, so that nothing of it is left in memory.
+    pub fn settle(&mut self, normalizer: &mut Normalizer) {
+        if let Some(text) = self.text_mut() {
+            text.settle(normalizer);
+        }
+    }
+
+    /// Bytes of client text that the event holds on to until it is settled.
+    pub fn text_bytes(&mut self) -> usize {
+        self.text_mut().map_or(0, |text| text.len())
+    }
+
+    fn text_mut(&mut self) -> Option<&mut StatementText> {
+        match self {
+            Self::Statement(statement) => Some(&mut statement.text),
+            Self::Release(release) => Some(&mut release.text),
+            Self::Grant(grant) => grant.rows.as_mut(),
+            Self::Login(_)
+            | Self::LoginFailed(_)
+            | Self::Logout(_)
+            | Self::Configuration(_)
+            | Self::Catalog(_)
+            | Self::Repaired(_)
+            | Self::Lost(_)
+            | Self::Started(_)
+            | Self::Stopped(_) => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Login {
+    pub session: u64,
+    #[serde(flatten, serialize_with = "client_fields")]
+    pub client: Arc<Client>,
+    /// `scram`, `cert`, `trust` …
+    pub method: &'static str,
+    /// The TLS version, absent in plain text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
+}
+
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct LoginFailed {
+    pub session: u64,
+    /// As claimed.
+    #[serde(serialize_with = "name")]
+    pub user: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    #[serde(serialize_with = "name")]
+    pub database: String,
+    pub method: &'static str,
+    /// One of the words of `auth`, never what the client sent.
+    pub reason: &'static str,
+}
+
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Logout {
+    pub session: u64,
+    #[serde(flatten, serialize_with = "client_fields")]
+    pub client: Arc<Client>,
+    pub statements: u64,
+    pub duration_us: u64,
+    pub reason: &'static str,
+}
+
+/// A step in the life of a request or a grant.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Grant {
+    pub step: GrantStep,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant: Option<u64>,
+    /// `alice` or `group:support`.
+    #[serde(serialize_with = "name")]
+    pub subject: String,
+    #[serde(serialize_with = "name")]
+    pub database: String,
+    pub resources: Vec<String>,
+    pub actions: Vec<String>,
+    /// The row predicate; its constants are removed.
+    #[serde(serialize_with = "predicate", skip_serializing_if = "Option::is_none")]
+    pub rows: Option<StatementText>,
+    #[serde(serialize_with = "moment", skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    #[serde(serialize_with = "moment", skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// The requester's own words.
+    #[serde(serialize_with = "reason", skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who took this step; absent when it happened by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantStep {
+    Requested,
+    Approved,
+    Denied,
+    Cancelled,
+    Granted,
+    Revoked,
+    Expired,
+    Exhausted,
+}
+
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Configuration {
+    pub step: ConfigurationStep,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// SHA-256 of the configuration file.
+    pub digest: String,
+    /// Keys that changed; never their values.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfigurationStep {
+    Loaded,
+    Reloaded,
+    /// The new one was invalid; the old one stays.
+    Refused,
+}
+
+/// What is PII, or the schema under it, changed.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct CatalogChange {
+    pub step: CatalogStep,
+    pub database: String,
+    pub epoch: u64,
+    pub pii_columns: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CatalogStep {
+    Loaded,
+    Refreshed,
+    Refused,
+}
+
+/// The last record was cut short by a crash; it was removed before anything else was written.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Repaired {
+    pub file: String,
+    pub bytes: u64,
+}
+
+/// Records that could not be kept while the log could not be written.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Lost {
+    pub records: u64,
+    #[serde(serialize_with = "moment")]
+    pub since: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Started {
+    pub version: &'static str,
+    /// `enforce` or `observe`.
+    pub mode: &'static str,
+}
+
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Stopped {
+    pub reason: &'static str,
+}

@@ -1,0 +1,99 @@
+//! How fields that are not serde's own are written.
+
+use serde::ser::{SerializeMap, Serializer};
+
+use super::statement::{Names, StatementText};
+use crate::model::{Client, SqlState, Timestamp};
+use std::sync::Arc;
+
+/// Longest name of a user, database or application that a record keeps, in bytes: PostgreSQL's
+/// own NAMEDATALEN - 1. What a client sends in its place may be anything.
+const NAME_BYTES_MAX: usize = 63;
+/// Longest free text (the reason of a request) that a record keeps, in bytes.
+const REASON_BYTES_MAX: usize = 1024;
+
+pub(super) fn client_fields<S: Serializer>(client: &Arc<Client>, to: S) -> Result<S::Ok, S::Error> {
+    let mut map = to.serialize_map(None)?;
+    map.serialize_entry("user", cut(&client.user.name, NAME_BYTES_MAX))?;
+    if !client.user.groups.is_empty() {
+        map.serialize_entry("groups", &*client.user.groups)?;
+    }
+    if let Some(address) = &client.address {
+        map.serialize_entry("address", address)?;
+    }
+    map.serialize_entry("application", cut(&client.application, NAME_BYTES_MAX))?;
+    map.serialize_entry("database", cut(&client.database, NAME_BYTES_MAX))?;
+    map.end()
+}
+
+pub(super) fn text_fields<S: Serializer>(text: &StatementText, to: S) -> Result<S::Ok, S::Error> {
+    let normalized = text.normalized();
+    let mut map = to.serialize_map(Some(2))?;
+    map.serialize_entry("fingerprint", &normalized.fingerprint)?;
+    map.serialize_entry("text", &normalized.text)?;
+    map.end()
+}
+
+pub(super) fn fingerprint<S: Serializer>(text: &StatementText, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&text.normalized().fingerprint)
+}
+
+pub(super) fn predicate<S: Serializer>(
+    rows: &Option<StatementText>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match rows {
+        Some(rows) => to.serialize_str(&rows.normalized().text),
+        None => to.serialize_none(),
+    }
+}
+
+pub(super) fn names<S: Serializer>(names: &Names, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(names.iter())
+}
+
+pub(super) fn no_names(names: &Names) -> bool {
+    names.is_empty()
+}
+
+pub(super) fn sqlstate<S: Serializer>(state: &Option<SqlState>, to: S) -> Result<S::Ok, S::Error> {
+    match state {
+        Some(state) => to.serialize_str(state.as_str()),
+        None => to.serialize_none(),
+    }
+}
+
+pub(super) fn moment<S: Serializer>(time: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => to.collect_str(&format_args!("{time:.6}")),
+        None => to.serialize_none(),
+    }
+}
+
+pub(super) fn name<S: Serializer>(name: &str, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(cut(name, NAME_BYTES_MAX))
+}
+
+pub(super) fn reason<S: Serializer>(reason: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+    match reason {
+        Some(reason) => to.serialize_str(cut(reason, REASON_BYTES_MAX)),
+        None => to.serialize_none(),
+    }
+}
+
+/// The longest beginning of `text` that fits.
+fn cut(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        assert_eq!(cut("alice", 63), "alice");
+        assert_eq!(cut("aäb", 2), "a");
+        assert_eq!(cut("", 2), "");
+    }
+}

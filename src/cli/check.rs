@@ -1,0 +1,167 @@
+//! `keyhole check`: everything that can be known to be wrong before somebody is served.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio_postgres::{Client, NoTls};
+
+use super::say;
+use crate::analysis::sensitive::{Sensitive, Tags};
+use crate::auth::scram::Verifier;
+use crate::config::{
+    Config, Credential, DatabaseConfig, Place, SslMode, UpstreamDatabase, UserConfig,
+};
+use crate::model::Epoch;
+use crate::upstream::introspect;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+pub(super) async fn run(path: &Path) -> ExitCode {
+    let config = match Config::load(path) {
+        Ok(config) => config,
+        Err(problems) => {
+            say(&problems);
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut problems = verifiers(&config.users);
+    problems.extend(classes(&config));
+    for database in &config.databases {
+        problems.extend(live(&config, database).await);
+    }
+    if problems.is_empty() {
+        say(summary(&config));
+        return ExitCode::SUCCESS;
+    }
+    for problem in problems {
+        say(problem);
+    }
+    ExitCode::FAILURE
+}
+
+fn summary(config: &Config) -> String {
+    let columns: usize = config
+        .databases
+        .iter()
+        .flat_map(|database| &database.catalog.tables)
+        .map(|table| table.columns.len())
+        .sum();
+    format!(
+        "{}: ok ({}, {}, {}, {}, {})",
+        config.path.display(),
+        counted(config.databases.len(), "database", "databases"),
+        counted(columns, "catalogued column", "catalogued columns"),
+        counted(config.users.len(), "user", "users"),
+        counted(config.policies.len(), "policy", "policies"),
+        counted(config.standing.len(), "standing grant", "standing grants"),
+    )
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn verifiers(users: &[UserConfig]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for user in users {
+        if let Some(Credential::ScramVerifier(text)) = &user.credential
+            && let Err(error) = Verifier::parse(text.expose())
+        {
+            problems.push(format!("{}: scram of user \"{}\": {error}", user.place, user.name));
+        }
+    }
+    problems
+}
+
+/// Classes that somebody may request although nothing has them: most likely misspelled.
+fn classes(config: &Config) -> Vec<String> {
+    let known: BTreeSet<&str> = config
+        .databases
+        .iter()
+        .flat_map(|database| database.catalog.classes.keys().map(String::as_str))
+        .collect();
+    if known.is_empty() {
+        return Vec::new();
+    }
+    let of_policies = config.policies.iter().map(|p| (&p.place, &p.text.resources));
+    let of_standing = config.standing.iter().map(|s| (&s.place, &s.text.resources));
+    let unknown = |(place, resources): (&Place, &Vec<String>)| {
+        let unknown = |resource: &String| {
+            let class = resource.strip_prefix("class:").filter(|class| !known.contains(class))?;
+            Some(format!("{place}: resources: no catalog has a class \"{class}\""))
+        };
+        resources.iter().filter_map(unknown).collect::<Vec<_>>()
+    };
+    of_policies.chain(of_standing).flat_map(unknown).collect()
+}
+
+/// What the catalog says and the live schema does not.
+async fn live(config: &Config, database: &DatabaseConfig) -> Vec<String> {
+    let name = match &database.upstream.database {
+        UpstreamDatabase::Named(name) => name,
+        // Any database of the server: there is no one schema to hold the catalog against.
+        UpstreamDatabase::AsRequested => return Vec::new(),
+    };
+    let here =
+        |message: String| vec![format!("{}: database \"{name}\": {message}", database.place)];
+    let mut client = match tokio::time::timeout(CONNECT_TIMEOUT, connect(database, name)).await {
+        Ok(Ok(client)) => client,
+        Ok(Err(message)) => return here(message),
+        Err(_) => return here(format!("no connection within {CONNECT_TIMEOUT:?}")),
+    };
+    let read = introspect::read(&mut client, Epoch::default());
+    let schema = match tokio::time::timeout(READ_TIMEOUT, read).await {
+        Ok(Ok(schema)) => schema,
+        Ok(Err(error)) => return here(with_cause(&error)),
+        Err(_) => return here(format!("the schema was not read within {READ_TIMEOUT:?}")),
+    };
+    let unclassified = config.enforcement.unclassified;
+    match Sensitive::bind(&schema, &database.catalog, &Tags::default(), unclassified) {
+        Ok((_, _, problems)) => problems
+            .into_iter()
+            .flat_map(|problem| match problem.place.as_str() {
+                "" => here(problem.kind.to_string()),
+                _ => vec![problem.to_string()],
+            })
+            .collect(),
+        Err(error) => here(error.to_string()),
+    }
+}
+
+async fn connect(database: &DatabaseConfig, name: &str) -> Result<Client, String> {
+    let upstream = &database.upstream;
+    if upstream.ssl == SslMode::Require {
+        return Err("checking over TLS is not supported yet".to_owned());
+    }
+    let mut settings = tokio_postgres::Config::new();
+    settings
+        .host(&upstream.host)
+        .port(upstream.port)
+        .user(&upstream.user)
+        .dbname(name)
+        .application_name("keyhole check");
+    if let Some(password) = &database.password {
+        settings.password(password.expose());
+    }
+    let (client, connection) = settings.connect(NoTls).await.map_err(|error| with_cause(&error))?;
+    #[expect(clippy::disallowed_methods, reason = "a task of this command, gone with its client")]
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// The error and what led to it, as one line.
+pub(super) fn with_cause(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        source = cause.source();
+    }
+    text.replace('\n', " ")
+}

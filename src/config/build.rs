@@ -1,0 +1,287 @@
+//! From the words of `proxy.toml` to a [`Config`]: defaults, limits, and what fits together.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::builder::Builder;
+use super::raw::{self, Text};
+use super::source::{Place, Problem, Problems, Source, unknown_word};
+use super::upstream::{UpstreamDatabase, UpstreamUrl};
+use super::{
+    AuditConfig, AuthMethod, Config, ControlConfig, DataConfig, DatabaseConfig, DatabaseName,
+    Enforcement, EnforcementMode, LogConfig, LogFormat, Persist, SchemaConfig, ShutdownConfig,
+    StoreConfig, StoreLocation, TlsConfig, TlsDemand, Unclassified, Writes, catalog, identity,
+    values,
+};
+
+const FRAME_LEN_MAX: u64 = 256 << 20;
+/// Below this, a frame cannot hold what PostgreSQL itself may send in one ErrorResponse.
+const FRAME_LEN_LEAST: u64 = 64 << 10;
+/// PostgreSQL's own limit on one message.
+const FRAME_LEN_MOST: u64 = 1 << 30;
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
+const CONNECTIONS_MAX: u32 = 1000;
+const MAX_STALENESS: Duration = Duration::from_secs(30);
+const SEGMENT_LEN_MAX: u64 = 64 << 20;
+const SCHEMA_REFRESH: Duration = Duration::from_secs(30);
+const DRAIN: Duration = Duration::from_secs(30);
+
+pub(super) fn load(
+    path: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Config, Problems> {
+    let one = |problem: Problem| Problems(vec![problem]);
+    let source = Source::read(path).map_err(one)?;
+    let raw: raw::Proxy = source.parse().map_err(one)?;
+    let mut builder = Builder::new(source, environment);
+    let config = builder.config(raw);
+    if builder.problems.0.is_empty() { Ok(config) } else { Err(builder.problems) }
+}
+
+impl Builder<'_> {
+    fn config(&mut self, raw: raw::Proxy) -> Config {
+        let listen_span = raw.data.listen.span();
+        let data = self.data(raw.data);
+        let control = self.control(&raw.control);
+        if data.auth == AuthMethod::Trust {
+            self.only_loopback(&data, &control, listen_span);
+        }
+        let users = identity::users(self, raw.user, data.auth);
+        let problems_before = self.problems.0.len();
+        let databases = self.databases(raw.database);
+        // What a policy names can only be judged by catalogs that were understood.
+        let views = (self.problems.0.len() == problems_before)
+            .then(|| databases.iter().map(DatabaseConfig::catalog_view).collect::<Vec<_>>());
+        Config {
+            path: self.source.path.clone(),
+            data,
+            control,
+            store: self.store(raw.store),
+            audit: self.audit(raw.audit),
+            enforcement: self.enforcement(raw.enforcement),
+            schema: SchemaConfig {
+                refresh: self.duration("refresh in [schema]", raw.schema.refresh, SCHEMA_REFRESH),
+            },
+            log: LogConfig {
+                format: self.word(
+                    "format in [log]",
+                    raw.log.format,
+                    &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+                    LogFormat::Text,
+                ),
+            },
+            shutdown: ShutdownConfig {
+                drain: self.duration("drain in [shutdown]", raw.shutdown.drain, DRAIN),
+            },
+            policies: identity::policies(self, raw.policy, views.as_deref()),
+            standing: identity::standing(self, raw.standing, views.as_deref()),
+            databases,
+            users,
+        }
+    }
+
+    fn data(&mut self, raw: raw::Data) -> DataConfig {
+        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+        let frame = raw.frame_len_max.as_ref().map(Spanned::span).unwrap_or_default();
+        let bytes =
+            self.parsed("frame_len_max in [data]", raw.frame_len_max, FRAME_LEN_MAX, values::size);
+        if !(FRAME_LEN_LEAST..=FRAME_LEN_MOST).contains(&bytes) {
+            self.wrong(frame, "frame_len_max in [data] lies between 64KiB and 1GiB");
+        }
+        let connections = raw.connections_max.as_ref().map(Spanned::span).unwrap_or_default();
+        let connections_max = raw.connections_max.map_or(CONNECTIONS_MAX, Spanned::into_inner);
+        if connections_max == 0 {
+            self.wrong(connections, "connections_max in [data] is at least 1");
+        }
+        DataConfig {
+            listen: self.parsed("listen in [data]", Some(raw.listen), any, values::address),
+            auth: self.auth(raw.auth),
+            tls: raw.tls.and_then(|tls| self.tls(tls)),
+            frame_len_max: usize::try_from(bytes).unwrap_or(usize::MAX),
+            login_timeout: self.duration(
+                "login_timeout in [data]",
+                raw.login_timeout,
+                LOGIN_TIMEOUT,
+            ),
+            connections_max: usize::try_from(connections_max).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn auth(&mut self, raw: Option<Text>) -> AuthMethod {
+        const KNOWN: [&str; 6] = ["scram", "trust", "cert", "ldap", "oidc", "passthrough"];
+        let Some(text) = raw else { return AuthMethod::Scram };
+        let problem = match text.get_ref().as_str() {
+            "scram" => return AuthMethod::Scram,
+            "trust" => return AuthMethod::Trust,
+            later @ ("cert" | "ldap" | "oidc" | "passthrough") => {
+                format!("auth in [data]: \"{later}\" is not supported yet (scram, trust)")
+            }
+            other => unknown_word("auth in [data]", other, &KNOWN),
+        };
+        self.wrong(text.span(), problem);
+        AuthMethod::Scram
+    }
+
+    fn tls(&mut self, raw: Spanned<raw::Tls>) -> Option<TlsConfig> {
+        let span = raw.span();
+        let raw = raw.into_inner();
+        let demand = self.word(
+            "mode of tls in [data]",
+            raw.mode,
+            &[
+                ("off", None),
+                ("prefer", Some(TlsDemand::Prefer)),
+                ("require", Some(TlsDemand::Require)),
+            ],
+            Some(TlsDemand::Prefer),
+        )?;
+        let (Some(cert), Some(key)) = (raw.cert, raw.key) else {
+            self.wrong(span, "tls in [data] needs both \"cert\" and \"key\"");
+            return None;
+        };
+        Some(TlsConfig {
+            cert: self.file("cert of tls in [data]", &cert),
+            key: self.file("key of tls in [data]", &key),
+            client_ca: raw.client_ca.map(|ca| self.file("client_ca of tls in [data]", &ca)),
+            demand,
+        })
+    }
+
+    fn control(&mut self, raw: &raw::Control) -> ControlConfig {
+        let mut address = |key: &str, text: &Option<Text>| {
+            let text = text.clone()?;
+            let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+            Some(self.parsed(key, Some(text), any, values::address))
+        };
+        ControlConfig {
+            listen: address("listen in [control]", &raw.listen),
+            http: address("http in [control]", &raw.http),
+        }
+    }
+
+    /// `trust` believes every name: nobody but this machine may reach any port then.
+    fn only_loopback(&mut self, data: &DataConfig, control: &ControlConfig, span: Range<usize>) {
+        let ports = [
+            ("listen in [data]", Some(data.listen)),
+            ("listen in [control]", control.listen),
+            ("http in [control]", control.http),
+        ];
+        for (key, address) in ports {
+            if address.is_some_and(|address| !address.ip().is_loopback()) {
+                let message =
+                    format!("auth = \"trust\" is refused, as {key} is not a loopback address");
+                self.wrong(span.clone(), message);
+            }
+        }
+    }
+
+    fn store(&mut self, raw: raw::Store) -> StoreConfig {
+        let sqlite = |url: &str| match url.strip_prefix("sqlite:") {
+            Some("") => Err("sqlite: is followed by the path of a file".to_owned()),
+            Some(path) => Ok(PathBuf::from(path)),
+            None if url.starts_with("postgres") => {
+                Err("a store in PostgreSQL is not supported yet (sqlite:…)".to_owned())
+            }
+            None => Err("a store is sqlite: and the path of a file".to_owned()),
+        };
+        let file = self.parsed("url in [store]", raw.url, PathBuf::from("keyhole.db"), sqlite);
+        StoreConfig {
+            location: StoreLocation::Sqlite(self.beside(&file)),
+            max_staleness: self.duration(
+                "max_staleness in [store]",
+                raw.max_staleness,
+                MAX_STALENESS,
+            ),
+        }
+    }
+
+    fn audit(&mut self, raw: raw::Audit) -> AuditConfig {
+        let dir = raw.dir.map_or_else(|| "audit".to_owned(), Spanned::into_inner);
+        AuditConfig {
+            dir: self.beside(Path::new(&dir)),
+            segment_len_max: self.parsed(
+                "segment_len_max in [audit]",
+                raw.segment_len_max,
+                SEGMENT_LEN_MAX,
+                values::size,
+            ),
+        }
+    }
+
+    fn enforcement(&mut self, raw: raw::Enforcement) -> Enforcement {
+        Enforcement {
+            mode: self.word(
+                "mode in [enforcement]",
+                raw.mode,
+                &[("enforce", EnforcementMode::Enforce), ("observe", EnforcementMode::Observe)],
+                EnforcementMode::Enforce,
+            ),
+            unclassified: self.word(
+                "unclassified in [enforcement]",
+                raw.unclassified,
+                &[("allow", Unclassified::Allow), ("mask", Unclassified::Mask)],
+                Unclassified::Allow,
+            ),
+            persist: self.word(
+                "persist in [enforcement]",
+                raw.persist,
+                &[("refuse", Persist::Refuse), ("masked", Persist::Masked)],
+                Persist::Refuse,
+            ),
+            writes: self.word(
+                "writes in [enforcement]",
+                raw.writes,
+                &[("allow", Writes::Allow), ("refuse", Writes::Refuse)],
+                Writes::Allow,
+            ),
+            notice: raw.notice.unwrap_or(true),
+        }
+    }
+
+    fn databases(&mut self, raw: Vec<Spanned<raw::Database>>) -> Vec<DatabaseConfig> {
+        if raw.is_empty() {
+            self.wrong(0..0, "there is no [[database]], so nothing to connect to");
+        }
+        let mut databases: Vec<DatabaseConfig> = Vec::new();
+        for entry in raw {
+            let place = self.source.place(entry.span());
+            let Some(database) = self.database(entry.into_inner(), place) else { continue };
+            databases.push(database);
+        }
+        for (index, database) in databases.iter().enumerate() {
+            if let Some(first) = databases[..index].iter().find(|d| d.name == database.name) {
+                let message = format!("the same database is named at {}", first.place);
+                self.problems.0.push(database.place.problem(message));
+            }
+        }
+        databases
+    }
+
+    fn database(&mut self, raw: raw::Database, place: Place) -> Option<DatabaseConfig> {
+        let name = match raw.name.get_ref().as_str() {
+            "*" => DatabaseName::Any,
+            name => DatabaseName::Named(name.to_owned()),
+        };
+        let of = |key: &str| format!("{key} of database \"{}\"", raw.name.get_ref());
+        let catalog_file = |file: &Text| (file.get_ref().clone(), file.span());
+        let files = raw.catalog.iter().map(catalog_file).collect::<Vec<_>>();
+        let catalog = catalog::load(self, &files);
+        let password = self.password(&of, raw.password_env, raw.password_file);
+        let upstream = match UpstreamUrl::parse(raw.upstream.get_ref()) {
+            Ok(upstream) => upstream,
+            Err(message) => {
+                self.wrong(raw.upstream.span(), format!("{}: {message}", of("upstream")));
+                return None;
+            }
+        };
+        if name == DatabaseName::Any && upstream.database != UpstreamDatabase::AsRequested {
+            let message = "a database named \"*\" has an upstream that ends in \"/*\"";
+            self.wrong(raw.upstream.span(), message);
+        }
+        Some(DatabaseConfig { name, upstream, password, catalog, place })
+    }
+}

@@ -1,0 +1,258 @@
+//! The files word for word: every key there is, and nothing else. What the words mean is `build`'s
+//! matter; spans stay so that it can say where it disagrees.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::catalog::MaskSpec;
+
+pub(super) type Text = Spanned<String>;
+pub(super) type Texts = Vec<Spanned<String>>;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Proxy {
+    pub(super) data: Data,
+    #[serde(default)]
+    pub(super) control: Control,
+    #[serde(default)]
+    pub(super) store: Store,
+    #[serde(default)]
+    pub(super) audit: Audit,
+    #[serde(default)]
+    pub(super) enforcement: Enforcement,
+    #[serde(default)]
+    pub(super) schema: Schema,
+    #[serde(default)]
+    pub(super) log: Log,
+    #[serde(default)]
+    pub(super) shutdown: Shutdown,
+    #[serde(default)]
+    pub(super) database: Vec<Spanned<Database>>,
+    #[serde(default)]
+    pub(super) user: Vec<Spanned<User>>,
+    #[serde(default)]
+    pub(super) policy: Vec<Spanned<Policy>>,
+    #[serde(default)]
+    pub(super) standing: Vec<Spanned<Standing>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Data {
+    pub(super) listen: Text,
+    pub(super) auth: Option<Text>,
+    pub(super) tls: Option<Spanned<Tls>>,
+    pub(super) frame_len_max: Option<Text>,
+    pub(super) login_timeout: Option<Text>,
+    pub(super) connections_max: Option<Spanned<u32>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) cert: Option<Text>,
+    pub(super) key: Option<Text>,
+    pub(super) client_ca: Option<Text>,
+    pub(super) mode: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Control {
+    pub(super) listen: Option<Text>,
+    pub(super) http: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Store {
+    pub(super) url: Option<Text>,
+    pub(super) max_staleness: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Audit {
+    pub(super) dir: Option<Text>,
+    pub(super) segment_len_max: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Enforcement {
+    pub(super) mode: Option<Text>,
+    pub(super) unclassified: Option<Text>,
+    pub(super) persist: Option<Text>,
+    pub(super) writes: Option<Text>,
+    pub(super) notice: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Schema {
+    pub(super) refresh: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Log {
+    pub(super) format: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Shutdown {
+    pub(super) drain: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Database {
+    pub(super) name: Text,
+    pub(super) upstream: Text,
+    pub(super) password_env: Option<Text>,
+    pub(super) password_file: Option<Text>,
+    #[serde(default)]
+    pub(super) catalog: Texts,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct User {
+    pub(super) name: Text,
+    #[serde(default)]
+    pub(super) groups: Texts,
+    #[serde(default)]
+    pub(super) roles: Texts,
+    pub(super) scram_env: Option<Text>,
+    pub(super) scram: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Policy {
+    pub(super) name: Text,
+    pub(super) subjects: Spanned<Texts>,
+    pub(super) resources: Spanned<Texts>,
+    pub(super) actions: Spanned<Texts>,
+    pub(super) max_duration: Text,
+    pub(super) approvals: Spanned<u32>,
+    pub(super) approvers: Option<Spanned<Texts>>,
+    pub(super) reason: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Standing {
+    pub(super) subject: Text,
+    pub(super) resources: Spanned<Texts>,
+    pub(super) actions: Spanned<Texts>,
+    pub(super) networks: Option<Spanned<Texts>>,
+    pub(super) reason: Text,
+}
+
+/// A catalog file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CatalogFile {
+    #[serde(default)]
+    pub(super) class: Vec<Spanned<Class>>,
+    #[serde(default)]
+    pub(super) table: Vec<Spanned<Table>>,
+    #[serde(default)]
+    pub(super) function: Vec<Spanned<Function>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Class {
+    pub(super) name: Text,
+    pub(super) mask: Option<Spanned<MaskSpec>>,
+    pub(super) deny: Option<Spanned<bool>>,
+    pub(super) sensitivity: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Table {
+    pub(super) name: Text,
+    pub(super) columns: BTreeMap<String, Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Function {
+    pub(super) name: Text,
+    pub(super) class: Text,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+
+    const SAMPLE: &str = include_str!("../../proxy.toml");
+
+    /// The keys that `T` knows, as its own refusal of an unknown one lists them.
+    fn keys<T: DeserializeOwned + std::fmt::Debug>() -> Vec<String> {
+        let error = toml::from_str::<T>("no_such_key = 0").expect_err("unknown keys are refused");
+        let message = error.message().to_owned();
+        assert!(message.starts_with("unknown field `no_such_key`"), "{message}");
+        message.split('`').skip(3).step_by(2).map(str::to_owned).collect()
+    }
+
+    /// The lines of every table of that name, headers left out.
+    fn section(header: &str) -> String {
+        let mut inside = false;
+        let mut lines = String::new();
+        for line in SAMPLE.lines() {
+            if line.starts_with('[') {
+                inside = line.split('#').next().unwrap_or(line).trim() == header;
+            } else if inside {
+                lines.push_str(line);
+                lines.push('\n');
+            }
+        }
+        lines
+    }
+
+    fn shows<T: DeserializeOwned + std::fmt::Debug>(header: &str) {
+        let lines = section(header);
+        let keys = keys::<T>();
+        assert!(!keys.is_empty());
+        for key in keys {
+            let shown = lines.lines().any(|line| {
+                let line = line.strip_prefix('#').unwrap_or(line);
+                let name = line.split_once('=').map_or("", |(name, _)| name.trim());
+                name == key
+            });
+            assert!(shown, "{key} of {header} is not in proxy.toml");
+        }
+    }
+
+    #[test]
+    fn the_sample_shows_every_key() {
+        shows::<Data>("[data]");
+        shows::<Control>("[control]");
+        shows::<Store>("[store]");
+        shows::<Audit>("[audit]");
+        shows::<Enforcement>("[enforcement]");
+        shows::<Schema>("[schema]");
+        shows::<Log>("[log]");
+        shows::<Shutdown>("[shutdown]");
+        shows::<Database>("[[database]]");
+        shows::<User>("[[user]]");
+        shows::<Policy>("[[policy]]");
+        shows::<Standing>("[[standing]]");
+        for table in keys::<Proxy>() {
+            assert!(SAMPLE.contains(&format!("[{table}]")), "there is no [{table}] in proxy.toml");
+        }
+        for key in keys::<Tls>() {
+            assert!(section("[data]").contains(&format!("{key} = ")), "tls shows no {key}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Single values: sizes, durations, addresses, networks, words out of a list.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::model::{DurationError, parse_duration};
+
+/// A size in bytes: a number and `B`, `KiB`, `MiB` or `GiB`. `MB` is refused, as people disagree
+/// on what it means.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    const SHAPE: &str = "a size is a number and one of B, KiB, MiB, GiB, such as \"256MiB\"";
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().map_err(|_| SHAPE.to_owned())?;
+    let unit: u64 = match text[digits..].trim() {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(SHAPE.to_owned()),
+    };
+    match number.checked_mul(unit) {
+        Some(0) | None => Err("a size is more than nothing and fits into 64 bits".to_owned()),
+        Some(bytes) => Ok(bytes),
+    }
+}
+
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error: DurationError| error.to_string())
+}
+
+/// An address to listen on.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "an address is IP:port, such as \"127.0.0.1:6432\" or \"[::1]:6432\"".to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_binary_units() {
+        assert_eq!(size("256MiB"), Ok(256 << 20));
+        assert_eq!(size("1 GiB"), Ok(1 << 30));
+        assert_eq!(size("512B"), Ok(512));
+        for wrong in ["", "256", "256MB", "MiB", "-1KiB", "0MiB", "99999999999999GiB"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+}

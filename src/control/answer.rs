@@ -1,0 +1,272 @@
+//! Runs commands: [`Command`] in, [`Answer`] or [`Report`] out. Whoever calls has checked that
+//! the operator may use the console; who may approve or grant what, the store decides.
+
+use super::desk::{Database, Deed, Desk, Occurrence, Operator};
+use super::grammar::{Command, GrantWords, Probe, ResourceWords, Revoked, SubjectWords};
+use super::show;
+use super::table::{Answer, Cell, Column, Table, postgres_text};
+use crate::grant::{
+    Ask, CatalogView, DirectGrant, GrantView, Request, RequestState, ResourceError, Subject,
+};
+use crate::model::{Report, SqlState, quote_ident, show_duration};
+
+const NUMBER: &[Column] = &[Column::int("number")];
+const VERSION: &[Column] = &[Column::text("version")];
+
+/// The columns of a command's table, known before it runs; None: it answers no rows.
+pub fn columns(command: &Command) -> Option<&'static [Column]> {
+    match command {
+        Command::Show(topic) => Some(show::columns(*topic)),
+        Command::Probe(Probe::Number(_)) => Some(NUMBER),
+        Command::Probe(Probe::Version) => Some(VERSION),
+        Command::Grant(_)
+        | Command::Approve(_)
+        | Command::Deny { .. }
+        | Command::Revoke(_)
+        | Command::KillSession(_)
+        | Command::Reload
+        | Command::Pause
+        | Command::Resume
+        | Command::Set => None,
+    }
+}
+
+/// What the command changes; None: nothing.
+fn deed(command: &Command) -> Option<Deed> {
+    match command {
+        Command::Grant(_) => Some(Deed::Grant),
+        Command::Approve(id) => Some(Deed::Approve(*id)),
+        Command::Deny { request, .. } => Some(Deed::Deny(*request)),
+        Command::Revoke(Revoked::One(id)) => Some(Deed::Revoke(*id)),
+        Command::Revoke(Revoked::All) => Some(Deed::RevokeAll),
+        Command::KillSession(id) => Some(Deed::KillSession(*id)),
+        Command::Reload => Some(Deed::Reload),
+        Command::Show(_) | Command::Pause | Command::Resume | Command::Set | Command::Probe(_) => {
+            None
+        }
+    }
+}
+
+/// Runs one command.
+///
+/// Cancel safety: a change that was begun is finished by the store even if nobody waits for it.
+///
+/// # Errors
+/// The report says why not and what to do; nothing was changed then.
+pub async fn answer(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answer, Report> {
+    let result = run(desk, operator, command).await;
+    if let Some(deed) = deed(command) {
+        let refused = result.as_ref().err().map(|report| report.state);
+        // Who it was is for the audit log; this one is for whoever runs the process.
+        tracing::info!(command = deed.verb(), id = deed.subject_id(), ?refused, "console");
+        (desk.record)(&Occurrence {
+            at: (desk.clock)(),
+            user: operator.user.name.clone(),
+            address: operator.address,
+            application: operator.application.clone(),
+            deed,
+            refused,
+        });
+    }
+    result
+}
+
+async fn run(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answer, Report> {
+    match command {
+        Command::Show(topic) => Ok(Answer::Table(show::table(desk, *topic))),
+        Command::Grant(words) => {
+            let (catalog, ask) = understand(&(desk.databases)(), words)?;
+            let stranger = stranger(desk, &ask.subject);
+            let view = desk.approvals.grant(&operator.user, &catalog, ask).await?;
+            Ok(done("GRANT", [describe_grant(&view)].into_iter().chain(stranger).collect()))
+        }
+        Command::Approve(id) => {
+            let request = desk.approvals.approve(&operator.user, *id).await?;
+            Ok(done("APPROVE", vec![describe_approval(&request)]))
+        }
+        Command::Deny { request, reason } => {
+            desk.approvals.deny(&operator.user, *request, Some(reason.clone())).await?;
+            Ok(done("DENY", Vec::new()))
+        }
+        Command::Revoke(Revoked::One(id)) => {
+            desk.approvals.revoke(&operator.user, *id).await?;
+            Ok(done("REVOKE", Vec::new()))
+        }
+        Command::Revoke(Revoked::All) => {
+            let revoked = desk.approvals.revoke_all(&operator.user).await?;
+            Ok(done(&format!("REVOKE {}", revoked.len()), Vec::new()))
+        }
+        Command::KillSession(id) => match desk.sessions.find(*id) {
+            Some(session) => {
+                session.kill();
+                Ok(done("KILL", Vec::new()))
+            }
+            None => {
+                Err(Report::error(SqlState::UNDEFINED_OBJECT, format!("there is no session {id}"))
+                    .hint("SHOW SESSIONS lists the sessions and their ids."))
+            }
+        },
+        Command::Reload => match (desk.reload)().await {
+            Ok(summary) => Ok(done("RELOAD", vec![summary])),
+            Err(problems) => Err(Report::error(
+                SqlState::INVALID_PARAMETER_VALUE,
+                "the configuration has errors; the old one stays in force",
+            )
+            .detail(problems.join("\n"))),
+        },
+        Command::Pause | Command::Resume => Err(Report::error(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "PAUSE and RESUME are not supported",
+        )
+        .hint("REVOKE ALL ends every grant at once; KILL SESSION ends a session.")),
+        Command::Set => Ok(done("SET", Vec::new())),
+        Command::Probe(Probe::Number(number)) => {
+            Ok(one_cell(NUMBER, Cell::Int(i64::from(*number))))
+        }
+        Command::Probe(Probe::Version) => Ok(one_cell(VERSION, show::VERSION_LINE.into())),
+    }
+}
+
+fn done(tag: &str, notices: Vec<String>) -> Answer {
+    Answer::Done { tag: tag.to_owned(), notices }
+}
+
+fn one_cell(columns: &'static [Column], cell: Cell) -> Answer {
+    Answer::Table(Table { columns, rows: vec![vec![cell]] })
+}
+
+fn describe_grant(view: &GrantView) -> String {
+    let grant = &view.grant;
+    let mut text = format!(
+        "grant {}: {} on {} to {}",
+        grant.id,
+        grant.actions,
+        show::resource(grant),
+        grant.subject
+    );
+    if let Some(rows) = &grant.rows {
+        text.push_str(&format!(" where {}", rows.shown));
+    }
+    text.push_str(&format!(", from {}", postgres_text(grant.not_before)));
+    if let Some(end) = grant.expires_at {
+        text.push_str(&format!(" until {}", postgres_text(end)));
+    }
+    text
+}
+
+/// A grant to nobody is allowed, as the user may come later, but mostly it is a slip.
+fn stranger(desk: &Desk, subject: &Subject) -> Option<String> {
+    match subject {
+        Subject::User(name) if (desk.users)(name).is_none() => {
+            Some(format!("user \"{name}\" is not known to the proxy"))
+        }
+        Subject::User(_) | Subject::Group(_) | Subject::Anyone => None,
+    }
+}
+
+fn describe_approval(request: &Request) -> String {
+    match (request.state, request.grant) {
+        (RequestState::Approved, Some(grant)) => {
+            let duration = show_duration(request.terms.duration);
+            format!("request {} is approved: grant {grant} for {duration}", request.id)
+        }
+        (
+            RequestState::Pending
+            | RequestState::Approved
+            | RequestState::Denied
+            | RequestState::Cancelled,
+            _,
+        ) => format!(
+            "request {} has {} of {} approvals",
+            request.id,
+            request.approved_by.len(),
+            request.approvals_needed
+        ),
+    }
+}
+
+/// Looks the names of a GRANT up in the catalogs.
+fn understand(
+    databases: &[Database],
+    words: &GrantWords,
+) -> Result<(CatalogView, DirectGrant), Report> {
+    let text = written(&words.resource);
+    let catalog = match &words.database {
+        Some(name) => named(databases, name)?,
+        None => only(databases, &text)?,
+    };
+    let subject = match &words.subject {
+        SubjectWords::User(name) => Subject::User(name.clone()),
+        SubjectWords::Group(name) => Subject::Group(name.clone()),
+    };
+    let ask = Ask {
+        resource: text,
+        actions: words.actions.iter().copied().collect(),
+        duration: words.duration,
+        rows: words.rows.clone(),
+        reason: words.reason.clone(),
+        ticket: words.ticket.clone(),
+        not_before: words.starting,
+        max_rows: None,
+        max_uses: None,
+    };
+    Ok((catalog, DirectGrant { subject, ask }))
+}
+
+fn written(resource: &ResourceWords) -> String {
+    match resource {
+        ResourceWords::Path(parts) => {
+            parts.iter().map(|part| name(part)).collect::<Vec<_>>().join(".")
+        }
+        ResourceWords::Class(class) => format!("class:{class}"),
+    }
+}
+
+/// In quotes where it would not read back as itself.
+fn name(part: &str) -> String {
+    let plain = |byte: u8| byte == b'_' || byte.is_ascii_lowercase();
+    let is_plain = part.bytes().next().is_some_and(plain)
+        && part.bytes().all(|byte| plain(byte) || byte.is_ascii_digit());
+    if is_plain { part.to_owned() } else { quote_ident(part) }
+}
+
+/// The catalog of the database that a client gets when it asks for `name`.
+fn named(databases: &[Database], name: &str) -> Result<CatalogView, Report> {
+    databases
+        .iter()
+        .find(|database| database.name == name)
+        .or_else(|| databases.iter().find(|database| database.name == Database::ANY))
+        .map(|database| database.view(name))
+        .ok_or_else(|| {
+            Report::error(
+                SqlState::INVALID_CATALOG_NAME,
+                format!("database \"{name}\" does not exist"),
+            )
+            .hint("SHOW DATABASES lists the databases behind the proxy.")
+        })
+}
+
+/// The catalog of the only database that knows the resource.
+fn only(databases: &[Database], text: &str) -> Result<CatalogView, Report> {
+    let views: Vec<_> = databases.iter().map(|database| database.view(&database.name)).collect();
+    let (view, _) = CatalogView::pick(&views, text).map_err(|error| unclear(&error))?;
+    if view.database == Database::ANY {
+        return Err(Report::error(
+            SqlState::INVALID_PARAMETER_VALUE,
+            format!("{text} may be in any database of its server"),
+        )
+        .hint("Name the database: GRANT … ON … IN shop TO …"));
+    }
+    Ok(view.clone())
+}
+
+fn unclear(error: &ResourceError) -> Report {
+    let state = match error {
+        ResourceError::Unknown { .. } | ResourceError::Nowhere { .. } => SqlState::UNDEFINED_OBJECT,
+        ResourceError::Shape(_) | ResourceError::Ambiguous { .. } => {
+            SqlState::INVALID_PARAMETER_VALUE
+        }
+    };
+    Report::error(state, error.to_string())
+        .hint("SHOW CATALOG lists what can be granted; IN names the database.")
+}

@@ -1,0 +1,180 @@
+//! What the control port needs from the rest of the process, in one struct.
+
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::auth::login;
+use crate::catalog::Catalog;
+use crate::grant::{CatalogView, GrantState, GrantView, Policies, Request, RequestState};
+use crate::model::{SqlState, Timestamp, User};
+use crate::schema::Snapshot;
+use crate::store::approvals::{Approvals, Clock};
+use crate::telemetry::{Metrics, sessions};
+
+/// Gives what holds now; asked again for every command, so a reload shows at once.
+pub type Source<T> = Box<dyn Fn() -> T + Send + Sync>;
+
+/// Finds a user by name.
+pub type Directory = Box<dyn Fn(&str) -> Option<User> + Send + Sync>;
+
+/// Remembers what happened.
+pub type Recorder = Box<dyn Fn(&Occurrence) + Send + Sync>;
+
+/// A reload under way: a line that says what was taken over, or one line per problem.
+pub type Reloading = Pin<Box<dyn Future<Output = Result<String, Vec<String>>> + Send>>;
+
+/// Everything that console and HTTP work with; shared by all their connections.
+pub struct Desk {
+    pub approvals: Approvals,
+    pub sessions: Arc<sessions::Registry>,
+    pub metrics: Arc<Metrics>,
+    pub clock: Clock,
+    /// In the order of the configuration.
+    pub databases: Source<Vec<Database>>,
+    pub policies: Source<Policies>,
+    /// How clients of the control port prove who they are, and whether they use TLS.
+    pub rules: Source<login::Rules>,
+    /// The user of that name; None: nobody.
+    pub users: Directory,
+    /// Reads configuration and catalogs again.
+    pub reload: Source<Reloading>,
+    /// What keeps the proxy from serving now; empty: nothing.
+    pub unready: Source<Vec<Unready>>,
+    /// Told of every login and every command that changes something.
+    pub record: Recorder,
+}
+
+/// The role in the configuration that opens the control port.
+const ROLE: &str = "control";
+
+impl Desk {
+    /// The user as the configuration has it now, if the control port is open to them. Asked again
+    /// for every command: who loses the role or a group has lost it in open sessions too.
+    pub fn operator(&self, name: &str) -> Option<User> {
+        (self.users)(name).filter(|user| user.has_role(ROLE))
+    }
+
+    /// Brings the gauges that count what stands elsewhere up to date; call it before they are
+    /// read.
+    pub fn take_stock(&self) {
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let in_force = |view: &GrantView| match view.state {
+            GrantState::Active | GrantState::Standing => true,
+            GrantState::Scheduled | GrantState::Expired | GrantState::Revoked => false,
+        };
+        let is_open = |request: &Request| request.state == RequestState::Pending;
+        let grants = self.approvals.grants().iter().filter(|view| in_force(view)).count();
+        let requests = self.approvals.requests().iter().filter(|r| is_open(r)).count();
+        self.metrics.grants_live.set(count(grants));
+        self.metrics.requests_open.set(count(requests));
+        self.metrics.sessions.set(count(self.sessions.len()));
+    }
+}
+
+/// One database behind the proxy.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// As clients name it; [`Database::ANY`] stands for every name without an entry of its own.
+    pub name: String,
+    /// Host, port and database: no user, no password.
+    pub upstream: String,
+    pub catalog: Arc<Catalog>,
+    /// None as long as it could not be read.
+    pub schema: Option<Arc<Snapshot>>,
+}
+
+impl Database {
+    pub const ANY: &'static str = "*";
+
+    /// The catalog as grants see it, for clients that call the database `name`.
+    pub fn view(&self, name: &str) -> CatalogView {
+        CatalogView::new(name, &self.catalog, self.schema.as_deref())
+    }
+}
+
+/// A part of the process that is not ready, and why: no data, no secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unready {
+    pub part: Part,
+    pub reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Store,
+    Audit,
+    Schema,
+    Upstream,
+}
+
+impl Part {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Audit => "audit",
+            Self::Schema => "schema",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
+/// Who is at the console.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    pub user: User,
+    pub address: IpAddr,
+    pub application: Arc<str>,
+}
+
+/// Something that happened on the control port and has to be remembered.
+#[derive(Clone, Debug)]
+pub struct Occurrence {
+    pub at: Timestamp,
+    /// The name as the client gave it; after login, the user's.
+    pub user: Arc<str>,
+    pub address: IpAddr,
+    pub application: Arc<str>,
+    pub deed: Deed,
+    /// The SQLSTATE it was refused with.
+    pub refused: Option<SqlState>,
+}
+
+/// Requests and grants are events of the store too, with all their terms; here it is what was
+/// said on the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    Login,
+    Grant,
+    Approve(u64),
+    Deny(u64),
+    Revoke(u64),
+    RevokeAll,
+    KillSession(u64),
+    Reload,
+}
+
+impl Deed {
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Grant => "grant",
+            Self::Approve(_) => "approve",
+            Self::Deny(_) => "deny",
+            Self::Revoke(_) => "revoke",
+            Self::RevokeAll => "revoke all",
+            Self::KillSession(_) => "kill session",
+            Self::Reload => "reload",
+        }
+    }
+
+    /// The id of the request, grant or session it was done to.
+    pub fn subject_id(self) -> Option<u64> {
+        match self {
+            Self::Approve(id) | Self::Deny(id) | Self::Revoke(id) | Self::KillSession(id) => {
+                Some(id)
+            }
+            Self::Login | Self::Grant | Self::RevokeAll | Self::Reload => None,
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! The console's language: text in, [`Command`]s out. Case does not matter, a semicolon ends a
+//! command, several may stand in one query.
+
+mod cursor;
+mod grant;
+
+use std::time::Duration;
+
+use self::cursor::{Cursor, Lexeme, Piece, lex};
+use crate::grant::{Action, GrantId, RequestId};
+use crate::model::{Report, SqlState, Timestamp};
+use crate::telemetry::sessions::SessionId;
+
+/// Commands in one query.
+pub const COMMANDS_MAX: usize = 100;
+
+/// What a DBA may say on the control port.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    Show(Topic),
+    Grant(Box<GrantWords>),
+    Approve(RequestId),
+    Deny {
+        request: RequestId,
+        reason: String,
+    },
+    Revoke(Revoked),
+    KillSession(SessionId),
+    Reload,
+    /// Understood, and refused: nothing behind the proxy can be paused yet.
+    Pause,
+    Resume,
+    /// A client's setting that changes nothing here.
+    Set,
+    Probe(Probe),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    Help,
+    Version,
+    Grants,
+    Requests,
+    Sessions,
+    Catalog,
+    Policies,
+    Databases,
+    Stats,
+}
+
+impl Topic {
+    pub const ALL: [Self; 9] = [
+        Self::Help,
+        Self::Version,
+        Self::Grants,
+        Self::Requests,
+        Self::Sessions,
+        Self::Catalog,
+        Self::Policies,
+        Self::Databases,
+        Self::Stats,
+    ];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Help => "HELP",
+            Self::Version => "VERSION",
+            Self::Grants => "GRANTS",
+            Self::Requests => "REQUESTS",
+            Self::Sessions => "SESSIONS",
+            Self::Catalog => "CATALOG",
+            Self::Policies => "POLICIES",
+            Self::Databases => "DATABASES",
+            Self::Stats => "STATS",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    One(GrantId),
+    All,
+}
+
+/// What drivers ask to see whether somebody is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// `SELECT 1`
+    Number(i32),
+    /// `SELECT version()`
+    Version,
+}
+
+/// A GRANT as it was written; names are not looked up yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GrantWords {
+    pub actions: Vec<Action>,
+    pub resource: ResourceWords,
+    /// `IN shop`, for resources that do not name their database.
+    pub database: Option<String>,
+    /// The condition after WHERE, as written.
+    pub rows: Option<String>,
+    pub subject: SubjectWords,
+    pub duration: Duration,
+    pub starting: Option<Timestamp>,
+    pub reason: String,
+    pub ticket: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResourceWords {
+    /// `[[[database.]schema.]table.]column` or `[[database.]schema.]table`: one to four parts.
+    Path(Vec<String>),
+    Class(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubjectWords {
+    User(String),
+    Group(String),
+}
+
+/// Text that is no command.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{message}")]
+pub struct SyntaxError {
+    pub message: String,
+    /// The right form.
+    pub hint: &'static str,
+    /// Where, in characters from 1: ErrorResponse's field P.
+    pub position: usize,
+}
+
+impl SyntaxError {
+    fn new(message: String, hint: &'static str, text: &str, byte: usize) -> Self {
+        let position = text.get(..byte).map_or(1, |before| before.chars().count() + 1);
+        Self { message, hint, position }
+    }
+}
+
+impl From<SyntaxError> for Report {
+    fn from(error: SyntaxError) -> Self {
+        Self::error(SqlState::SYNTAX_ERROR, error.message).hint(error.hint)
+    }
+}
+
+/// Shown where no command's own form can be.
+pub const HELP_HINT: &str = "SHOW HELP lists the commands of this console.";
+const SHOW_FORM: &str = "SHOW HELP | VERSION | GRANTS | REQUESTS | SESSIONS | CATALOG | POLICIES | \
+                         DATABASES | STATS";
+const APPROVE_FORM: &str = "APPROVE 3, with the id that SHOW REQUESTS lists";
+const DENY_FORM: &str = "DENY 3 REASON 'no ticket', with the id that SHOW REQUESTS lists";
+const REVOKE_FORM: &str = "REVOKE 7, with the id that SHOW GRANTS lists, or REVOKE ALL";
+const KILL_FORM: &str = "KILL SESSION 12, with the id that SHOW SESSIONS lists";
+const SELECT_HINT: &str =
+    "This is the console, not a database: SHOW HELP lists its commands. Data is on the data port.";
+const TRANSACTION_HINT: &str =
+    "Every command takes effect at once; switch the driver to autocommit.";
+
+/// What people mean for the data port.
+const DATABASE_VERBS: &[&str] = &[
+    "ALTER",
+    "ANALYZE",
+    "CALL",
+    "COPY",
+    "CREATE",
+    "DEALLOCATE",
+    "DECLARE",
+    "DELETE",
+    "DISCARD",
+    "DO",
+    "DROP",
+    "EXECUTE",
+    "EXPLAIN",
+    "FETCH",
+    "INSERT",
+    "LISTEN",
+    "LOCK",
+    "MERGE",
+    "PREPARE",
+    "REFRESH",
+    "REINDEX",
+    "RESET",
+    "TABLE",
+    "TRUNCATE",
+    "UNLISTEN",
+    "UPDATE",
+    "VACUUM",
+    "VALUES",
+    "WITH",
+];
+
+/// Each command by example and what it does: `SHOW HELP`.
+pub const HELP: &[(&str, &str)] = &[
+    ("SHOW HELP", "this list"),
+    ("SHOW VERSION", "the proxy's version"),
+    ("SHOW GRANTS", "grants in force, to come, standing, or ended in the last day"),
+    ("SHOW REQUESTS", "requests that wait or were decided in the last day"),
+    ("SHOW SESSIONS", "who is connected to the data port, and what they see raw"),
+    ("SHOW CATALOG", "which columns are personal data, and how they are hidden"),
+    ("SHOW POLICIES", "who may request what, and who approves"),
+    ("SHOW DATABASES", "the databases behind the proxy"),
+    ("SHOW STATS", "counters since the start"),
+    (
+        "GRANT READ ON shop.public.customers.email TO alice FOR '30 minutes' REASON 'INC-42'",
+        "grants access at once, to a column or a table; beside READ: LOOKUP, WRITE, EXPORT",
+    ),
+    ("GRANT … ON CLASS email IN shop …", "to every column of a class"),
+    ("GRANT … WHERE id = 42 TO …", "to those rows only"),
+    ("GRANT … TO GROUP support …", "to everybody in a group"),
+    ("GRANT … STARTING '2026-01-31 09:00+01' TICKET 'T-1'", "from then on, with a ticket"),
+    ("APPROVE 3", "approves a request of somebody else"),
+    ("DENY 3 REASON 'no ticket'", "denies a request"),
+    ("REVOKE 7", "ends a grant at once, open results included"),
+    ("REVOKE ALL", "ends every grant but the standing ones"),
+    ("KILL SESSION 12", "ends a session on the data port"),
+    ("RELOAD", "reads configuration and catalog again"),
+];
+
+/// Reads a query: any number of commands, none for an empty text.
+///
+/// # Errors
+/// The first thing that is no command; nothing of the query is then to be run.
+pub fn parse(text: &str) -> Result<Vec<Command>, SyntaxError> {
+    let lexemes = lex(text)?;
+    let parts: Vec<&[Lexeme]> =
+        lexemes.split(|l| l.piece == Piece::Semicolon).filter(|part| !part.is_empty()).collect();
+    if parts.len() > COMMANDS_MAX {
+        let message = format!("more than {COMMANDS_MAX} commands in one query");
+        return Err(SyntaxError::new(message, HELP_HINT, text, 0));
+    }
+    parts.into_iter().map(|part| command(text, part)).collect()
+}
+
+fn command(text: &str, lexemes: &[Lexeme]) -> Result<Command, SyntaxError> {
+    let mut cursor = Cursor::new(text, lexemes, HELP_HINT);
+    let verb = match cursor.peek().map(|lexeme| &lexeme.piece) {
+        Some(Piece::Word(word)) => word.to_ascii_uppercase(),
+        _ => String::new(),
+    };
+    let start = cursor.position();
+    cursor.advance();
+    let command = match verb.as_str() {
+        "SHOW" => show(&mut cursor)?,
+        "GRANT" => Command::Grant(Box::new(grant::read(&mut cursor)?)),
+        "APPROVE" => {
+            cursor.expect_form(APPROVE_FORM);
+            Command::Approve(cursor.number("the id of a request")?)
+        }
+        "DENY" => deny(&mut cursor)?,
+        "REVOKE" => revoke(&mut cursor)?,
+        "KILL" => {
+            cursor.expect_form(KILL_FORM);
+            cursor.expect("SESSION")?;
+            Command::KillSession(cursor.number("the id of a session")?)
+        }
+        "RELOAD" => Command::Reload,
+        "PAUSE" => Command::Pause,
+        "RESUME" => Command::Resume,
+        "SET" => return set(&mut cursor),
+        "SELECT" => return probe(&mut cursor),
+        "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "SAVEPOINT" => {
+            cursor.expect_form(TRANSACTION_HINT);
+            return Err(cursor.error_at("the console has no transactions", start));
+        }
+        _ if DATABASE_VERBS.contains(&verb.as_str()) => {
+            cursor.expect_form(SELECT_HINT);
+            return Err(cursor.error_at(format!("{verb} is no command of the console"), start));
+        }
+        _ => {
+            let word = &text[lexemes[0].start..lexemes[0].end];
+            return Err(cursor.error_at(format!("unknown command {word}"), start));
+        }
+    };
+    cursor.end()?;
+    Ok(command)
+}
+
+fn show(cursor: &mut Cursor<'_>) -> Result<Command, SyntaxError> {
+    cursor.expect_form(SHOW_FORM);
+    match Topic::ALL.into_iter().find(|topic| cursor.at(topic.word())) {
+        Some(topic) => {
+            cursor.advance();
+            Ok(Command::Show(topic))
+        }
+        None => Err(cursor.unexpected("something to show")),
+    }
+}
+
+fn deny(cursor: &mut Cursor<'_>) -> Result<Command, SyntaxError> {
+    cursor.expect_form(DENY_FORM);
+    let request = cursor.number("the id of a request")?;
+    cursor.expect("REASON")?;
+    let reason = reason(cursor)?;
+    Ok(Command::Deny { request, reason })
+}
+
+fn revoke(cursor: &mut Cursor<'_>) -> Result<Command, SyntaxError> {
+    cursor.expect_form(REVOKE_FORM);
+    if cursor.take("ALL").is_some() {
+        return Ok(Command::Revoke(Revoked::All));
+    }
+    cursor.number("the id of a grant, or ALL").map(|grant| Command::Revoke(Revoked::One(grant)))
+}
+
+/// A reason is read by people later: it must say something.
+fn reason(cursor: &mut Cursor<'_>) -> Result<String, SyntaxError> {
+    let start = cursor.position();
+    let text = cursor.string("a reason in quotes")?;
+    if text.trim().is_empty() {
+        return Err(cursor.error_at("the reason is empty", start));
+    }
+    Ok(text)
+}
+
+/// Settings that drivers send on their own and that change nothing in what the console answers.
+const IGNORED_SETTINGS: &[&str] = &[
+    "application_name",
+    "bytea_output",
+    "client_min_messages",
+    "datestyle",
+    "default_transaction_read_only",
+    "extra_float_digits",
+    "idle_in_transaction_session_timeout",
+    "intervalstyle",
+    "lock_timeout",
+    "search_path",
+    "statement_timeout",
+    "timezone",
+];
+
+fn set(cursor: &mut Cursor<'_>) -> Result<Command, SyntaxError> {
+    let start = cursor.position();
+    let _ = cursor.take("SESSION");
+    let name = cursor.name("a setting")?;
+    if IGNORED_SETTINGS.contains(&name.as_str()) {
+        Ok(Command::Set)
+    } else {
+        Err(cursor.error_at(format!("the console has no setting {name}"), start))
+    }
+}
+
+fn probe(cursor: &mut Cursor<'_>) -> Result<Command, SyntaxError> {
+    cursor.expect_form(SELECT_HINT);
+    let start = cursor.position();
+    let no_database = |cursor: &Cursor<'_>| cursor.error_at("the console runs no queries", start);
+    let probe = match cursor.number("a number") {
+        Ok(number) => Probe::Number(i32::try_from(number).map_err(|_| no_database(cursor))?),
+        Err(_) => {
+            let _ = cursor.take("pg_catalog").and_then(|()| cursor.take_piece(&Piece::Period));
+            cursor
+                .take("version")
+                .and_then(|()| cursor.take_piece(&Piece::Open))
+                .and_then(|()| cursor.take_piece(&Piece::Close))
+                .ok_or_else(|| no_database(cursor))?;
+            Probe::Version
+        }
+    };
+    match cursor.peek() {
+        None => Ok(Command::Probe(probe)),
+        Some(_) => Err(no_database(cursor)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! `GRANT READ ON … [WHERE …] TO … FOR … REASON …`.
+
+use std::time::Duration;
+
+use super::cursor::{Cursor, Piece};
+use super::{GrantWords, ResourceWords, SubjectWords, SyntaxError};
+use crate::grant::Action;
+use crate::model::{Timestamp, parse_duration};
+
+pub(super) const FORM: &str = "GRANT READ[, LOOKUP, WRITE, EXPORT] ON shop.public.customers.email \
+     | ON CLASS email [IN shop] [WHERE id = 42] TO alice | TO GROUP support FOR '30 minutes' \
+     [STARTING '2026-01-31 09:00+01'] REASON 'INC-42' [TICKET 'INC-42']";
+
+/// Parts of the longest path: database, schema, table, column.
+const PATH_PARTS_MAX: usize = 4;
+
+/// Reads what follows the word GRANT.
+pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<GrantWords, SyntaxError> {
+    cursor.expect_form(FORM);
+    let actions = actions(cursor)?;
+    cursor.expect("ON")?;
+    let resource = resource(cursor)?;
+    let database = match cursor.take("IN") {
+        Some(()) => Some(cursor.name("the name of a database")?),
+        None => None,
+    };
+    let rows = match cursor.take("WHERE") {
+        Some(()) => Some(cursor.text_until("TO")?.to_owned()),
+        None => None,
+    };
+    cursor.expect("TO")?;
+    let subject = subject(cursor)?;
+    let terms = Terms::read(cursor)?;
+    let duration = terms.duration.ok_or_else(|| cursor.unexpected("FOR and a duration"))?;
+    let reason = terms.reason.ok_or_else(|| cursor.unexpected("REASON and a reason"))?;
+    Ok(GrantWords {
+        actions,
+        resource,
+        database,
+        rows,
+        subject,
+        duration,
+        starting: terms.starting,
+        reason,
+        ticket: terms.ticket,
+    })
+}
+
+fn actions(cursor: &mut Cursor<'_>) -> Result<Vec<Action>, SyntaxError> {
+    let mut actions = Vec::new();
+    loop {
+        let start = cursor.position();
+        let word = cursor.name("READ, LOOKUP, WRITE or EXPORT")?;
+        match Action::parse(&word) {
+            Some(action) if !actions.contains(&action) => actions.push(action),
+            Some(_) => return Err(cursor.error_at(format!("{word} stands twice"), start)),
+            None => {
+                let message = format!("expected READ, LOOKUP, WRITE or EXPORT, found {word}");
+                return Err(cursor.error_at(message, start));
+            }
+        }
+        if cursor.take_piece(&Piece::Comma).is_none() {
+            return Ok(actions);
+        }
+    }
+}
+
+fn resource(cursor: &mut Cursor<'_>) -> Result<ResourceWords, SyntaxError> {
+    // A table may be called "class"; then it is quoted or qualified.
+    if cursor.take("CLASS").is_some() {
+        return cursor.name("the name of a class").map(ResourceWords::Class);
+    }
+    let start = cursor.position();
+    let mut parts = vec![cursor.name("a table or column, or CLASS and its name")?];
+    while cursor.take_piece(&Piece::Period).is_some() {
+        parts.push(cursor.name("a name")?);
+    }
+    if parts.len() > PATH_PARTS_MAX {
+        return Err(cursor.error_at("a column is database.schema.table.column at most", start));
+    }
+    Ok(ResourceWords::Path(parts))
+}
+
+fn subject(cursor: &mut Cursor<'_>) -> Result<SubjectWords, SyntaxError> {
+    if cursor.take("GROUP").is_some() {
+        return who(cursor, "the name of a group").map(SubjectWords::Group);
+    }
+    who(cursor, "a user, or GROUP and its name").map(SubjectWords::User)
+}
+
+/// A name, or a string for names that are no identifiers.
+fn who(cursor: &mut Cursor<'_>, what: &str) -> Result<String, SyntaxError> {
+    let start = cursor.position();
+    let name = match cursor.peek().map(|lexeme| &lexeme.piece) {
+        Some(Piece::Text(_)) => cursor.string(what)?,
+        _ => cursor.name(what)?,
+    };
+    if name.trim().is_empty() {
+        return Err(cursor.error_at("the name is empty", start));
+    }
+    Ok(name)
+}
+
+/// The clauses after TO, each at most once, in any order.
+#[derive(Default)]
+struct Terms {
+    duration: Option<Duration>,
+    starting: Option<Timestamp>,
+    reason: Option<String>,
+    ticket: Option<String>,
+}
+
+impl Terms {
+    fn read(cursor: &mut Cursor<'_>) -> Result<Self, SyntaxError> {
+        let mut terms = Self::default();
+        while cursor.peek().is_some() {
+            let start = cursor.position();
+            let again = if cursor.take("FOR").is_some() {
+                terms.duration.replace(duration(cursor)?).is_some()
+            } else if cursor.take("STARTING").is_some() {
+                terms.starting.replace(timestamp(cursor)?).is_some()
+            } else if cursor.take("REASON").is_some() {
+                terms.reason.replace(super::reason(cursor)?).is_some()
+            } else if cursor.take("TICKET").is_some() {
+                terms.ticket.replace(cursor.string("a ticket in quotes")?).is_some()
+            } else {
+                return Err(cursor.unexpected("FOR, STARTING, REASON or TICKET"));
+            };
+            if again {
+                return Err(cursor.error_at("the clause stands twice", start));
+            }
+        }
+        Ok(terms)
+    }
+}
+
+fn duration(cursor: &mut Cursor<'_>) -> Result<Duration, SyntaxError> {
+    let start = cursor.position();
+    let text = cursor.string("a duration in quotes")?;
+    parse_duration(&text).map_err(|error| cursor.error_at(error.to_string(), start))
+}
+
+fn timestamp(cursor: &mut Cursor<'_>) -> Result<Timestamp, SyntaxError> {
+    let start = cursor.position();
+    let text = cursor.string("a timestamp in quotes")?;
+    text.parse().map_err(|_| {
+        cursor.error_at(
+            "the timestamp needs a date, a time and an offset, such as '2026-01-31 09:00+01'",
+            start,
+        )
+    })
+}

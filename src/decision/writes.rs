@@ -1,0 +1,258 @@
+//! What INSERT, UPDATE, DELETE and COPY FROM may do to relations that hold hidden values.
+//!
+//! A client's own values may be stored. What may not happen: that a verdict of the server
+//! (duplicate, missing, checked) tells about hidden values, or that values derived from hidden ones
+//! are stored.
+
+use std::collections::HashSet;
+
+use super::refusal::denied;
+use super::{Hidden, Persist, Standpoint, Writes};
+use crate::analysis::facts::{
+    Analysis, Assigned, Assignment, Conflict, Place, Reference, Write, WriteAction,
+};
+use crate::analysis::names::{Names, Reach as NamesReach};
+use crate::analysis::sensitive::Reach;
+use crate::grant::Action;
+use crate::model::{ColumnId, ColumnNumber, Report};
+use crate::schema::{ConstraintKind, Relation};
+
+type Checked = Result<(), Box<Report>>;
+
+/// Checks every write of the statement.
+pub(super) fn check(
+    analysis: &Analysis,
+    hidden: &[Vec<Hidden>],
+    standpoint: Standpoint<'_>,
+) -> Checked {
+    for write in &analysis.writes {
+        let reference = &analysis.references[write.target];
+        Target::new(reference, &hidden[write.target], standpoint)
+            .map_or(Ok(()), |target| target.write(write, analysis, hidden))?;
+    }
+    for reference in &analysis.references {
+        if reference.place == Place::CopyTarget
+            && let Some(target) =
+                Target::new(reference, &unreadable(reference, standpoint), standpoint)
+        {
+            let columns = reference.touched.iter().map(|column| column.number).collect();
+            target.stored_values(&columns)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether some value that is assigned to a hidden column may be the mask of what is stored.
+pub(super) fn may_write_back(
+    analysis: &Analysis,
+    hidden: &[Vec<Hidden>],
+    standpoint: Standpoint<'_>,
+) -> bool {
+    analysis.writes.iter().any(|write| {
+        let reference = &analysis.references[write.target];
+        let target = Target::new(reference, &hidden[write.target], standpoint);
+        write.assigned.iter().any(|assignment| {
+            matches!(assignment.value, Assigned::Plain(_))
+                && target.as_ref().is_some_and(|target| {
+                    let column = target.relation.column(&assignment.column);
+                    column.is_some_and(|column| target.is_hidden(column.number))
+                })
+        })
+    })
+}
+
+fn unreadable(reference: &Reference, standpoint: Standpoint<'_>) -> Vec<Hidden> {
+    let relation = reference.relation;
+    standpoint
+        .world
+        .sensitive
+        .columns_of(relation)
+        .map(|(number, _)| ColumnId { relation, number })
+        .filter(|column| standpoint.cover(*column, Action::Read).is_none())
+        .map(|column| Hidden { column, rows: None })
+        .collect()
+}
+
+struct Target<'a> {
+    standpoint: Standpoint<'a>,
+    relation: &'a Relation,
+    hidden: HashSet<ColumnNumber>,
+    is_view: bool,
+}
+
+impl<'a> Target<'a> {
+    fn new(reference: &Reference, hidden: &[Hidden], standpoint: Standpoint<'a>) -> Option<Self> {
+        let relation = standpoint.world.schema.relation(reference.relation)?;
+        let reach = standpoint.world.sensitive.reach(reference.relation);
+        let is_view = matches!(reach, Some(Reach::View { .. }));
+        let hidden = hidden.iter().map(|hidden| hidden.column.number).collect();
+        Some(Self { standpoint, relation, hidden, is_view })
+    }
+
+    fn denied(&self, numbers: &[ColumnNumber], why: &str) -> Box<Report> {
+        let relation = self.relation.oid;
+        let columns: Vec<ColumnId> =
+            numbers.iter().map(|number| ColumnId { relation, number: *number }).collect();
+        denied(self.standpoint.world, &columns, why).into()
+    }
+
+    fn is_hidden(&self, number: ColumnNumber) -> bool {
+        self.hidden.contains(&number)
+    }
+
+    fn write(&self, write: &Write, analysis: &Analysis, hidden: &[Vec<Hidden>]) -> Checked {
+        if self.is_view && !self.hidden.is_empty() {
+            let why = "Writing through a view over hidden columns is not supported.";
+            let columns: Vec<ColumnId> =
+                hidden[write.target].iter().map(|hidden| hidden.column).collect();
+            return Err(denied(self.standpoint.world, &columns, why).into());
+        }
+        for assignment in &write.assigned {
+            self.assignment(assignment, analysis, hidden)?;
+        }
+        let stored = write
+            .assigned
+            .iter()
+            .filter(|assignment| assignment.value != Assigned::Default)
+            .filter_map(|assignment| self.relation.column(&assignment.column))
+            .map(|column| column.number)
+            .collect();
+        self.stored_values(&stored)?;
+        self.conflict(&write.conflict)?;
+        if write.action == WriteAction::Delete {
+            self.rules(&[ConstraintKind::ReferencedBy], |_| true, "Deleting")?;
+        }
+        Ok(())
+    }
+
+    /// Refuses values derived from hidden ones, except masks where policy stores them, and those
+    /// never over PII.
+    fn assignment(
+        &self,
+        assignment: &Assignment,
+        analysis: &Analysis,
+        hidden: &[Vec<Hidden>],
+    ) -> Checked {
+        let read = hidden_read(&assignment.reads, analysis, hidden, self.standpoint);
+        if read.is_empty() {
+            return Ok(());
+        }
+        let column = self.relation.column(&assignment.column);
+        let is_pii = column.is_none_or(|column| {
+            let id = ColumnId { relation: self.relation.oid, number: column.number };
+            self.standpoint.world.sensitive.column(id).is_some()
+        });
+        if is_pii || self.standpoint.world.rules.persist == Persist::Refuse {
+            let why = "The statement would store what it reads; that takes a grant for export.";
+            return Err(denied(self.standpoint.world, &read, why).into());
+        }
+        Ok(())
+    }
+
+    /// Refuses to store a client's values where the server's verdict would tell about hidden ones.
+    fn stored_values(&self, assigned: &HashSet<ColumnNumber>) -> Checked {
+        let mut stored = assigned.clone();
+        for column in &self.relation.columns {
+            if column.generated_from.iter().flatten().any(|source| assigned.contains(source)) {
+                stored.insert(column.number);
+            }
+        }
+        let refused: Vec<ColumnNumber> =
+            assigned.iter().copied().filter(|number| !self.may_write(*number)).collect();
+        if self.standpoint.world.rules.writes == Writes::Refuse && !refused.is_empty() {
+            return Err(self.denied(&refused, "Writing it takes a grant for write."));
+        }
+        let tells = [
+            ConstraintKind::Unique,
+            ConstraintKind::Exclusion,
+            ConstraintKind::ForeignKey,
+            ConstraintKind::ReferencedBy,
+        ];
+        let writes = |columns: &[ColumnNumber]| {
+            columns.iter().any(|number| stored.contains(number) && !self.may_write(*number))
+                || (columns.iter().any(|number| stored.contains(number))
+                    && columns.iter().any(|number| !stored.contains(number)))
+        };
+        self.rules(&tells, writes, "Writing")?;
+        let mixed = |columns: &[ColumnNumber]| {
+            columns.iter().any(|number| stored.contains(number))
+                && columns.iter().any(|n| !stored.contains(n) && self.is_hidden(*n))
+        };
+        self.rules(&[ConstraintKind::Check], mixed, "Writing")
+    }
+
+    /// Columns that are no PII, and those for which a grant for `write` is live.
+    fn may_write(&self, number: ColumnNumber) -> bool {
+        let id = ColumnId { relation: self.relation.oid, number };
+        self.standpoint.world.sensitive.column(id).is_none()
+            || self.standpoint.cover(id, Action::Write).is_some_and(|cover| cover.rows.is_none())
+    }
+
+    /// Refuses if a rule of one of these kinds, over a hidden column, `applies`.
+    fn rules(
+        &self,
+        kinds: &[ConstraintKind],
+        applies: impl Fn(&[ColumnNumber]) -> bool,
+        doing: &str,
+    ) -> Checked {
+        for rule in &self.relation.constraints {
+            let hidden: Vec<ColumnNumber> =
+                rule.columns.iter().copied().filter(|number| self.is_hidden(*number)).collect();
+            if kinds.contains(&rule.kind) && !hidden.is_empty() && applies(&rule.columns) {
+                let why = format!(
+                    "{doing} would tell whether a value exists: a constraint rests on it. \
+                     That takes a grant for write."
+                );
+                return Err(self.denied(&hidden, &why));
+            }
+        }
+        Ok(())
+    }
+
+    /// ON CONFLICT tells by its outcome whether a value is there.
+    fn conflict(&self, conflict: &Conflict) -> Checked {
+        let chosen: Vec<ColumnNumber> = match conflict {
+            Conflict::None | Conflict::Any => return Ok(()),
+            Conflict::Columns(names) => names
+                .iter()
+                .filter_map(|name| self.relation.column(name))
+                .map(|column| column.number)
+                .filter(|number| self.is_hidden(*number))
+                .collect(),
+        };
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        Err(self.denied(&chosen, "ON CONFLICT would tell whether a value exists."))
+    }
+}
+
+/// Hidden columns that an expression may read, through whatever reference.
+fn hidden_read(
+    reads: &Names,
+    analysis: &Analysis,
+    hidden: &[Vec<Hidden>],
+    standpoint: Standpoint<'_>,
+) -> Vec<ColumnId> {
+    let mut read = Vec::new();
+    for (reference, hidden) in analysis.references.iter().zip(hidden) {
+        let Some(relation) = standpoint.world.schema.relation(reference.relation) else { continue };
+        let columns: HashSet<&str> = relation.columns.iter().map(|c| c.name.as_str()).collect();
+        let name = reference.alias.as_deref().unwrap_or(&relation.name.name);
+        let whole = reads.reads_row(&[name, "old", "new"], &columns);
+        let is_view = relation.definition.is_some();
+        let names_any = columns.iter().any(|column| reads.columns.contains(*column));
+        for hidden in hidden {
+            let named = relation
+                .column_numbered(hidden.column.number)
+                .is_some_and(|column| reads.columns.contains(&column.name));
+            let through_view = is_view && names_any;
+            if whole || reads.reach == NamesReach::Everything || named || through_view {
+                read.push(hidden.column);
+            }
+        }
+    }
+    read.sort_unstable();
+    read.dedup();
+    read
+}

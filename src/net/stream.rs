@@ -1,0 +1,115 @@
+//! A connection, encrypted or not.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::{client, server};
+
+/// A TCP connection with or without TLS, whichever side of it the proxy is on.
+#[derive(Debug)]
+pub enum Stream {
+    Plain(TcpStream),
+    /// The proxy is the TLS server: a client's connection.
+    ServerTls(Box<server::TlsStream<TcpStream>>),
+    /// The proxy is the TLS client: a connection to the database.
+    ClientTls(Box<client::TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    pub fn is_encrypted(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::ServerTls(_) | Self::ClientTls(_) => true,
+        }
+    }
+
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp().peer_addr()
+    }
+
+    /// The certificate that the peer proved to own, as DER; None without TLS or certificate.
+    pub fn peer_certificate(&self) -> Option<&[u8]> {
+        let chain = match self {
+            Self::Plain(_) => None,
+            Self::ServerTls(tls) => tls.get_ref().1.peer_certificates(),
+            Self::ClientTls(tls) => tls.get_ref().1.peer_certificates(),
+        };
+        chain?.first().map(|certificate| certificate.as_ref())
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::ServerTls(tls) => tls.get_ref().0,
+            Self::ClientTls(tls) => tls.get_ref().0,
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
+            Self::ServerTls(tls) => Pin::new(tls).poll_read(context, buffer),
+            Self::ClientTls(tls) => Pin::new(tls).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
+            Self::ServerTls(tls) => Pin::new(tls).poll_write(context, bytes),
+            Self::ClientTls(tls) => Pin::new(tls).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(context, slices),
+            Self::ServerTls(tls) => Pin::new(tls).poll_write_vectored(context, slices),
+            Self::ClientTls(tls) => Pin::new(tls).poll_write_vectored(context, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(tcp) => tcp.is_write_vectored(),
+            Self::ServerTls(tls) => tls.is_write_vectored(),
+            Self::ClientTls(tls) => tls.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_flush(context),
+            Self::ServerTls(tls) => Pin::new(tls).poll_flush(context),
+            Self::ClientTls(tls) => Pin::new(tls).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
+            Self::ServerTls(tls) => Pin::new(tls).poll_shutdown(context),
+            Self::ClientTls(tls) => Pin::new(tls).poll_shutdown(context),
+        }
+    }
+}

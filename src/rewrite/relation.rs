@@ -1,0 +1,172 @@
+//! A relation becomes a subselect that masks its hidden columns; a view becomes its definition
+//! over masked relations.
+
+use pg_query::protobuf::Token as TokenKind;
+
+use super::{Builder, Decided, RewriteError, Splice, VIEWS_NESTED_MAX, apply};
+use crate::analysis::facts::{Children, Place, Reference};
+use crate::analysis::names::Reach as NamesReach;
+use crate::analysis::parse::parse;
+use crate::analysis::sensitive::Reach;
+use crate::analysis::{Context, SearchPath, analyse};
+use crate::decision::{Hidden, Way, decide};
+use crate::mask;
+use crate::model::{ColumnId, quote_ident};
+use crate::schema::{Column, Relation};
+
+impl Builder<'_> {
+    pub(super) fn reference(
+        self,
+        reference: &Reference,
+        hidden: &[Hidden],
+        splices: &mut Vec<Splice>,
+    ) -> Result<(), RewriteError> {
+        let relation = self
+            .context
+            .schema
+            .relation(reference.relation)
+            .ok_or(RewriteError::Unsupported("an unknown relation"))?;
+        let is_view =
+            matches!(self.context.sensitive.reach(relation.oid), Some(Reach::View { .. }));
+        match reference.place {
+            Place::From | Place::TableCommand => {
+                let subselect = if is_view {
+                    format!("({})", self.view(relation)?)
+                } else {
+                    self.subselect(relation, reference, hidden)?
+                };
+                let alias = match reference.alias {
+                    Some(_) => String::new(),
+                    None => format!(" AS {}", quote_ident(&relation.name.name)),
+                };
+                let select = match reference.place {
+                    Place::TableCommand => "SELECT * FROM ",
+                    _ => "",
+                };
+                let text = format!("{select}{subselect}{alias}");
+                splices.push(Splice { range: reference.span.clone(), text });
+                Ok(())
+            }
+            Place::Copy if !is_view => self.copied(relation, reference, hidden, splices),
+            Place::Copy => Err(RewriteError::Unsupported("COPY of a view")),
+            Place::Sampled => Err(RewriteError::Unsupported("TABLESAMPLE")),
+            // Column by column, in `write`.
+            Place::Target(_) | Place::CopyTarget | Place::Utility => Ok(()),
+        }
+    }
+
+    /// `(SELECT id, <mask> AS email, … FROM ONLY public.customers)`
+    fn subselect(
+        self,
+        relation: &Relation,
+        reference: &Reference,
+        hidden: &[Hidden],
+    ) -> Result<String, RewriteError> {
+        let mut outputs: Vec<String> =
+            relation.columns.iter().map(|column| self.output(relation, column, hidden)).collect();
+        if !reference.system.is_empty() {
+            let names = &analyse(self.parsed, self.index, self.context).names;
+            if names.reach == NamesReach::Everything {
+                return Err(RewriteError::Unsupported("system columns beside a star"));
+            }
+            outputs.extend(reference.system.iter().map(|name| (*name).to_owned()));
+        }
+        let only = match reference.children {
+            Children::Included => "",
+            Children::Only => "ONLY ",
+        };
+        let from = relation.name.quoted();
+        Ok(format!("(SELECT {} FROM {only}{from})", outputs.join(", ")))
+    }
+
+    fn output(self, relation: &Relation, column: &Column, hidden: &[Hidden]) -> String {
+        let name = quote_ident(&column.name);
+        let id = ColumnId { relation: relation.oid, number: column.number };
+        match hidden.iter().find(|hidden| hidden.column == id) {
+            None => name,
+            Some(hidden) => format!("{} AS {name}", self.masked(id, &name, hidden)),
+        }
+    }
+
+    /// The mask of `column`, an SQL expression; the column itself in rows that are granted.
+    pub(super) fn masked(self, id: ColumnId, column: &str, hidden: &Hidden) -> String {
+        let spec = self.standpoint.world.mask_spec(id);
+        let Some(value) = self.context.schema.column(id).map(|column| &column.value) else {
+            return "NULL".to_owned();
+        };
+        let mask = mask::sql_expression(spec, value, column);
+        match &hidden.rows {
+            None => mask,
+            Some(rows) => format!("CASE WHEN {rows} THEN {column} ELSE {mask} END"),
+        }
+    }
+
+    /// COPY of a table reads that table alone, and leaves generated columns out.
+    fn copied(
+        self,
+        relation: &Relation,
+        reference: &Reference,
+        hidden: &[Hidden],
+        splices: &mut Vec<Splice>,
+    ) -> Result<(), RewriteError> {
+        let tree = &self.parsed.statements[self.index].tree;
+        let named = tree.names("attlist");
+        let columns: Vec<&Column> = if named.is_empty() {
+            relation.columns.iter().filter(|column| column.generated_from.is_none()).collect()
+        } else {
+            let found = named.iter().map(|name| relation.column(name)).collect::<Option<_>>();
+            found.ok_or(RewriteError::Unsupported("an unknown column"))?
+        };
+        let outputs: Vec<String> =
+            columns.iter().map(|column| self.output(relation, column, hidden)).collect();
+        let mut range = reference.span.clone();
+        if !named.is_empty() {
+            let after = self.parsed.tokens.partition_point(|token| token.start < range.end);
+            let close = self.parsed.tokens[after..]
+                .iter()
+                .find(|token| token.kind == TokenKind::Ascii41)
+                .ok_or(RewriteError::Unsupported("COPY without a column list"))?;
+            range.end = close.end;
+        }
+        let only = if relation.kind == crate::schema::RelationKind::Table { "ONLY " } else { "" };
+        let text = format!("(SELECT {} FROM {only}{})", outputs.join(", "), relation.name.quoted());
+        splices.push(Splice { range, text });
+        Ok(())
+    }
+
+    /// The view's query with masks below it. `pg_get_viewdef` qualified every name.
+    fn view(self, relation: &Relation) -> Result<String, RewriteError> {
+        if self.depth >= VIEWS_NESTED_MAX {
+            return Err(RewriteError::Nesting);
+        }
+        let failed = || RewriteError::View(relation.name.to_string());
+        let text = relation.definition.as_deref().ok_or_else(failed)?;
+        let parsed = parse(text).map_err(|_| failed())?;
+        let path = SearchPath(vec!["pg_catalog".to_owned()]);
+        let context = Context { path: &path, ..self.context };
+        if parsed.statements.len() != 1 {
+            return Err(failed());
+        }
+        let analysis = analyse(&parsed, 0, context);
+        let decision = decide(&analysis, self.standpoint);
+        let decision = match decision.way {
+            Way::Refuse(_) => return Err(failed()),
+            // Inside a query there is no wire to mask on.
+            Way::Show => crate::decision::Decision { way: Way::Compute, ..decision },
+            Way::Forward | Way::Compute => decision,
+        };
+        let inner = Builder {
+            text,
+            parsed: &parsed,
+            index: 0,
+            context,
+            standpoint: self.standpoint,
+            depth: self.depth + 1,
+        };
+        let mut splices = Vec::new();
+        let decided = Decided { analysis: &analysis, decision: &decision };
+        inner.splices(decided, &mut splices)?;
+        let (text, _) = apply(text, splices)?;
+        Ok(text.trim_end().trim_end_matches(';').to_owned())
+    }
+}

@@ -1,0 +1,90 @@
+//! What of the server's words a client may hear: errors and notices of statements that touch hidden
+//! data keep their SQLSTATE and nothing else.
+
+use crate::decision::{Scrub, scrubbed};
+use crate::model::{Report, Severity, SqlState};
+use crate::wire::backend::ErrorFields;
+use crate::wire::write;
+
+/// Whether words are scrubbed, by this statement or by an earlier one of the transaction.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ScrubState {
+    transaction: Option<Scrub>,
+}
+
+impl ScrubState {
+    /// A statement that scrubs up to the end of the transaction has been sent.
+    pub(super) fn sent(&mut self, scrub: Scrub) {
+        if scrub == Scrub::Transaction {
+            self.transaction = Some(scrub);
+        }
+    }
+
+    pub(super) fn transaction_ended(&mut self) {
+        self.transaction = None;
+    }
+
+    pub(super) fn applies(self, statement: Scrub) -> bool {
+        statement != Scrub::No || self.transaction.is_some()
+    }
+}
+
+/// The SQLSTATE of an ErrorResponse.
+pub(super) fn state_of(payload: &[u8]) -> SqlState {
+    ErrorFields::read(payload)
+        .ok()
+        .and_then(|fields| fields.get(b'C').and_then(SqlState::parse))
+        .unwrap_or(SqlState::INTERNAL_ERROR)
+}
+
+/// Appends the ErrorResponse without the server's words.
+pub(super) fn scrubbed_error(payload: &[u8], out: &mut Vec<u8>) {
+    let mut report = scrubbed(state_of(payload));
+    let severity = ErrorFields::read(payload).ok().and_then(|fields| fields.get(b'V'));
+    if matches!(severity, Some(b"FATAL" | b"PANIC")) {
+        report.severity = Severity::Fatal;
+    }
+    write::error(out, &report);
+}
+
+/// Appends a notice that says only that there was one.
+pub(super) fn scrubbed_notice(out: &mut Vec<u8>) {
+    write::notice(out, &Report::notice("a message of the server is hidden"));
+}
+
+/// The text sent in place of a refused statement: the server answers with a syntax error, which
+/// puts transaction and batch into the state that a failed statement leaves, and into its log.
+pub(super) const REFUSED_SQL: &str = "keyhole refused a statement of this session";
+
+/// The audit log cannot be written: no raw data (law 8).
+pub(super) fn audit_unavailable() -> Report {
+    Report::error(SqlState::IO_ERROR, "the audit log cannot be written")
+        .detail("Personal data is shown only when its record is durable.")
+        .hint("Ask the proxy's administrator; statements without personal data go on.")
+}
+
+pub(super) fn violation() -> Report {
+    Report::error(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        "the result holds personal data that is not granted",
+    )
+    .detail("It was found by where the server says its columns come from; nothing was released.")
+    .hint("Ask for access to the columns, or report the statement: it should have been masked.")
+}
+
+pub(super) fn unmaskable() -> Report {
+    Report::error(SqlState::INSUFFICIENT_PRIVILEGE, "a value of the result cannot be masked")
+        .hint("Cast the column to text, or ask for access to it.")
+}
+
+pub(super) fn protocol(why: impl std::fmt::Display) -> Report {
+    Report::fatal(SqlState::PROTOCOL_VIOLATION, format!("protocol violation: {why}"))
+}
+
+pub(super) fn too_many_names() -> Report {
+    Report::error(
+        SqlState::PROGRAM_LIMIT_EXCEEDED,
+        "too many prepared statements, portals or cursors in this session",
+    )
+    .hint("Close or deallocate some.")
+}

@@ -1,0 +1,343 @@
+//! From the client: messages are cut by their length, looked at, and sent on, changed or refused.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use super::errors::{REFUSED_SQL, protocol};
+use super::in_band::{Understood, from_item};
+use super::plan::{Missing, Plan, Planned};
+use super::queue::{Batch, Completes, Ends, Expected, Run};
+use super::tables::Prepared;
+use super::{Close, Effects, Env, Hold, InBandTable, SchemaState, Session};
+use crate::analysis::facts::Kind;
+use crate::analysis::mention::Hits;
+use crate::model::Report;
+use crate::rewrite::InBandAnswer;
+use crate::wire::frontend::{self, Frontend};
+use crate::wire::{FrameHeader, frontend::tag, write};
+
+/// A message that waits for a hold to end.
+pub(super) enum Pending {
+    /// Look at it again from the start.
+    Frame(Vec<u8>),
+    /// A simple query whose release is being recorded or whose in-band calls are under way.
+    Query { plan: Arc<Plan>, answers: Vec<InBandAnswer>, text: Bytes, number: u64 },
+    /// An Execute whose release is being recorded.
+    Execute { frame: Vec<u8>, run: Box<Run> },
+    /// A Bind whose in-band calls are under way.
+    Bind { frame: Vec<u8> },
+}
+
+impl Session {
+    /// Takes whole messages off the front of `input` until one has to wait or more bytes are
+    /// needed.
+    pub fn client_bytes(&mut self, input: &mut BytesMut, env: Env<'_>, out: &mut Effects) {
+        while self.hold.is_none() && out.close.is_none() {
+            let header = match FrameHeader::peek(input, self.frame_len_max) {
+                Ok(Some(header)) if input.len() >= header.len => header,
+                Ok(_) => return,
+                Err(error) => return self.break_off(&protocol(error), out),
+            };
+            let frame = input.split_to(header.len);
+            self.path.next_message();
+            self.client_frame(&frame, env, out);
+        }
+    }
+
+    fn client_frame(&mut self, frame: &[u8], env: Env<'_>, out: &mut Effects) {
+        // After an error the server ignores everything up to Sync, and so do we.
+        if self.queue.batch == Batch::Skipping && !matches!(frame[0], tag::SYNC | tag::TERMINATE) {
+            return;
+        }
+        if self.schema == SchemaState::Stale {
+            self.hold = Some(Hold::Refresh);
+            self.after = Some(Pending::Frame(frame.to_vec()));
+            return;
+        }
+        let message = match frontend::read(frame[0], &frame[5..]) {
+            Ok(message) => message,
+            Err(error) => return self.break_off(&protocol(error), out),
+        };
+        match message {
+            Frontend::Query(text) => self.query(frame, text, env, out),
+            Frontend::Parse(message) => self.parse(frame, &message, env, out),
+            Frontend::Bind(message) => self.bind(frame, &message, env, out),
+            Frontend::Describe(target) => self.describe(frame, target, out),
+            Frontend::Execute(message) => self.execute(frame, &message, env, out),
+            Frontend::Close(target) => self.close(frame, target, out),
+            Frontend::Sync => {
+                out.to_server.extend_from_slice(frame);
+                self.queue.push(Expected::Sync);
+            }
+            Frontend::Flush | Frontend::CopyData(_) | Frontend::CopyDone | Frontend::CopyFail => {
+                out.to_server.extend_from_slice(frame);
+            }
+            Frontend::Terminate => {
+                out.to_server.extend_from_slice(frame);
+                out.close = Some(Close::Done);
+            }
+            Frontend::FunctionCall => {
+                let report = Report::error(
+                    crate::model::SqlState::INSUFFICIENT_PRIVILEGE,
+                    "function calls over the fast path are not allowed",
+                )
+                .hint("Use SELECT function(…).");
+                self.refuse_query(Bytes::new(), report.into(), env, out);
+            }
+            Frontend::Password(_) => {
+                self.break_off(&protocol("a password after the login"), out);
+            }
+        }
+    }
+
+    /// Tells the client why and ends the session.
+    pub(super) fn break_off(&mut self, report: &Report, out: &mut Effects) {
+        write::error(&mut out.to_client, report);
+        write::terminate(&mut out.to_server);
+        out.close = Some(Close::Done);
+    }
+
+    fn query(&mut self, frame: &[u8], text: &str, env: Env<'_>, out: &mut Effects) {
+        let planned = match self.plan(text, env) {
+            Ok(planned) => planned,
+            Err(missing) => return self.wait_for(&missing, frame, out),
+        };
+        self.note_settings(text, env);
+        let copy = Bytes::copy_from_slice(text.as_bytes());
+        match planned {
+            Planned::Clear => {
+                let run = self.clear_run(copy, env);
+                out.to_server.extend_from_slice(frame);
+                self.queue.push(Expected::Query { runs: vec![Arc::new(run)], at: 0 });
+            }
+            Planned::Refused(report) => self.refuse_query(copy, report, env, out),
+            Planned::Known(plan) => self.in_band_first(plan, copy, env, out),
+        }
+    }
+
+    pub(super) fn wait_for(&mut self, missing: &Missing, frame: &[u8], out: &mut Effects) {
+        match missing {
+            Missing::SearchPath => self.ask_path(frame, out),
+            Missing::Schema => {
+                self.path.set_refreshed();
+                self.hold = Some(Hold::Refresh);
+                self.after = Some(Pending::Frame(frame.to_vec()));
+            }
+        }
+    }
+
+    /// Settings that a statement may change are asked for again afterwards.
+    pub(super) fn note_settings(&mut self, text: &str, env: Env<'_>) {
+        let hits = env.world.sensitive.mention.scan(text.as_bytes());
+        if hits.intersects(Hits::PATH | Hits::DYNAMIC | Hits::ROLLBACK) {
+            self.path.sent(hits);
+        }
+    }
+
+    fn in_band_first(&mut self, plan: Arc<Plan>, text: Bytes, env: Env<'_>, out: &mut Effects) {
+        let mut calls = Vec::new();
+        for reference in Self::in_band(&plan) {
+            match Understood::read(reference, None) {
+                Ok(Understood::Call(call)) => calls.push(call),
+                Ok(Understood::Explain(_)) => {}
+                Err(report) => return self.refuse_query(text, report, env, out),
+            }
+        }
+        if calls.is_empty() {
+            let answers = self.answers(&plan, None, &mut std::iter::empty(), env);
+            return self.release_first(plan, answers, text, env, out);
+        }
+        self.hold = Some(Hold::InBand(calls));
+        self.after = Some(Pending::Query { plan, answers: Vec::new(), text, number: 0 });
+    }
+
+    /// FROM items for the references of a plan, out of what the shell answered.
+    pub(super) fn answers(
+        &self,
+        plan: &Plan,
+        values: super::in_band::Parameters<'_>,
+        tables: &mut dyn Iterator<Item = InBandTable>,
+        env: Env<'_>,
+    ) -> Vec<InBandAnswer> {
+        let mut answers = Vec::new();
+        for reference in Self::in_band(plan) {
+            let Ok(understood) = Understood::read(reference, values) else { continue };
+            let columns = understood.columns();
+            let rows = match understood {
+                Understood::Explain(text) => self.explain(&text, env),
+                Understood::Call(_) => tables.next().map(|table| table.rows).unwrap_or_default(),
+            };
+            answers.push(from_item(reference, columns, &rows));
+        }
+        answers
+    }
+
+    fn release_first(
+        &mut self,
+        plan: Arc<Plan>,
+        answers: Vec<InBandAnswer>,
+        text: Bytes,
+        env: Env<'_>,
+        out: &mut Effects,
+    ) {
+        let release = plan.release();
+        let number = self.next_statement();
+        if release.is_empty() {
+            return self.send_query(number, &plan, &answers, &text, env, out);
+        }
+        let event = self.release_event(number, text.clone(), &release, env.world);
+        self.hold = Some(Hold::Release(Box::new(event)));
+        self.after = Some(Pending::Query { plan, answers, text, number });
+    }
+
+    fn send_query(
+        &mut self,
+        number: u64,
+        plan: &Plan,
+        answers: &[InBandAnswer],
+        text: &Bytes,
+        env: Env<'_>,
+        out: &mut Effects,
+    ) {
+        let sql = match self.rewritten(plan, answers, env) {
+            Ok(sql) => sql,
+            Err(report) => return self.refuse_query(text.clone(), report, env, out),
+        };
+        if self.tables.is_full() {
+            return self.refuse_query(
+                text.clone(),
+                super::errors::too_many_names().into(),
+                env,
+                out,
+            );
+        }
+        if let Err(error) = write::query(&mut out.to_server, &sql) {
+            return self.break_off(&protocol(error), out);
+        }
+        let mut runs = self.runs(number, text, plan, env);
+        for (run, (analysis, _)) in runs.iter_mut().zip(plan.statements()) {
+            run.completes = self.completes(&analysis.kind, &sql, run);
+            self.scrub.sent(run.scrub);
+        }
+        let runs = runs.into_iter().map(Arc::new).collect();
+        self.queue.push(Expected::Query { runs, at: 0 });
+    }
+
+    /// Sends what the server will refuse, and keeps our own words for its answer.
+    pub(super) fn refuse_query(
+        &mut self,
+        text: Bytes,
+        report: Box<Report>,
+        env: Env<'_>,
+        out: &mut Effects,
+    ) {
+        let run = Arc::new(self.refused_run(text, env));
+        // The text is ours and short.
+        let _ = write::query(&mut out.to_server, REFUSED_SQL);
+        self.queue.push(Expected::Refused { run, report, ends: Ends::Ready });
+    }
+
+    /// Notes what a statement makes, to be confirmed when the server has done it.
+    pub(super) fn completes(&mut self, kind: &Kind, sent: &Arc<str>, run: &Run) -> Completes {
+        match kind {
+            Kind::Prepare(name) => {
+                let id = self.tables.next_id();
+                let prepared = Prepared::by_sql(id, sent, Self::made(run));
+                self.tables.prepare(name, Arc::new(prepared));
+                Completes::Prepared { name: name.clone(), id }
+            }
+            Kind::Deallocate(name) => {
+                Completes::Deallocated { name: name.clone(), up_to: self.tables.next_id() }
+            }
+            Kind::Declare(name) => {
+                let id = self.tables.declare(name, Self::made(run));
+                Completes::Declared { name: name.clone(), id }
+            }
+            Kind::Close(name) => Completes::Closed(name.clone()),
+            Kind::Store | Kind::Define => Completes::Defined,
+            Kind::Query
+            | Kind::CopyOut
+            | Kind::CopyIn
+            | Kind::Execute(_)
+            | Kind::Fetch(_)
+            | Kind::Explain
+            | Kind::Utility => Completes::Nothing,
+        }
+    }
+
+    /// The hold is over: what waited goes on.
+    pub(super) fn go_on(&mut self, env: Env<'_>, out: &mut Effects) {
+        self.hold = None;
+        match self.after.take() {
+            None => {}
+            Some(Pending::Frame(frame)) => self.client_frame(&frame, env, out),
+            Some(Pending::Query { plan, answers, text, number }) => {
+                // The grants may have changed while the record was written.
+                let release = plan.release();
+                if release.holds(self.standpoint(env)) {
+                    self.send_query(number, &plan, &answers, &text, env, out);
+                } else {
+                    let report = super::plan::ended(env.world, &release.columns);
+                    self.refuse_query(text, report.into(), env, out);
+                }
+            }
+            Some(Pending::Execute { frame, run }) => {
+                if run.release.holds(self.standpoint(env)) {
+                    self.send_execute(&frame, *run, env, out);
+                } else {
+                    let report = super::plan::ended(env.world, &run.release.columns);
+                    self.refuse_in_batch(run.text.clone(), report.into(), env, out);
+                }
+            }
+            Some(Pending::Bind { frame }) => self.client_frame(&frame, env, out),
+        }
+    }
+
+    pub(super) fn refuse_pending(
+        &mut self,
+        pending: Pending,
+        report: Report,
+        env: Env<'_>,
+        out: &mut Effects,
+    ) {
+        match pending {
+            Pending::Query { text, .. } => self.refuse_query(text, report.into(), env, out),
+            Pending::Execute { run, .. } => {
+                self.refuse_in_batch(run.text.clone(), report.into(), env, out);
+            }
+            Pending::Frame(_) | Pending::Bind { .. } => {
+                self.refuse_in_batch(Bytes::new(), report.into(), env, out);
+            }
+        }
+    }
+
+    /// The shell's answers to the calls of a hold.
+    pub fn answered(
+        &mut self,
+        answers: Vec<Result<InBandTable, Report>>,
+        env: Env<'_>,
+        out: &mut Effects,
+    ) {
+        self.hold = None;
+        let Some(pending) = self.after.take() else { return };
+        let tables: Result<Vec<InBandTable>, Report> = answers.into_iter().collect();
+        match (tables, pending) {
+            (Err(report), pending) => self.refuse_pending(pending, report, env, out),
+            (Ok(tables), Pending::Query { plan, text, .. }) => {
+                let answers = self.answers(&plan, None, &mut tables.into_iter(), env);
+                self.release_first(plan, answers, text, env, out);
+            }
+            (Ok(tables), Pending::Bind { frame }) => self.bind_answered(&frame, tables, env, out),
+            (Ok(_), pending @ (Pending::Frame(_) | Pending::Execute { .. })) => {
+                self.after = Some(pending);
+                self.go_on(env, out);
+            }
+        }
+    }
+
+    /// Whether messages have been sent that no Sync has closed yet.
+    pub(super) fn is_in_batch(&self) -> bool {
+        self.queue.batch != Batch::None
+    }
+}

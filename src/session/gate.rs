@@ -1,0 +1,165 @@
+//! Gate 3 and the rows behind it: provenance as the server itself resolved it decides what each
+//! field of a result may be.
+//!
+//! **Invariant:** a row reaches the client only through a [`Gate`] that was opened for its result.
+
+use std::collections::HashSet;
+
+use super::queue::{Run, Show};
+use crate::analysis::sensitive::Reach;
+use crate::decision::Standpoint;
+use crate::mask::{Format, Masked};
+use crate::model::{ColumnId, Oid};
+use crate::wire::backend::DataRow;
+
+/// What the rows of one result go through.
+#[derive(Debug, Default)]
+pub(super) enum Gate {
+    /// No RowDescription has been seen: rows are not expected.
+    #[default]
+    Shut,
+    /// Nothing in them is hidden.
+    Open { raw: Vec<ColumnId> },
+    /// Some fields are masked on the way.
+    Masking { fields: Vec<MaskedField> },
+}
+
+/// One field to mask.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MaskedField {
+    pub index: usize,
+    pub column: ColumnId,
+    pub format: Format,
+}
+
+/// Why no gate was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// Hidden PII would have gone out.
+    Violation(Vec<ColumnId>),
+    /// The snapshot does not know this relation.
+    Unknown(Oid),
+}
+
+/// A row that cannot be masked: the result is cut.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unmaskable;
+
+impl Gate {
+    /// Opens the gate for a result whose fields come from `columns` (relation 0: from none).
+    pub(super) fn open(
+        columns: &[ColumnId],
+        formats: impl Fn(usize) -> Format,
+        run: &Run,
+        standpoint: Standpoint<'_>,
+        vetted: &HashSet<Oid>,
+    ) -> Result<Self, Closed> {
+        let world = standpoint.world;
+        let (mut fields, mut raw, mut violations) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, column) in columns.iter().enumerate() {
+            if column.relation == 0 || run.show == Show::AsItIs {
+                continue;
+            }
+            if world.sensitive.column(*column).is_some() {
+                let granted = standpoint
+                    .cover(*column, crate::grant::Action::Read)
+                    .is_some_and(|cover| cover.rows.is_none());
+                if granted && run.release.columns.contains(column) {
+                    raw.push(*column);
+                } else if run.show == Show::OnWire
+                    && world.wire_mask(*column).is_some_and(|mask| standpoint.can_mask(mask))
+                {
+                    fields.push(MaskedField { index, column: *column, format: formats(index) });
+                } else {
+                    violations.push(*column);
+                }
+                continue;
+            }
+            match world.sensitive.reach(column.relation) {
+                Some(Reach::View { columns, .. }) => {
+                    let open = |c: &ColumnId| {
+                        run.release.columns.contains(c)
+                            && standpoint.cover(*c, crate::grant::Action::Read).is_some()
+                    };
+                    if columns.iter().all(open) {
+                        raw.extend(columns.iter().copied());
+                    } else {
+                        violations.extend(columns.iter().copied());
+                    }
+                }
+                Some(Reach::SideDoor) => violations.push(*column),
+                Some(Reach::Table | Reach::Stored | Reach::Carrier(_)) => {}
+                None => {
+                    let known = world.schema.relation(column.relation).is_some();
+                    if !known && !vetted.contains(&column.relation) {
+                        return Err(Closed::Unknown(column.relation));
+                    }
+                }
+            }
+        }
+        if !violations.is_empty() {
+            return Err(Closed::Violation(violations));
+        }
+        Ok(if fields.is_empty() { Self::Open { raw } } else { Self::Masking { fields } })
+    }
+}
+
+/// Appends the DataRow in `payload` with the given fields masked.
+pub(super) fn mask_row(
+    payload: &[u8],
+    fields: &[MaskedField],
+    standpoint: Standpoint<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), Unmaskable> {
+    let start = out.len();
+    let masked = mask_fields(payload, fields, standpoint, out);
+    if masked.is_err() {
+        out.truncate(start);
+    }
+    masked
+}
+
+fn mask_fields(
+    payload: &[u8],
+    fields: &[MaskedField],
+    standpoint: Standpoint<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), Unmaskable> {
+    let row = DataRow::read(payload).map_err(|_| Unmaskable)?;
+    let start = out.len();
+    out.extend_from_slice(&[b'D', 0, 0, 0, 0]);
+    let count = u16::try_from(row.len()).map_err(|_| Unmaskable)?;
+    out.extend_from_slice(&count.to_be_bytes());
+    let mut next = fields.iter().peekable();
+    for (index, field) in row.fields().enumerate() {
+        let field = field.map_err(|_| Unmaskable)?;
+        let to_mask = next.next_if(|masked| masked.index == index);
+        let Some(value) = field else {
+            out.extend_from_slice(&(-1_i32).to_be_bytes());
+            continue;
+        };
+        let length_at = out.len();
+        out.extend_from_slice(&[0; 4]);
+        match to_mask {
+            None => out.extend_from_slice(value),
+            Some(masked) => {
+                let mask = standpoint.world.wire_mask(masked.column).ok_or(Unmaskable)?;
+                match mask.apply(masked.format, value, out).map_err(|_| Unmaskable)? {
+                    Masked::Value => {}
+                    Masked::Null => {
+                        out[length_at..length_at + 4].copy_from_slice(&(-1_i32).to_be_bytes());
+                        continue;
+                    }
+                }
+            }
+        }
+        let len = i32::try_from(out.len() - length_at - 4).map_err(|_| Unmaskable)?;
+        out[length_at..length_at + 4].copy_from_slice(&len.to_be_bytes());
+    }
+    if next.peek().is_some() {
+        return Err(Unmaskable);
+    }
+    let len = i32::try_from(out.len() - start - 1).map_err(|_| Unmaskable)?;
+    out[start + 1..start + 5].copy_from_slice(&len.to_be_bytes());
+    Ok(())
+}

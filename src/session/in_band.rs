@@ -1,0 +1,250 @@
+//! Schema `keyhole` inside a data session: requests, grants, catalog and explain, answered as FROM
+//! items of literal rows, so that everything else of the statement stays PostgreSQL's.
+
+use std::fmt::Write as _;
+
+use super::plan::{Missing, Plan, Planned, masked};
+use super::{Env, Session};
+use crate::analysis::facts::{Argument, InBand};
+use crate::decision::Way;
+use crate::model::{Report, SqlState, quote_ident, quote_literal};
+use crate::rewrite::InBandAnswer;
+
+/// What the shell is asked to look up or do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InBandCall {
+    Request { what: String, duration: String, reason: String },
+    Cancel { id: String },
+    MyGrants,
+    MyRequests,
+    Catalog,
+}
+
+/// The answer: rows in PostgreSQL's text form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InBandTable {
+    pub columns: Vec<InBandColumn>,
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InBandColumn {
+    pub name: &'static str,
+    pub kind: InBandType,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InBandType {
+    Int8,
+    Text,
+    Timestamptz,
+}
+
+const fn column(name: &'static str, kind: InBandType) -> InBandColumn {
+    InBandColumn { name, kind }
+}
+
+const REQUEST: [InBandColumn; 5] = [
+    column("id", InBandType::Int8),
+    column("state", InBandType::Text),
+    column("resource", InBandType::Text),
+    column("expires_at", InBandType::Timestamptz),
+    column("note", InBandType::Text),
+];
+const MY_GRANTS: [InBandColumn; 7] = [
+    column("id", InBandType::Int8),
+    column("state", InBandType::Text),
+    column("resource", InBandType::Text),
+    column("actions", InBandType::Text),
+    column("rows", InBandType::Text),
+    column("expires_at", InBandType::Timestamptz),
+    column("reason", InBandType::Text),
+];
+const MY_REQUESTS: [InBandColumn; 6] = [
+    column("id", InBandType::Int8),
+    column("state", InBandType::Text),
+    column("resource", InBandType::Text),
+    column("duration", InBandType::Text),
+    column("reason", InBandType::Text),
+    column("note", InBandType::Text),
+];
+const CATALOG: [InBandColumn; 4] = [
+    column("resource", InBandType::Text),
+    column("class", InBandType::Text),
+    column("hiding", InBandType::Text),
+    column("granted_until", InBandType::Text),
+];
+const EXPLAIN: [InBandColumn; 2] =
+    [column("item", InBandType::Text), column("value", InBandType::Text)];
+
+impl InBandCall {
+    /// The columns of its answer.
+    pub fn columns(&self) -> &'static [InBandColumn] {
+        match self {
+            Self::Request { .. } | Self::Cancel { .. } => &REQUEST,
+            Self::MyGrants => &MY_GRANTS,
+            Self::MyRequests => &MY_REQUESTS,
+            Self::Catalog => &CATALOG,
+        }
+    }
+}
+
+/// A reference that was understood.
+pub(super) enum Understood {
+    Call(InBandCall),
+    Explain(String),
+}
+
+/// Values of parameters, in text, by number from 1; None: not known yet.
+pub(super) type Parameters<'a> = Option<&'a [Option<String>]>;
+
+impl Understood {
+    /// What the reference asks for.
+    ///
+    /// # Errors
+    /// No such relation or function, or arguments that do not fit.
+    pub(super) fn read(reference: &InBand, values: Parameters<'_>) -> Result<Self, Box<Report>> {
+        let arguments = reference.arguments.as_deref();
+        let text = |index: usize| argument(arguments?.get(index)?, values);
+        let call = match (reference.name.as_str(), arguments.map(<[Argument]>::len)) {
+            ("request", Some(3)) => {
+                let (Some(what), Some(duration), Some(reason)) = (text(0), text(1), text(2)) else {
+                    return Err(misused("keyhole.request takes no NULL"));
+                };
+                InBandCall::Request { what, duration, reason }
+            }
+            ("cancel", Some(1)) => {
+                InBandCall::Cancel { id: text(0).ok_or_else(|| misused("which request?"))? }
+            }
+            ("my_grants", None | Some(0)) => InBandCall::MyGrants,
+            ("my_requests", None | Some(0)) => InBandCall::MyRequests,
+            ("catalog", None | Some(0)) => InBandCall::Catalog,
+            ("explain", Some(1)) => {
+                let statement = text(0).ok_or_else(|| misused("explain which statement?"))?;
+                return Ok(Self::Explain(statement));
+            }
+            (name, _) => return Err(misused(&format!("there is no keyhole.{name} like this"))),
+        };
+        Ok(Self::Call(call))
+    }
+
+    pub(super) fn columns(&self) -> &'static [InBandColumn] {
+        match self {
+            Self::Call(call) => call.columns(),
+            Self::Explain(_) => &EXPLAIN,
+        }
+    }
+}
+
+fn argument(argument: &Argument, values: Parameters<'_>) -> Option<String> {
+    match argument {
+        Argument::Text(text) => Some(text.clone()),
+        Argument::Null => None,
+        // Until Bind every parameter is some text.
+        Argument::Parameter(number) => match values {
+            None => Some(String::new()),
+            Some(values) => values.get(usize::from(*number).checked_sub(1)?)?.clone(),
+        },
+    }
+}
+
+fn misused(why: &str) -> Box<Report> {
+    Report::error(SqlState::UNDEFINED_OBJECT, why)
+        .hint(
+            "keyhole.request('table.column', '30 minutes', 'reason'), keyhole.my_grants, \
+             keyhole.my_requests, keyhole.catalog, keyhole.explain('select …')",
+        )
+        .into()
+}
+
+/// The answer as a FROM item. Parameters stay mentioned, so that the statement keeps them.
+pub(super) fn from_item(
+    reference: &InBand,
+    columns: &[InBandColumn],
+    rows: &[Vec<Option<String>>],
+) -> InBandAnswer {
+    let mut sql = String::from("(SELECT ");
+    for (index, column) in columns.iter().enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        let _ = write!(
+            sql,
+            "{comma}CAST(NULL AS {}) AS {}",
+            type_sql(column.kind),
+            quote_ident(column.name)
+        );
+    }
+    sql.push_str(" WHERE false");
+    for argument in reference.arguments.iter().flatten() {
+        if let Argument::Parameter(number) = argument {
+            let _ = write!(sql, " AND CAST(${number} AS pg_catalog.text) IS NULL");
+        }
+    }
+    for row in rows {
+        sql.push_str(" UNION ALL SELECT ");
+        for (index, (value, column)) in row.iter().zip(columns).enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            let value = value.as_deref().map_or("NULL".to_owned(), quote_literal);
+            let _ = write!(sql, "{comma}CAST({value} AS {})", type_sql(column.kind));
+        }
+    }
+    sql.push(')');
+    InBandAnswer { sql, default_alias: quote_ident(&reference.name) }
+}
+
+fn type_sql(kind: InBandType) -> &'static str {
+    match kind {
+        InBandType::Int8 => "pg_catalog.int8",
+        InBandType::Text => "pg_catalog.text",
+        InBandType::Timestamptz => "pg_catalog.timestamptz",
+    }
+}
+
+impl Session {
+    /// The references of a plan, in order.
+    pub(super) fn in_band<'a>(plan: &'a Plan) -> Vec<&'a InBand> {
+        plan.statements().flat_map(|(analysis, _)| &analysis.in_band).collect()
+    }
+
+    /// What a statement touches and how it would run, for this session, now.
+    pub(super) fn explain(&self, text: &str, env: Env<'_>) -> Vec<Vec<Option<String>>> {
+        let mut rows = Vec::new();
+        let mut say = |item: &str, value: String| {
+            rows.push(vec![Some(item.to_owned()), Some(value)]);
+        };
+        match self.plan(text, env) {
+            Err(Missing::SearchPath | Missing::Schema) => {
+                say("verdict", "unknown: a relation of it does not exist here".to_owned());
+            }
+            Ok(Planned::Clear) => say("verdict", "clear: it mentions nothing sensitive".to_owned()),
+            Ok(Planned::Refused(report)) => {
+                say("verdict", format!("refuse: {}", report.message));
+                report.detail.iter().for_each(|detail| say("detail", detail.clone()));
+                report.hint.iter().for_each(|hint| say("hint", hint.clone()));
+            }
+            Ok(Planned::Known(plan)) => {
+                let path = |id: &_| env.world.sensitive.column(*id).map(|c| c.path.to_string());
+                for (analysis, decision) in plan.statements() {
+                    say("verdict", verdict(&decision.way).to_owned());
+                    let columns = masked(analysis, decision);
+                    columns.iter().filter_map(path).for_each(|path| say("masked", path));
+                    let raw = decision.release.columns.iter();
+                    raw.filter_map(path).for_each(|path| say("raw", path));
+                }
+                match self.rewritten(&plan, &[], env) {
+                    Ok(sql) => say("runs", sql.to_string()),
+                    Err(report) => say("runs", format!("refused: {}", report.message)),
+                }
+            }
+        }
+        rows
+    }
+}
+
+fn verdict(way: &Way) -> &'static str {
+    match way {
+        Way::Forward => "forward: nothing hidden is touched",
+        Way::Show => "show: hidden columns are masked on the wire",
+        Way::Compute => "compute: masks are pushed below the query",
+        Way::Refuse(_) => "refuse",
+    }
+}

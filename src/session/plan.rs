@@ -1,0 +1,356 @@
+//! From a statement's text to how it may run: gate 1, then gate 2 and the decision, cached.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quick_cache::sync::Cache;
+
+use super::{Env, Session};
+use crate::analysis::facts::{Analysis, Kind, Obstacle};
+use crate::analysis::mention::Hits;
+use crate::analysis::parse::{ParseError, Parsed, parse};
+use crate::analysis::{Context, SearchPath, analyse};
+use crate::audit::Strings;
+use crate::decision::{
+    Dates, Decision, Encoding, Forms, Hidden, Mode, Release, Scrub, Standpoint, Way, World,
+    ask_for, decide,
+};
+use crate::model::{ColumnId, Epoch, Oid, Report, SqlState};
+use crate::rewrite::{self, Decided, InBandAnswer};
+
+/// Analyses and rewritten texts of one database, shared by its sessions.
+pub struct PlanCache {
+    analysed: Cache<Key, Arc<Analysed>>,
+    rewritten: Cache<(u64, Arc<[Vec<Hidden>]>), Arc<str>>,
+    next_id: AtomicU64,
+}
+
+/// Entries of each cache; an analysis of an ordinary statement takes some 20 KiB.
+const ENTRIES_MAX: usize = 4096;
+/// Longest text that is worth keeping.
+const TEXT_LEN_MAX: usize = 64 << 10;
+
+impl Default for PlanCache {
+    fn default() -> Self {
+        Self {
+            analysed: Cache::new(ENTRIES_MAX),
+            rewritten: Cache::new(ENTRIES_MAX),
+            next_id: AtomicU64::new(0),
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    epoch: Epoch,
+    path: SearchPath,
+    text: Arc<str>,
+}
+
+/// A text that was parsed and resolved.
+pub(super) struct Analysed {
+    id: u64,
+    pub text: Arc<str>,
+    pub parsed: Parsed,
+    pub statements: Vec<Analysis>,
+}
+
+/// How a text may run.
+#[derive(Clone)]
+pub(super) enum Planned {
+    /// It cannot name anything sensitive.
+    Clear,
+    Known(Arc<Plan>),
+    Refused(Box<Report>),
+}
+
+/// What has to be known first.
+pub(super) enum Missing {
+    SearchPath,
+    Schema,
+}
+
+pub(super) struct Plan {
+    pub analysed: Arc<Analysed>,
+    pub decisions: Vec<Decision>,
+}
+
+impl Plan {
+    /// What all statements together show raw.
+    pub(super) fn release(&self) -> Release {
+        let mut release = Release::default();
+        for decision in &self.decisions {
+            release.merge(&decision.release);
+        }
+        release
+    }
+
+    pub(super) fn statements(&self) -> impl Iterator<Item = (&Analysis, &Decision)> {
+        self.analysed.statements.iter().zip(&self.decisions)
+    }
+
+    /// Whether the client's own text is what runs.
+    pub(super) fn is_verbatim(&self) -> bool {
+        self.statements().all(|(analysis, decision)| {
+            matches!(decision.way, Way::Forward | Way::Show) && analysis.qualify.is_empty()
+        })
+    }
+
+    /// What decides about the text that runs, other than the text itself.
+    pub(super) fn hidden(&self) -> Arc<[Vec<Hidden>]> {
+        self.decisions
+            .iter()
+            .flat_map(|decision| {
+                let compute = decision.way == Way::Compute;
+                decision.hidden.iter().map(move |h| if compute { h.clone() } else { Vec::new() })
+            })
+            .collect()
+    }
+}
+
+/// Columns of one statement that it touches, shows raw or masks.
+pub(super) fn touched(analysis: &Analysis) -> Vec<ColumnId> {
+    let mut columns: Vec<ColumnId> =
+        analysis.references.iter().flat_map(|r| r.touched.iter().copied()).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    columns
+}
+
+pub(super) fn relations(analysis: &Analysis) -> Vec<Oid> {
+    let mut relations: Vec<Oid> = analysis.references.iter().map(|r| r.relation).collect();
+    relations.sort_unstable();
+    relations.dedup();
+    relations
+}
+
+/// Touched columns that stay hidden in at least one reference.
+pub(super) fn masked(analysis: &Analysis, decision: &Decision) -> Vec<ColumnId> {
+    let mut columns: Vec<ColumnId> = analysis
+        .references
+        .iter()
+        .zip(&decision.hidden)
+        .flat_map(|(reference, hidden)| {
+            let hidden = hidden.iter().map(|hidden| hidden.column);
+            hidden.filter(|column| reference.touched.contains(column))
+        })
+        .collect();
+    columns.sort_unstable();
+    columns.dedup();
+    columns
+}
+
+/// Hits that say nothing about PII by themselves.
+const HARMLESS: Hits = Hits::PATH;
+
+impl Session {
+    /// Gate 1. What is left of the hits needs gate 2.
+    pub(super) fn mention(&self, text: &str, world: &World) -> Hits {
+        let hits = world.sensitive.mention.scan(text.as_bytes());
+        let hits = hits.without(HARMLESS).without(Hits::ROLLBACK);
+        if hits == Hits::CURSOR && self.tables.has_no_cursors() { Hits::NONE } else { hits }
+    }
+
+    /// How the text may run for this session now.
+    pub(super) fn plan(&self, text: &str, env: Env<'_>) -> Result<Planned, Missing> {
+        let hits = self.mention(text, env.world);
+        if hits.is_empty() {
+            return Ok(match self.unreadable(text, env.world) {
+                Some(report) if self.forms.encoding == Encoding::Other => Planned::Refused(report),
+                Some(_) | None => Planned::Clear,
+            });
+        }
+        if let Some(report) = self.unreadable(text, env.world) {
+            return Ok(Planned::Refused(report));
+        }
+        if self.path.is_lost() {
+            return Err(Missing::SearchPath);
+        }
+        let analysed = match self.analysed(text, env) {
+            Ok(analysed) => analysed,
+            Err(error) => return Ok(Planned::Refused(unparsable(&error, hits).into())),
+        };
+        let unknown = |analysis: &Analysis| {
+            analysis.obstacles.iter().any(|o| matches!(o, Obstacle::Unknown { .. }))
+        };
+        if analysed.statements.iter().any(unknown) && !self.path.was_refreshed() {
+            return Err(Missing::Schema);
+        }
+        // A text that changes settings may change how its own later rows look on the wire.
+        let changes = env.world.sensitive.mention.scan(text.as_bytes()).intersects(Hits::PATH);
+        let forms = if changes {
+            Forms { encoding: Encoding::Other, dates: Dates::Other }
+        } else {
+            self.forms
+        };
+        let mut decisions = Vec::with_capacity(analysed.statements.len());
+        for analysis in &analysed.statements {
+            let decision = self.decided(analysis, forms, env);
+            if let Way::Refuse(report) = decision.way {
+                return Ok(Planned::Refused(report));
+            }
+            decisions.push(decision);
+        }
+        Ok(Planned::Known(Arc::new(Plan { analysed, decisions })))
+    }
+
+    /// A text whose bytes may mean something else to the server than to us.
+    fn unreadable(&self, text: &str, world: &World) -> Option<Box<Report>> {
+        let reads_escapes = self.strings == Strings::Escapes && text.contains('\\');
+        let foreign = self.forms.encoding == Encoding::Other
+            && !text.is_ascii()
+            && (!world.sensitive.mention.scan(text.as_bytes()).is_empty()
+                || world.has_non_ascii_names());
+        (reads_escapes || foreign).then(|| {
+            let setting = if foreign { "client_encoding" } else { "standard_conforming_strings" };
+            Report::error(
+                SqlState::INSUFFICIENT_PRIVILEGE,
+                format!("the statement cannot be checked with this {setting}"),
+            )
+            .hint("SET client_encoding = 'UTF8' and standard_conforming_strings = on.")
+            .into()
+        })
+    }
+
+    fn analysed(&self, text: &str, env: Env<'_>) -> Result<Arc<Analysed>, ParseError> {
+        let key =
+            Key { epoch: env.world.epoch, path: self.search_path().clone(), text: text.into() };
+        if let Some(known) = env.cache.analysed.get(&key) {
+            return Ok(known);
+        }
+        let parsed = parse(text)?;
+        let context = self.context(env.world);
+        let statements =
+            (0..parsed.statements.len()).map(|index| analyse(&parsed, index, context)).collect();
+        let id = env.cache.next_id.fetch_add(1, Ordering::Relaxed);
+        let analysed = Arc::new(Analysed { id, text: key.text.clone(), parsed, statements });
+        if text.len() <= TEXT_LEN_MAX {
+            env.cache.analysed.insert(key, analysed.clone());
+        }
+        Ok(analysed)
+    }
+
+    fn context<'a>(&'a self, world: &'a World) -> Context<'a> {
+        Context { schema: &world.schema, sensitive: &world.sensitive, path: self.search_path() }
+    }
+
+    /// The decision on one statement, what it prepared or opened earlier included.
+    fn decided(&self, analysis: &Analysis, forms: Forms, env: Env<'_>) -> Decision {
+        let standpoint = Standpoint { forms, ..self.standpoint(env) };
+        let mut decision = decide(analysis, standpoint);
+        let earlier = match &analysis.kind {
+            Kind::Execute(name) => self.tables.prepared_releases(name),
+            Kind::Fetch(name) => self.tables.cursor_releases(name),
+            Kind::Query
+            | Kind::CopyOut
+            | Kind::CopyIn
+            | Kind::Prepare(_)
+            | Kind::Deallocate(_)
+            | Kind::Declare(_)
+            | Kind::Close(_)
+            | Kind::Explain
+            | Kind::Store
+            | Kind::Define
+            | Kind::Utility => Vec::new(),
+        };
+        for made in earlier {
+            if made.release.holds(standpoint) {
+                decision.release.merge(&fresh(&made.release, standpoint));
+                decision.scrub = decision.scrub.max(made.scrub);
+            } else if !matches!(decision.way, Way::Refuse(_)) {
+                decision.way = Way::Refuse(ended(env.world, &made.release.columns).into());
+            }
+        }
+        if env.world.rules.mode == Mode::Observe {
+            observe(analysis, &mut decision);
+        }
+        decision
+    }
+
+    /// The text that runs.
+    pub(super) fn rewritten(
+        &self,
+        plan: &Plan,
+        answers: &[InBandAnswer],
+        env: Env<'_>,
+    ) -> Result<Arc<str>, Box<Report>> {
+        if plan.is_verbatim() && answers.is_empty() {
+            return Ok(plan.analysed.text.clone());
+        }
+        let key = (plan.analysed.id, plan.hidden());
+        if answers.is_empty()
+            && let Some(known) = env.cache.rewritten.get(&key)
+        {
+            return Ok(known);
+        }
+        let decided: Vec<Decided<'_>> =
+            plan.statements().map(|(analysis, decision)| Decided { analysis, decision }).collect();
+        let text = rewrite::rewrite(
+            &plan.analysed.text,
+            &plan.analysed.parsed,
+            &decided,
+            answers,
+            self.context(env.world),
+            self.standpoint(env),
+        )
+        .map_err(|error| {
+            let masked: Vec<ColumnId> = plan.statements().flat_map(|(a, d)| masked(a, d)).collect();
+            Report::error(
+                SqlState::INSUFFICIENT_PRIVILEGE,
+                format!("the statement cannot be masked: {error}"),
+            )
+            .hint(ask_for(env.world, &masked))
+        })?;
+        let text: Arc<str> = text.into();
+        if answers.is_empty() && text.len() <= TEXT_LEN_MAX {
+            env.cache.rewritten.insert(key, text.clone());
+        }
+        Ok(text)
+    }
+}
+
+/// The release again, resting on the grants that are live now.
+fn fresh(release: &Release, standpoint: Standpoint<'_>) -> Release {
+    let mut now = Release::default();
+    for column in &release.columns {
+        if let Some(cover) = standpoint.cover(*column, crate::grant::Action::Read) {
+            now.add(*column, &cover);
+        }
+    }
+    now
+}
+
+/// Observe mode: nothing is changed, everything that would have been is on record as raw.
+fn observe(analysis: &Analysis, decision: &mut Decision) {
+    if decision.way == Way::Forward || !analysis.in_band.is_empty() {
+        return;
+    }
+    decision.way = Way::Forward;
+    decision.scrub = Scrub::No;
+    decision.release.columns = touched(analysis);
+    decision.hidden.iter_mut().for_each(Vec::clear);
+}
+
+/// The grants under which something was prepared or opened are over.
+pub(super) fn ended(world: &World, columns: &[ColumnId]) -> Report {
+    Report::error(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        "permission denied: the grant that this rests on is over",
+    )
+    .detail("It was prepared, opened or started while a grant was live.")
+    .hint(ask_for(world, columns))
+}
+
+fn unparsable(error: &ParseError, hits: Hits) -> Report {
+    let state = match error {
+        ParseError::Length | ParseError::Size => SqlState::PROGRAM_LIMIT_EXCEEDED,
+        ParseError::Nesting => SqlState::STATEMENT_TOO_COMPLEX,
+        // A name in a text that nobody can read: no reason to pass on what the parser saw.
+        ParseError::Syntax(_) if hits.intersects(Hits::NAME | Hits::SIDE_DOOR) => {
+            SqlState::INSUFFICIENT_PRIVILEGE
+        }
+        ParseError::Syntax(_) | ParseError::Parser => SqlState::SYNTAX_ERROR,
+    };
+    Report::error(state, error.to_string())
+        .hint("A statement that mentions personal data must be one that the proxy can read.")
+}

@@ -1,0 +1,238 @@
+//! The pipeline as a queue of replies that the server still owes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::gate::Gate;
+use super::tables::Prepared;
+use crate::audit;
+use crate::decision::{Release, Scrub};
+use crate::model::{ColumnId, Epoch, Oid, Report, Timestamp};
+
+/// Whether hidden columns of a result are masked on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Show {
+    #[default]
+    Never,
+    OnWire,
+    /// Observe mode: shown as it is, whatever it is.
+    AsItIs,
+}
+
+/// One statement under way.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub number: u64,
+    pub text: Bytes,
+    pub decision: audit::Decision,
+    pub gates: audit::Gates,
+    pub release: Release,
+    pub masked: Vec<ColumnId>,
+    pub touched: Vec<ColumnId>,
+    pub relations: Vec<Oid>,
+    pub scrub: Scrub,
+    pub show: Show,
+    pub completes: Completes,
+    pub started: Timestamp,
+}
+
+/// What the server's CommandComplete makes true.
+#[derive(Debug)]
+pub(super) enum Completes {
+    Nothing,
+    /// Objects may have changed.
+    Defined,
+    Prepared {
+        name: String,
+        id: u64,
+    },
+    Deallocated {
+        name: Option<String>,
+        up_to: u64,
+    },
+    Declared {
+        name: String,
+        id: u64,
+    },
+    Closed(Option<String>),
+}
+
+/// Who asked for a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Client,
+    /// Ours: the client does not see it.
+    Proxy,
+}
+
+/// What has been sent of a result so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    pub rows: u64,
+    pub bytes: u64,
+    /// The grants under which the release was last seen to hold.
+    pub checked: Epoch,
+}
+
+/// A reply that the server owes.
+pub(super) enum Expected {
+    /// Everything up to ReadyForQuery.
+    Query {
+        runs: Vec<Arc<Run>>,
+        at: usize,
+    },
+    Parse {
+        name: String,
+        id: u64,
+        origin: Origin,
+    },
+    Bind {
+        origin: Origin,
+    },
+    Close {
+        statement: Option<String>,
+        portal: Option<String>,
+        up_to: u64,
+        origin: Origin,
+    },
+    /// ParameterDescription, then RowDescription or NoData.
+    DescribeStatement {
+        prepared: Option<Arc<Prepared>>,
+        origin: Origin,
+    },
+    /// RowDescription or NoData; the portal's formats are those of Bind.
+    DescribePortal {
+        prepared: Option<Arc<Prepared>>,
+        origin: Origin,
+    },
+    Execute {
+        run: Arc<Run>,
+        prepared: Option<Arc<Prepared>>,
+        formats: Vec<i16>,
+    },
+    Sync,
+    /// The answer to our question for the `search_path`, by simple query.
+    Path {
+        schemas: Option<Vec<u8>>,
+    },
+    /// The same inside a batch: the Execute of it.
+    PathInBatch {
+        schemas: Option<Vec<u8>>,
+    },
+    /// In place of something refused: an error that we put our own words into.
+    Refused {
+        run: Arc<Run>,
+        report: Box<Report>,
+        ends: Ends,
+    },
+}
+
+/// What ends a refused exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// ReadyForQuery, as of a simple query.
+    Ready,
+    /// The error itself; the server then skips to Sync.
+    Error,
+}
+
+/// Where the client is between two Syncs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Batch {
+    #[default]
+    None,
+    /// Messages were sent that no Sync has closed.
+    Open,
+    /// One of them failed: the server ignores everything up to Sync.
+    Skipping,
+}
+
+#[derive(Default)]
+pub(super) struct Queue {
+    expected: VecDeque<Expected>,
+    pub batch: Batch,
+    pub progress: Progress,
+    pub gate: Gate,
+}
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.expected.is_empty()
+    }
+
+    pub(super) fn push(&mut self, expected: Expected) {
+        match &expected {
+            Expected::Query { .. }
+            | Expected::Path { .. }
+            | Expected::Refused { ends: Ends::Ready, .. } => {}
+            Expected::Sync => self.batch = Batch::None,
+            Expected::Parse { .. }
+            | Expected::Bind { .. }
+            | Expected::Close { .. }
+            | Expected::DescribeStatement { .. }
+            | Expected::DescribePortal { .. }
+            | Expected::Execute { .. }
+            | Expected::PathInBatch { .. }
+            | Expected::Refused { ends: Ends::Error, .. } => self.batch = Batch::Open,
+        }
+        self.expected.push_back(expected);
+    }
+
+    pub(super) fn front(&self) -> Option<&Expected> {
+        self.expected.front()
+    }
+
+    pub(super) fn front_mut(&mut self) -> Option<&mut Expected> {
+        self.expected.front_mut()
+    }
+
+    /// Takes the reply that has come in full; what follows starts anew.
+    pub(super) fn pop(&mut self) -> Option<Expected> {
+        self.fresh();
+        self.expected.pop_front()
+    }
+
+    /// Between two results of one Query.
+    pub(super) fn fresh(&mut self) {
+        self.progress = Progress::default();
+        self.gate = Gate::default();
+    }
+
+    /// What runs now.
+    pub(super) fn front_run(&self) -> Option<&Arc<Run>> {
+        match self.front()? {
+            Expected::Query { runs, at } => runs.get(*at).or(runs.last()),
+            Expected::Execute { run, .. } | Expected::Refused { run, .. } => Some(run),
+            Expected::Parse { .. }
+            | Expected::Bind { .. }
+            | Expected::Close { .. }
+            | Expected::DescribeStatement { .. }
+            | Expected::DescribePortal { .. }
+            | Expected::Sync
+            | Expected::Path { .. }
+            | Expected::PathInBatch { .. } => None,
+        }
+    }
+
+    /// What the front shows raw, if anything.
+    pub(super) fn front_release(&self) -> Option<&Release> {
+        self.front_run().map(|run| &run.release).filter(|release| !release.is_empty())
+    }
+
+    /// Takes everything that an error makes void: up to the Sync, which stays.
+    pub(super) fn skip_to_sync(&mut self) -> Vec<Expected> {
+        self.fresh();
+        let until = self
+            .expected
+            .iter()
+            .position(|expected| matches!(expected, Expected::Sync))
+            .unwrap_or(self.expected.len());
+        self.expected.drain(..until).collect()
+    }
+
+    pub(super) fn has_sync(&self) -> bool {
+        self.expected.iter().any(|expected| matches!(expected, Expected::Sync))
+    }
+}

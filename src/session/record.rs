@@ -1,0 +1,212 @@
+//! What a statement leaves in the audit log, and in the counters.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::plan::{Plan, masked, relations, touched};
+use super::queue::{Completes, Progress, Run, Show};
+use super::{Effects, Env, Session};
+use crate::analysis::facts::{Analysis, Kind};
+use crate::audit::{self, Event, StatementText};
+use crate::decision::{Decision, Release, Scrub, Way, World};
+use crate::model::{ColumnId, Oid, SqlState};
+
+/// Gates of a statement that mentioned nothing.
+const CLEAR: audit::Gates = audit::Gates {
+    mention: audit::Mention::Clear,
+    analysis: audit::Analysis::NotRun,
+    provenance: audit::Provenance::Passed,
+};
+
+impl Session {
+    pub(super) fn next_statement(&mut self) -> u64 {
+        self.statements += 1;
+        self.statements
+    }
+
+    /// A statement that mentions nothing sensitive.
+    pub(super) fn clear_run(&mut self, text: Bytes, env: Env<'_>) -> Run {
+        Run {
+            number: self.next_statement(),
+            text,
+            decision: audit::Decision::Clear,
+            gates: CLEAR,
+            release: Release::default(),
+            masked: Vec::new(),
+            touched: Vec::new(),
+            relations: Vec::new(),
+            scrub: Scrub::No,
+            show: Show::Never,
+            completes: Completes::Nothing,
+            started: env.now,
+        }
+    }
+
+    pub(super) fn refused_run(&mut self, text: Bytes, env: Env<'_>) -> Run {
+        let mut run = self.clear_run(text, env);
+        run.decision = audit::Decision::Refused;
+        run.gates.mention = audit::Mention::Hit;
+        run.gates.analysis = audit::Analysis::Refuse;
+        run.gates.provenance = audit::Provenance::NotRun;
+        run
+    }
+
+    /// One statement of a plan; `text` is the message's.
+    pub(super) fn planned_run(
+        &self,
+        number: u64,
+        text: Bytes,
+        analysis: &Analysis,
+        decision: &Decision,
+        env: Env<'_>,
+    ) -> Run {
+        let (mut masked, mut show) = (masked(analysis, decision), Show::Never);
+        if decision.way == Way::Show {
+            show = Show::OnWire;
+        }
+        let earlier = match &analysis.kind {
+            Kind::Execute(name) => self.tables.executed(name),
+            Kind::Fetch(name) => self.tables.opened(name),
+            _ => Vec::new(),
+        };
+        for made in earlier {
+            masked.extend(made.masked.iter().copied());
+            if made.show != Show::Never {
+                show = made.show;
+            }
+        }
+        if env.world.rules.mode == crate::decision::Mode::Observe {
+            show = Show::AsItIs;
+        }
+        let span = analysis.span.clone();
+        Run {
+            number,
+            text: if span.end <= text.len() { text.slice(span) } else { text },
+            decision: kind_of(analysis, decision, &masked, show),
+            gates: audit::Gates {
+                mention: audit::Mention::Hit,
+                analysis: match decision.way {
+                    Way::Forward => audit::Analysis::Clear,
+                    Way::Show => audit::Analysis::Show,
+                    Way::Compute => audit::Analysis::Compute,
+                    Way::Refuse(_) => audit::Analysis::Refuse,
+                },
+                provenance: audit::Provenance::Passed,
+            },
+            release: decision.release.clone(),
+            masked,
+            touched: touched(analysis),
+            relations: relations(analysis),
+            scrub: decision.scrub,
+            show,
+            completes: Completes::Nothing,
+            started: env.now,
+        }
+    }
+
+    /// The write-ahead record of what a message shows raw.
+    pub(super) fn release_event(
+        &self,
+        number: u64,
+        text: Bytes,
+        release: &Release,
+        world: &World,
+    ) -> Event {
+        Event::Release(Box::new(audit::Release {
+            session: self.id,
+            statement: number,
+            client: self.client.clone(),
+            text: StatementText::new(text, self.strings),
+            columns: column_names(world, &release.columns),
+            grants: release.grants.clone(),
+        }))
+    }
+
+    /// The record of a statement that has ended.
+    pub(super) fn record(
+        &self,
+        run: &Run,
+        progress: Progress,
+        state: Option<SqlState>,
+        env: Env<'_>,
+        out: &mut Effects,
+    ) {
+        let tally = &mut out.tally;
+        match run.decision {
+            audit::Decision::Clear => tally.clear += 1,
+            audit::Decision::Shown => tally.shown += 1,
+            audit::Decision::Computed | audit::Decision::Local => tally.computed += 1,
+            audit::Decision::Raw | audit::Decision::Observed => tally.raw += 1,
+            audit::Decision::Refused => tally.refused += 1,
+            audit::Decision::Cut => tally.cut += 1,
+        }
+        if progress.rows > 0 {
+            tally.masked_cells.extend(run.masked.iter().map(|column| (*column, progress.rows)));
+            let raw = run.release.columns.iter();
+            tally.raw_cells.extend(raw.map(|column| (*column, progress.rows)));
+        }
+        let duration = env.now.duration_since(run.started).as_micros();
+        out.audit.push(Event::Statement(Box::new(audit::Statement {
+            session: self.id,
+            statement: run.number,
+            client: self.client.clone(),
+            text: StatementText::new(run.text.clone(), self.strings),
+            relations: relation_names(env.world, &run.relations),
+            pii_columns: column_names(env.world, &run.touched),
+            raw_columns: column_names(env.world, &run.release.columns),
+            masked_columns: column_names(env.world, &run.masked),
+            gates: run.gates,
+            decision: run.decision,
+            grants: run.release.grants.clone(),
+            rows: progress.rows,
+            bytes: progress.bytes,
+            duration_us: u64::try_from(duration).unwrap_or(0),
+            sqlstate: state,
+        })));
+    }
+
+    /// The runs of a simple query, one for each statement.
+    pub(super) fn runs(&self, number: u64, text: &Bytes, plan: &Plan, env: Env<'_>) -> Vec<Run> {
+        plan.statements()
+            .map(|(analysis, decision)| {
+                self.planned_run(number, text.clone(), analysis, decision, env)
+            })
+            .collect()
+    }
+}
+
+fn kind_of(
+    analysis: &Analysis,
+    decision: &Decision,
+    masked: &[ColumnId],
+    show: Show,
+) -> audit::Decision {
+    if show == Show::AsItIs && !decision.release.is_empty() {
+        audit::Decision::Observed
+    } else if !analysis.in_band.is_empty() {
+        audit::Decision::Local
+    } else if !masked.is_empty() {
+        if show == Show::OnWire { audit::Decision::Shown } else { audit::Decision::Computed }
+    } else if !decision.release.is_empty() {
+        audit::Decision::Raw
+    } else {
+        audit::Decision::Clear
+    }
+}
+
+fn column_names(world: &World, columns: &[ColumnId]) -> audit::Names {
+    let names = columns.iter().filter_map(|id| world.sensitive.column(*id));
+    let mut names: Vec<String> = names.map(|column| column.path.to_string()).collect();
+    names.sort_unstable();
+    names.dedup();
+    Arc::from(names)
+}
+
+fn relation_names(world: &World, relations: &[Oid]) -> audit::Names {
+    relations
+        .iter()
+        .filter_map(|oid| world.schema.relation(*oid))
+        .map(|relation| relation.name.to_string())
+        .collect()
+}

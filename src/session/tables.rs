@@ -1,0 +1,250 @@
+//! What the session has prepared and opened: protocol statements, SQL PREPARE, portals, cursors.
+//!
+//! PostgreSQL keeps one name space for statements and one for portals, whatever way they were
+//! made; so do we. A name may stand for several makings until the server has confirmed the last:
+//! whatever is asked of the name then must be right for all of them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use super::plan::Plan;
+use crate::decision::{Release, Scrub};
+use crate::model::{ColumnId, Epoch, Oid};
+
+/// Most names of each kind that one session may hold.
+pub(super) const NAMES_MAX: usize = 10_000;
+
+/// A statement that was sent to the server under a name.
+pub(super) struct Prepared {
+    pub id: u64,
+    pub text: Bytes,
+    pub parameter_types: Vec<Oid>,
+    /// None: it named nothing sensitive when it was last looked at.
+    pub plan: Option<Arc<Plan>>,
+    pub made: Made,
+    /// The text that the server has.
+    pub sent: Arc<str>,
+    /// Under which snapshot it was looked at.
+    pub epoch: Epoch,
+    /// Where its output columns come from; learned from the server's RowDescription.
+    pub shape: Mutex<Option<Shape>>,
+}
+
+impl Prepared {
+    /// One made by SQL PREPARE: only what it shows matters, EXECUTE is a statement of its own.
+    pub(super) fn by_sql(id: u64, sent: &Arc<str>, made: Made) -> Self {
+        Self {
+            id,
+            text: Bytes::new(),
+            parameter_types: Vec::new(),
+            plan: None,
+            made,
+            sent: sent.clone(),
+            epoch: Epoch::default(),
+            shape: Mutex::new(None),
+        }
+    }
+
+    pub(super) fn shape(&self, epoch: Epoch) -> Option<Shape> {
+        let shape = self.shape.lock().unwrap_or_else(PoisonError::into_inner);
+        shape.clone().filter(|shape| shape.epoch == epoch)
+    }
+
+    pub(super) fn learn(&self, shape: Shape) {
+        *self.shape.lock().unwrap_or_else(PoisonError::into_inner) = Some(shape);
+    }
+}
+
+/// Provenance of output columns, as the server told it.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    pub epoch: Epoch,
+    pub columns: Arc<[ColumnId]>,
+}
+
+/// What was made of hidden and granted columns when something was prepared or opened.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Made {
+    pub release: Release,
+    pub masked: Vec<ColumnId>,
+    pub scrub: MadeScrub,
+    pub show: super::queue::Show,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct MadeScrub(Option<Scrub>);
+
+impl MadeScrub {
+    pub(super) fn new(scrub: Scrub) -> Self {
+        Self(Some(scrub))
+    }
+
+    pub(super) fn get(self) -> Scrub {
+        self.0.unwrap_or(Scrub::No)
+    }
+}
+
+/// One release with its scrubbing, as decisions about EXECUTE and FETCH need it.
+pub(super) struct Earlier {
+    pub release: Release,
+    pub scrub: Scrub,
+}
+
+/// A portal made by Bind.
+#[derive(Clone)]
+pub(super) struct Portal {
+    pub prepared: Arc<Prepared>,
+    pub made: Made,
+    pub formats: Vec<i16>,
+}
+
+/// A cursor made by DECLARE.
+#[derive(Clone)]
+struct Cursor {
+    id: u64,
+    made: Made,
+}
+
+#[derive(Default)]
+pub(super) struct Tables {
+    statements: HashMap<String, Vec<Arc<Prepared>>>,
+    portals: HashMap<String, Portal>,
+    cursors: HashMap<String, Vec<Cursor>>,
+    next_id: u64,
+}
+
+impl Tables {
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.statements.len() >= NAMES_MAX
+            || self.portals.len() >= NAMES_MAX
+            || self.cursors.len() >= NAMES_MAX
+    }
+
+    pub(super) fn has_no_cursors(&self) -> bool {
+        self.cursors.is_empty() && self.portals.keys().all(String::is_empty)
+    }
+
+    /// The statement of that name that the server will use if it accepts what is under way.
+    pub(super) fn statement(&self, name: &str) -> Option<&Arc<Prepared>> {
+        self.statements.get(name)?.last()
+    }
+
+    pub(super) fn prepare(&mut self, name: &str, prepared: Arc<Prepared>) {
+        self.statements.entry(name.to_owned()).or_default().push(prepared);
+    }
+
+    /// Looks at the last making of the name anew.
+    pub(super) fn replace(&mut self, name: &str, prepared: Arc<Prepared>) {
+        if let Some(last) = self.statements.get_mut(name).and_then(|makings| makings.last_mut()) {
+            *last = prepared;
+        }
+    }
+
+    /// The server has accepted the making with this id: earlier ones are gone.
+    pub(super) fn prepared(&mut self, name: &str, id: u64) {
+        if let Some(makings) = self.statements.get_mut(name)
+            && makings.iter().any(|prepared| prepared.id == id)
+        {
+            makings.retain(|prepared| prepared.id >= id);
+        }
+    }
+
+    /// The server has not: what was there stays.
+    pub(super) fn not_prepared(&mut self, name: &str, id: u64) {
+        if let Some(makings) = self.statements.get_mut(name) {
+            makings.retain(|prepared| prepared.id != id);
+            if makings.is_empty() {
+                self.statements.remove(name);
+            }
+        }
+    }
+
+    /// The server has dropped everything of that name that was made up to `id`.
+    pub(super) fn dropped(&mut self, name: Option<&str>, id: u64) {
+        match name {
+            Some(name) => {
+                if let Some(makings) = self.statements.get_mut(name) {
+                    makings.retain(|prepared| prepared.id > id);
+                    if makings.is_empty() {
+                        self.statements.remove(name);
+                    }
+                }
+            }
+            None => self.statements.clear(),
+        }
+    }
+
+    pub(super) fn bind(&mut self, name: &str, portal: Portal) {
+        self.portals.insert(name.to_owned(), portal);
+    }
+
+    pub(super) fn portal(&self, name: &str) -> Option<&Portal> {
+        self.portals.get(name)
+    }
+
+    pub(super) fn close_portal(&mut self, name: &str) {
+        self.portals.remove(name);
+    }
+
+    /// Portals end with the transaction.
+    pub(super) fn transaction_ended(&mut self) {
+        self.portals.clear();
+    }
+
+    pub(super) fn declare(&mut self, name: &str, made: Made) -> u64 {
+        let id = self.next_id();
+        self.cursors.entry(name.to_owned()).or_default().push(Cursor { id, made });
+        id
+    }
+
+    pub(super) fn not_declared(&mut self, name: &str, id: u64) {
+        if let Some(makings) = self.cursors.get_mut(name) {
+            makings.retain(|cursor| cursor.id != id);
+            if makings.is_empty() {
+                self.cursors.remove(name);
+            }
+        }
+    }
+
+    pub(super) fn closed(&mut self, name: Option<&str>) {
+        match name {
+            Some(name) => {
+                self.cursors.remove(name);
+                self.portals.remove(name);
+            }
+            None => self.cursors.clear(),
+        }
+    }
+
+    /// What EXECUTE of that name would show.
+    pub(super) fn prepared_releases(&self, name: &str) -> Vec<Earlier> {
+        let makings = self.statements.get(name).into_iter().flatten();
+        makings.map(|prepared| earlier(&prepared.made)).collect()
+    }
+
+    /// What FETCH from that name would show.
+    pub(super) fn cursor_releases(&self, name: &str) -> Vec<Earlier> {
+        self.opened(name).iter().map(|made| earlier(made)).collect()
+    }
+
+    /// Everything that may be meant by the name of a cursor or portal.
+    pub(super) fn opened(&self, name: &str) -> Vec<&Made> {
+        let cursors = self.cursors.get(name).into_iter().flatten().map(|cursor| &cursor.made);
+        cursors.chain(self.portals.get(name).map(|portal| &portal.made)).collect()
+    }
+
+    pub(super) fn executed(&self, name: &str) -> Vec<&Made> {
+        self.statements.get(name).into_iter().flatten().map(|prepared| &prepared.made).collect()
+    }
+}
+
+fn earlier(made: &Made) -> Earlier {
+    Earlier { release: made.release.clone(), scrub: made.scrub.get() }
+}

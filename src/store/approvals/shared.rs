@@ -1,0 +1,136 @@
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use super::Clock;
+use crate::grant::{Change, Ledger, LiveTable, Policies};
+use crate::model::{Epoch, Timestamp};
+
+/// A sleeping thread looks at the clock at least so often, in case it was set forward.
+pub(super) const SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// What the handle, the writer and the watch over time have in common.
+pub(super) struct Shared {
+    pub(super) clock: Clock,
+    pub(super) table: ArcSwap<LiveTable>,
+    pub(super) policies: ArcSwap<Policies>,
+    pub(super) epoch: watch::Sender<Epoch>,
+    /// Written by the writer only, and never held during I/O.
+    ledger: RwLock<Ledger>,
+    /// Held while publishing, so that no publication overwrites another.
+    publishing: Mutex<Running>,
+    published: Condvar,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Running {
+    Yes,
+    Stopping,
+}
+
+impl Shared {
+    pub(super) fn new(clock: Clock, policies: Policies) -> Self {
+        // Valid until the first proof that the store can be written: not at all.
+        let mut table = LiveTable::default();
+        table.valid_until = Some(Timestamp::MIN);
+        Self {
+            clock,
+            epoch: watch::Sender::new(table.epoch),
+            table: ArcSwap::from_pointee(table),
+            policies: ArcSwap::from_pointee(policies),
+            ledger: RwLock::default(),
+            publishing: Mutex::new(Running::Yes),
+            published: Condvar::new(),
+        }
+    }
+
+    pub(super) fn ledger(&self) -> RwLockReadGuard<'_, Ledger> {
+        self.ledger.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn ledger_mut(&self) -> RwLockWriteGuard<'_, Ledger> {
+        self.ledger.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Running> {
+        self.publishing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Publishes these changes as the next table and wakes whoever watches.
+    pub(super) fn publish(&self, changes: &[Change]) {
+        let guard = self.lock();
+        let mut table = LiveTable::clone(&self.table.load());
+        for change in changes {
+            match change {
+                Change::None => {}
+                Change::Begins(grant) => table.insert(Arc::clone(grant)),
+                Change::Ends(grant) => table.remove(grant),
+            }
+        }
+        self.put(table);
+        drop(guard);
+    }
+
+    /// Publishes that the store was written at `now`; wakes only whom it makes a difference to.
+    pub(super) fn renew(&self, now: Timestamp, max_staleness: Duration) {
+        let guard = self.lock();
+        let old = self.table.load();
+        let until = now.checked_add(max_staleness).unwrap_or(Timestamp::MAX);
+        let mut table = LiveTable::clone(&old);
+        table.valid_until = Some(until);
+        if old.valid_until.is_some_and(|until| now >= until) {
+            self.put(table);
+        } else {
+            self.table.store(Arc::new(table));
+            self.published.notify_all();
+        }
+        drop(guard);
+    }
+
+    fn put(&self, mut table: LiveTable) {
+        table.epoch.0 += 1;
+        let epoch = table.epoch;
+        self.table.store(Arc::new(table));
+        self.epoch.send_replace(epoch);
+        self.published.notify_all();
+    }
+
+    pub(super) fn stop(&self) {
+        *self.lock() = Running::Stopping;
+        self.published.notify_all();
+    }
+
+    /// Wakes whoever watches at each moment at which a grant begins or ends by time, or the
+    /// store has been out of reach for too long. Does no I/O, so a disk that hangs cannot delay
+    /// it. Returns after [`Self::stop`].
+    pub(super) fn watch_time(&self) {
+        let mut announced = (self.clock)();
+        let mut guard = self.lock();
+        while *guard == Running::Yes {
+            let now = (self.clock)();
+            let next = self.next_moment(announced);
+            if next.is_some_and(|at| at <= now) {
+                announced = now;
+                self.put(LiveTable::clone(&self.table.load()));
+                continue;
+            }
+            let sleep = next.map_or(SLEEP_MAX, |at| between(now, at).min(SLEEP_MAX));
+            guard =
+                self.published.wait_timeout(guard, sleep).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn next_moment(&self, after: Timestamp) -> Option<Timestamp> {
+        let stale = self.table.load().valid_until.filter(|until| *until > after);
+        self.ledger().next_change(after).into_iter().chain(stale).min()
+    }
+}
+
+/// How long to sleep from `now` until `then`; at least a millisecond, so that nothing spins.
+pub(super) fn between(now: Timestamp, then: Timestamp) -> Duration {
+    let span = Duration::try_from(then.duration_since(now)).unwrap_or_default();
+    span.max(Duration::from_millis(1))
+}

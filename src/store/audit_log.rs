@@ -1,0 +1,210 @@
+//! The audit log on disk: one thread writes, everybody else hands it events.
+//!
+//! [`AuditLog`] is the handle. Normalizing, JSON and hashing happen on the writer's thread; a
+//! caller pays for a short lock. Durable appends are committed in groups: while one fsync runs,
+//! the next group gathers.
+//!
+//! **Invariant:** a [`Receipt`] is handed out only after the record's bytes and its group were
+//! synced; after a failed write or sync everything since the last good sync is written anew.
+
+mod files;
+mod queue;
+mod verify;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::audit::{Broken, Event, Receipt};
+use crate::model::Timestamp;
+use files::Segments;
+use queue::Shared;
+pub use verify::{Verified, verify_dir};
+use writer::{Disk, Writer};
+
+/// Why the audit log cannot be opened or written.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    #[error("audit directory {dir} cannot be used: {source}")]
+    Directory { dir: PathBuf, source: std::io::Error },
+    #[error("audit directory {dir} is in use by another keyhole")]
+    Locked { dir: PathBuf },
+    #[error("audit log is broken: {0}")]
+    Broken(#[from] Broken),
+    #[error("audit log writer cannot be started: {0}")]
+    Thread(std::io::Error),
+    /// The session answers 58030 and releases nothing raw.
+    #[error("audit log cannot be written")]
+    Failing,
+    #[error("audit log is closed")]
+    Closed,
+}
+
+/// What [`AuditLog::open`] found at the end of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Repair {
+    None,
+    /// The last record was cut short by a crash: it was removed, and a `repaired` record follows.
+    CutOff {
+        file: String,
+        bytes: u64,
+    },
+}
+
+/// Sizes and times of the log.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// A file that has grown to this many bytes is followed by the next.
+    pub rotate_bytes: u64,
+    /// Room of the queue: one unit for a record and one for each 4 KiB of its statement.
+    pub queue_units: u32,
+    /// Bytes of records kept in memory while the log cannot be written; more are counted as lost.
+    pub kept_bytes: usize,
+    /// Longest time that a record waits before it is written to the file.
+    pub write_every: Duration,
+    /// Longest time that a written record waits for an fsync.
+    pub sync_every: Duration,
+    /// Time between attempts while the log cannot be written.
+    pub retry_every: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rotate_bytes: 64 << 20,
+            queue_units: 8192,
+            kept_bytes: 16 << 20,
+            write_every: Duration::from_millis(200),
+            sync_every: Duration::from_secs(1),
+            retry_every: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Counts since the log was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// Records in the chain, those not yet synced included.
+    pub records: u64,
+    pub syncs: u64,
+    /// Records that could not be kept while the log could not be written.
+    pub lost: u64,
+}
+
+/// A handle of the open log; cheap to clone. When the last one is gone the writer ends too.
+#[derive(Clone)]
+pub struct AuditLog {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.close(None);
+    }
+}
+
+impl AuditLog {
+    /// Opens the directory with the usual [`Limits`]; `clock` dates the log's own records.
+    ///
+    /// Creates the directory (mode 0700), locks it, verifies the end of the chain and repairs one
+    /// record that a crash cut short.
+    ///
+    /// # Errors
+    /// The directory cannot be created or written, another process holds it, or the end of the
+    /// chain is broken in any other way.
+    pub fn open(
+        dir: &Path,
+        clock: impl Fn() -> Timestamp + Send + 'static,
+    ) -> Result<(Self, Repair), AuditError> {
+        Self::open_with(dir, Limits::default(), clock)
+    }
+
+    /// [`AuditLog::open`] with other limits.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_with(
+        dir: &Path,
+        limits: Limits,
+        clock: impl Fn() -> Timestamp + Send + 'static,
+    ) -> Result<(Self, Repair), AuditError> {
+        let (segments, chain, repair) = Segments::open(dir, limits.rotate_bytes)?;
+        let unusable = |source| AuditError::Directory { dir: dir.to_owned(), source };
+        let mut writer = Writer::new(segments, chain, limits, Box::new(clock));
+        if let Repair::CutOff { file, bytes } = &repair {
+            writer.note_repair(file, *bytes).map_err(unusable)?;
+        }
+        Ok((Self::start(writer)?, repair))
+    }
+
+    fn start<D: Disk>(writer: Writer<D>) -> Result<Self, AuditError> {
+        let shared = writer.shared();
+        std::thread::Builder::new()
+            .name("audit-log".to_owned())
+            .spawn(move || writer.run())
+            .map_err(AuditError::Thread)?;
+        Ok(Self { handle: Arc::new(Handle { shared }) })
+    }
+
+    /// Queues the event; waits while the queue is full. The record is written within
+    /// [`Limits::write_every`] and synced within [`Limits::sync_every`].
+    ///
+    /// Cancel safety: when dropped while it waits, the event is not recorded.
+    ///
+    /// # Errors
+    /// [`AuditError::Closed`] after [`AuditLog::shutdown`].
+    pub async fn append(&self, event: Event, time: Timestamp) -> Result<(), AuditError> {
+        self.handle.shared.push(event, time, None).await
+    }
+
+    /// Resolves when the record, and every one before it, is durable.
+    ///
+    /// Cancel safety: when dropped the record may still be written; its receipt is gone.
+    ///
+    /// # Errors
+    /// [`AuditError::Failing`] at once while the log cannot be written, [`AuditError::Closed`]
+    /// after [`AuditLog::shutdown`]. The record may then be in the log nevertheless: it says more
+    /// than happened, never less.
+    pub async fn append_durable(
+        &self,
+        event: Event,
+        time: Timestamp,
+    ) -> Result<Receipt, AuditError> {
+        if !self.healthy() {
+            return Err(self.handle.shared.refusal());
+        }
+        let (reply, answer) = oneshot::channel();
+        self.handle.shared.push(event, time, Some(reply)).await?;
+        answer.await.unwrap_or(Err(AuditError::Closed))
+    }
+
+    /// Whether records reach the disk; for `/readyz`.
+    pub fn healthy(&self) -> bool {
+        self.handle.shared.healthy()
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.handle.shared.stats()
+    }
+
+    /// Writes and syncs what is queued, then ends the writer and gives the directory free.
+    /// Appends are refused from now on.
+    ///
+    /// # Errors
+    /// [`AuditError::Failing`] when the last records could not be written.
+    pub async fn shutdown(&self) -> Result<(), AuditError> {
+        let (reply, answer) = oneshot::channel();
+        self.handle.shared.close(Some(reply));
+        answer.await.unwrap_or(Err(AuditError::Closed))
+    }
+}

@@ -1,0 +1,255 @@
+//! What callers and the writer share.
+
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::{Semaphore, oneshot};
+
+use super::{AuditError, Limits, Stats};
+use crate::audit::{Event, Receipt};
+use crate::model::Timestamp;
+
+/// Bytes of statement text that count as one more unit of the queue.
+const UNIT_BYTES: usize = 4096;
+/// Records that wake the writer before its time: about 64 KiB of lines.
+const GATHERED_RECORDS_MAX: usize = 64;
+
+pub(super) type Reply = oneshot::Sender<Result<Receipt, AuditError>>;
+pub(super) type Ended = oneshot::Sender<Result<(), AuditError>>;
+
+pub(super) struct Entry {
+    pub(super) event: Event,
+    pub(super) time: Timestamp,
+    /// Someone waits until the record is durable.
+    pub(super) reply: Option<Reply>,
+    units: u32,
+}
+
+/// What the writer gets when it wakes.
+pub(super) struct Taken {
+    pub(super) entries: Vec<Entry>,
+    pub(super) phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Open,
+    /// No more entries are taken; those that are there get written.
+    Closing,
+    Ended,
+}
+
+/// How soon the writer is wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Urgency {
+    /// It sleeps until somebody wakes it.
+    Idle,
+    /// It wakes by itself when records have gathered for a while.
+    Gathering,
+    Now,
+}
+
+struct Queue {
+    entries: Vec<Entry>,
+    phase: Phase,
+    urgency: Urgency,
+    ended: Vec<Ended>,
+    /// Whether everything was written, once the writer has ended.
+    outcome: Result<(), ()>,
+}
+
+pub(super) struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    room: Semaphore,
+    units_max: u32,
+    healthy: AtomicBool,
+    records: AtomicU64,
+    syncs: AtomicU64,
+    lost: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let units_max = limits.queue_units.max(1);
+        let queue = Queue {
+            entries: Vec::new(),
+            phase: Phase::Open,
+            urgency: Urgency::Gathering,
+            ended: Vec::new(),
+            outcome: Err(()),
+        };
+        Self {
+            queue: Mutex::new(queue),
+            wake: Condvar::new(),
+            room: Semaphore::new(units_max as usize),
+            units_max,
+            healthy: AtomicBool::new(true),
+            records: AtomicU64::new(0),
+            syncs: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) async fn push(
+        &self,
+        mut event: Event,
+        time: Timestamp,
+        reply: Option<Reply>,
+    ) -> Result<(), AuditError> {
+        let extra = u32::try_from(event.text_bytes() / UNIT_BYTES).unwrap_or(u32::MAX);
+        let units = extra.saturating_add(1).min(self.units_max);
+        let permit = self.room.acquire_many(units).await.map_err(|_| AuditError::Closed)?;
+        let mut queue = self.lock();
+        if queue.phase != Phase::Open {
+            return Err(AuditError::Closed);
+        }
+        permit.forget();
+        let urgent = reply.is_some()
+            || queue.entries.len() + 1 >= GATHERED_RECORDS_MAX
+            || self.room.available_permits() < self.units_max as usize / 2;
+        queue.entries.push(Entry { event, time, reply, units });
+        let before = queue.urgency;
+        if urgent {
+            queue.urgency = Urgency::Now;
+        } else if before == Urgency::Idle {
+            queue.urgency = Urgency::Gathering;
+        }
+        let wake = queue.urgency != before;
+        drop(queue);
+        if wake {
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Refuses further entries; `ended` hears when the writer is done.
+    pub(super) fn close(&self, ended: Option<Ended>) {
+        let mut queue = self.lock();
+        if queue.phase == Phase::Ended {
+            let outcome = queue.outcome;
+            drop(queue);
+            tell(ended, outcome);
+            return;
+        }
+        queue.phase = Phase::Closing;
+        queue.ended.extend(ended);
+        drop(queue);
+        self.room.close();
+        self.wake.notify_one();
+    }
+
+    /// Sleeps until somebody waits for a record, many have gathered, the first has waited
+    /// for `write_every`, `deadline` has come or the log is closed.
+    pub(super) fn take(&self, deadline: Option<Instant>, limits: &Limits) -> Taken {
+        let mut gathered = None;
+        let mut queue = self.lock();
+        while queue.urgency != Urgency::Now && queue.phase == Phase::Open {
+            if gathered.is_none() && !queue.entries.is_empty() {
+                gathered = Some(now() + limits.write_every);
+            }
+            let until = gathered.into_iter().chain(deadline).min();
+            let Some(until) = until else {
+                queue.urgency = Urgency::Idle;
+                queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = until.saturating_duration_since(now());
+            if left.is_zero() {
+                break;
+            }
+            // With no entries yet the first one has to start its own time.
+            queue.urgency = if gathered.is_none() { Urgency::Idle } else { Urgency::Gathering };
+            let woken = self.wake.wait_timeout(queue, left);
+            queue = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        queue.urgency = Urgency::Gathering;
+        Taken { entries: mem::take(&mut queue.entries), phase: queue.phase }
+    }
+
+    /// Gives the room of entries free that the writer has turned into lines.
+    pub(super) fn free(&self, units: usize) {
+        self.room.add_permits(units);
+    }
+
+    /// The writer is gone: whoever waits hears it.
+    pub(super) fn end(&self, outcome: Result<(), ()>) {
+        let mut queue = self.lock();
+        if queue.phase == Phase::Ended {
+            return;
+        }
+        queue.phase = Phase::Ended;
+        queue.outcome = outcome;
+        queue.entries.clear();
+        let ended = mem::take(&mut queue.ended);
+        drop(queue);
+        self.room.close();
+        self.healthy.store(false, Ordering::Release);
+        tell(ended, outcome);
+    }
+
+    /// Why a durable append is refused while the log is not healthy.
+    pub(super) fn refusal(&self) -> AuditError {
+        match self.lock().phase {
+            Phase::Open => AuditError::Failing,
+            Phase::Closing | Phase::Ended => AuditError::Closed,
+        }
+    }
+
+    pub(super) fn healthy(&self) -> bool {
+        self.healthy.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_healthy(&self) {
+        self.healthy.store(true, Ordering::Release);
+    }
+
+    pub(super) fn set_failing(&self) {
+        self.healthy.store(false, Ordering::Release);
+    }
+
+    pub(super) fn count_records(&self, records: u64) {
+        self.records.fetch_add(records, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_sync(&self) {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_lost(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            records: self.records.load(Ordering::Relaxed),
+            syncs: self.syncs.load(Ordering::Relaxed),
+            lost: self.lost.load(Ordering::Relaxed),
+        }
+    }
+
+    /// A caller that panicked cannot have left the queue half changed.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn tell(ended: impl IntoIterator<Item = Ended>, outcome: Result<(), ()>) {
+    for ended in ended {
+        // Nobody listening is fine.
+        let _ = ended.send(outcome.map_err(|()| AuditError::Failing));
+    }
+}
+
+impl Entry {
+    pub(super) fn units(&self) -> usize {
+        self.units as usize
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the writer's own timer; records carry their time")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,279 @@
+//! The writer's thread: events become lines, lines become durable, groups get their receipts.
+
+use std::io;
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::queue::{Entry, Phase, Reply, Shared, now};
+use super::{AuditError, Limits};
+use crate::audit::{Chain, Event, Lost, Normalizer, Receipt, Repaired};
+use crate::model::Timestamp;
+
+/// Unsynced bytes that force an fsync before its time; a file outgrows its size by no more than
+/// this and one batch.
+const UNSYNCED_BYTES_MAX: usize = 1 << 20;
+
+/// Units of the queue that are given back together.
+const FREED_UNITS: usize = 256;
+
+/// The file at the end of the log. Tests put one in its place that fails.
+pub(super) trait Disk: Send + 'static {
+    /// Appends to the file.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Makes everything written durable.
+    fn sync(&mut self) -> io::Result<()>;
+    /// Takes back everything since the last good sync.
+    fn rewind(&mut self) -> io::Result<()>;
+    /// Goes on to the next file when this one is full; only right after a sync.
+    fn turn_over(&mut self) -> io::Result<()>;
+}
+
+pub(super) type Clock = Box<dyn Fn() -> Timestamp + Send>;
+
+pub(super) struct Writer<D: Disk> {
+    disk: D,
+    chain: Chain,
+    normalizer: Normalizer,
+    limits: Limits,
+    clock: Clock,
+    shared: Arc<Shared>,
+    /// Every line since the last good sync: a failed sync may have dropped what was written.
+    unsynced: Vec<u8>,
+    /// How much of it was written.
+    written: usize,
+    /// When the oldest of it must be synced.
+    sync_at: Option<Instant>,
+    waiting: Vec<(Reply, Receipt)>,
+    state: State,
+}
+
+enum State {
+    Writing,
+    Failing { retry_at: Instant, lost: Lost },
+}
+
+impl<D: Disk> Writer<D> {
+    pub(super) fn new(disk: D, chain: Chain, limits: Limits, clock: Clock) -> Self {
+        Self {
+            disk,
+            chain,
+            normalizer: Normalizer::default(),
+            clock,
+            shared: Arc::new(Shared::new(&limits)),
+            limits,
+            unsynced: Vec::new(),
+            written: 0,
+            sync_at: None,
+            waiting: Vec::new(),
+            state: State::Writing,
+        }
+    }
+
+    /// What callers share with this writer.
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Before anything else: what was cut off the end of the log.
+    ///
+    /// # Errors
+    /// When the record cannot be made durable.
+    pub(super) fn note_repair(&mut self, file: &str, bytes: u64) -> io::Result<()> {
+        let event = Event::Repaired(Repaired { file: file.to_owned(), bytes });
+        self.encode_own(&event);
+        self.commit()
+    }
+
+    /// Runs until the log is closed.
+    pub(super) fn run(mut self) {
+        let ending = Ending(Arc::clone(&self.shared));
+        loop {
+            let taken = self.shared.take(self.deadline(), &self.limits);
+            self.encode_all(taken.entries);
+            match taken.phase {
+                Phase::Open => self.settle(),
+                Phase::Closing | Phase::Ended => break,
+            }
+        }
+        let outcome = match self.state {
+            State::Writing => self.commit_or_fail(),
+            State::Failing { .. } => self.retry(),
+        };
+        // The lock goes with the disk: whoever hears of the end may open the directory.
+        drop(self);
+        ending.tell(outcome);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Writing => self.sync_at,
+            State::Failing { retry_at, .. } => Some(*retry_at),
+        }
+    }
+
+    fn encode_all(&mut self, entries: Vec<Entry>) {
+        let mut units = 0;
+        for entry in entries {
+            units += entry.units();
+            self.encode(entry);
+            // Each return of room may wake a caller: not for every record.
+            if units >= FREED_UNITS {
+                self.shared.free(mem::take(&mut units));
+            }
+        }
+        self.shared.free(units);
+        if !self.unsynced.is_empty() && self.sync_at.is_none() {
+            self.sync_at = Some(now() + self.limits.sync_every);
+        }
+    }
+
+    fn encode(&mut self, entry: Entry) {
+        let Entry { mut event, time, reply, .. } = entry;
+        if let State::Failing { lost, .. } = &mut self.state {
+            if let Some(reply) = reply {
+                refuse(reply);
+                return;
+            }
+            if self.unsynced.len() >= self.limits.kept_bytes {
+                lost.records += 1;
+                lost.since.get_or_insert(time);
+                self.shared.count_lost();
+                return;
+            }
+        }
+        event.settle(&mut self.normalizer);
+        match self.chain.encode(&event, time, &mut self.unsynced) {
+            Ok(seq) => {
+                self.shared.count_records(1);
+                if let Some(reply) = reply {
+                    self.waiting.push((reply, Receipt::issue(seq, event.scope())));
+                }
+            }
+            Err(error) => {
+                self.shared.count_lost();
+                tracing::error!(%error, "an audit record has no JSON form");
+                if let Some(reply) = reply {
+                    refuse(reply);
+                }
+            }
+        }
+    }
+
+    /// The log's own records.
+    fn encode_own(&mut self, event: &Event) {
+        match self.chain.encode(event, (self.clock)(), &mut self.unsynced) {
+            Ok(_) => self.shared.count_records(1),
+            Err(error) => tracing::error!(%error, "an audit record has no JSON form"),
+        }
+    }
+
+    /// Writes, and syncs when it is time.
+    fn settle(&mut self) {
+        let now = now();
+        match &self.state {
+            State::Writing => {
+                let due = self.sync_at.is_some_and(|at| at <= now);
+                if due || !self.waiting.is_empty() || self.unsynced.len() >= UNSYNCED_BYTES_MAX {
+                    // The outcome is in the state and in the answers.
+                    let _ = self.commit_or_fail();
+                } else if let Err(error) = self.write() {
+                    self.fail(&error);
+                }
+            }
+            State::Failing { retry_at, .. } if *retry_at <= now => {
+                let _ = self.retry();
+            }
+            State::Failing { .. } => {}
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if let Some(lines) = self.unsynced.get(self.written..)
+            && !lines.is_empty()
+        {
+            self.disk.write(lines)?;
+            self.written = self.unsynced.len();
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable and hands out the receipts.
+    fn commit(&mut self) -> io::Result<()> {
+        self.write()?;
+        if !self.unsynced.is_empty() {
+            self.disk.sync()?;
+            self.shared.count_sync();
+        }
+        self.unsynced.clear();
+        self.unsynced.shrink_to(UNSYNCED_BYTES_MAX);
+        self.written = 0;
+        self.sync_at = None;
+        for (reply, receipt) in self.waiting.drain(..) {
+            // The session may be gone; its record stays.
+            let _ = reply.send(Ok(receipt));
+        }
+        self.disk.turn_over()
+    }
+
+    fn commit_or_fail(&mut self) -> Result<(), ()> {
+        self.commit().map_err(|error| self.fail(&error))
+    }
+
+    fn fail(&mut self, error: &io::Error) {
+        self.shared.set_failing();
+        for (reply, _) in self.waiting.drain(..) {
+            refuse(reply);
+        }
+        let retry_at = now() + self.limits.retry_every;
+        match &mut self.state {
+            State::Writing => {
+                tracing::error!(%error, "audit log cannot be written; no raw data until it can");
+                self.state = State::Failing { retry_at, lost: Lost { records: 0, since: None } };
+            }
+            State::Failing { retry_at: at, .. } => *at = retry_at,
+        }
+    }
+
+    /// Begins anew from the last good sync.
+    fn retry(&mut self) -> Result<(), ()> {
+        let again = self.disk.rewind().and_then(|()| {
+            self.written = 0;
+            self.commit()
+        });
+        if let Err(error) = again {
+            self.fail(&error);
+            return Err(());
+        }
+        if let State::Failing { lost, .. } = mem::replace(&mut self.state, State::Writing)
+            && lost.records > 0
+        {
+            tracing::error!(records = lost.records, "audit records were lost");
+            self.encode_own(&Event::Lost(lost));
+            self.commit_or_fail()?;
+        }
+        tracing::info!("audit log is written again");
+        self.shared.set_healthy();
+        Ok(())
+    }
+}
+
+fn refuse(reply: Reply) {
+    // The session may be gone.
+    let _ = reply.send(Err(AuditError::Failing));
+}
+
+/// Tells everybody that the writer has ended, however it ended.
+struct Ending(Arc<Shared>);
+
+impl Ending {
+    fn tell(self, outcome: Result<(), ()>) {
+        self.0.end(outcome);
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.end(Err(()));
+    }
+}

@@ -1,0 +1,140 @@
+//! Every value that a metric's label may take, as types: what is not here cannot become a series.
+
+/// A closed set of label values.
+pub trait Label: Copy + 'static {
+    /// The label's name in the exposition format.
+    const NAME: &'static str;
+    const ALL: &'static [Self];
+
+    fn as_str(self) -> &'static str;
+    /// Where the value stands in [`Label::ALL`].
+    fn index(self) -> usize;
+}
+
+macro_rules! labels {
+    ($(#[$about:meta])* $name:ident as $label:literal { $($variant:ident = $text:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($variant,)+ }
+
+        impl Label for $name {
+            const NAME: &'static str = $label;
+            const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            fn index(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+
+labels! {
+    /// How a login on either port ended.
+    LoginResult as "result" {
+        Ok = "ok",
+        // An unknown user and a wrong password are one: a metric is no oracle either.
+        Refused = "refused",
+        NotAllowed = "not_allowed",
+        Protocol = "protocol",
+        Timeout = "timeout",
+        Upstream = "upstream",
+    }
+}
+
+labels! {
+    /// What became of a statement.
+    Verdict as "verdict" {
+        Pass = "pass",
+        Clear = "clear",
+        Show = "show",
+        Compute = "compute",
+        Refuse = "refuse",
+    }
+}
+
+labels! {
+    /// Why a statement was refused.
+    Refusal as "reason" {
+        Denied = "denied",
+        Unparsable = "unparsable",
+        Unresolved = "unresolved",
+        Opaque = "opaque",
+        Persist = "persist",
+        Write = "write",
+        Ddl = "ddl",
+        Stale = "stale",
+        Limit = "limit",
+        Encoding = "encoding",
+        Audit = "audit",
+        Protocol = "protocol",
+        Provenance = "provenance",
+        Unsupported = "unsupported",
+    }
+}
+
+labels! {
+    /// Why a result was cut or a session ended by us.
+    CutCause as "cause" {
+        Expired = "expired",
+        Revoked = "revoked",
+        Exhausted = "exhausted",
+        Stale = "stale",
+        Provenance = "provenance",
+        Audit = "audit",
+        Killed = "killed",
+        Shutdown = "shutdown",
+    }
+}
+
+labels! {
+    Refresh as "result" {
+        Ok = "ok",
+        Failed = "failed",
+    }
+}
+
+labels! {
+    /// What went wrong towards the database.
+    UpstreamError as "kind" {
+        Connect = "connect",
+        Login = "login",
+        Lost = "lost",
+        Protocol = "protocol",
+    }
+}
+
+labels! {
+    /// Between whom bytes went.
+    Direction as "direction" {
+        FromClient = "from_client",
+        ToClient = "to_client",
+        FromServer = "from_server",
+        ToServer = "to_server",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_value_stands_at_its_index<L: Label>() {
+        for (index, value) in L::ALL.iter().enumerate() {
+            assert_eq!(value.index(), index, "{}", value.as_str());
+        }
+    }
+
+    #[test]
+    fn every_label_stands_at_its_index() {
+        every_value_stands_at_its_index::<LoginResult>();
+        every_value_stands_at_its_index::<Verdict>();
+        every_value_stands_at_its_index::<Refusal>();
+        every_value_stands_at_its_index::<CutCause>();
+        every_value_stands_at_its_index::<Refresh>();
+        every_value_stands_at_its_index::<UpstreamError>();
+        every_value_stands_at_its_index::<Direction>();
+    }
+}

@@ -1,0 +1,367 @@
+//! Configuration as the operator meets it: what a good file means, and what a bad one is told.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use keyhole::catalog::{Hiding, MaskSpec};
+use keyhole::config::{
+    AuthMethod, Config, Credential, DatabaseName, EnforcementMode, LogFormat, Persist, Role,
+    SslMode, StoreLocation, TlsDemand, Unclassified, UpstreamDatabase, Writes,
+};
+use keyhole::grant::Subject;
+use keyhole::model::{RelationName, Secret};
+
+const SAMPLE: &str = include_str!("../proxy.toml");
+const CATALOG: &str = include_str!("../catalog/shop.toml");
+
+fn environment(name: &str) -> Option<String> {
+    name.ends_with("_PASSWORD").then(|| format!("secret of {name}"))
+}
+
+/// A folder with these files, removed with the value.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("inside the folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+    folder
+}
+
+fn load(proxy: &str, catalog: &str) -> Result<Config, Vec<String>> {
+    let folder = folder(&[("proxy.toml", proxy), ("catalog/shop.toml", catalog)]);
+    let prefix = format!("{}/", folder.path().display());
+    Config::load_with(&folder.path().join("proxy.toml"), &environment).map_err(|problems| {
+        problems.0.iter().map(|problem| problem.to_string().replace(&prefix, "")).collect()
+    })
+}
+
+/// What is said about the sample after `from` was replaced by `to` in it.
+fn complaints(from: &str, to: &str) -> Vec<String> {
+    assert!(SAMPLE.contains(from), "{from}");
+    load(&SAMPLE.replacen(from, to, 1), CATALOG).expect_err(to)
+}
+
+/// The number of the sample's line that begins with `start`, which is its first.
+fn line(text: &str, start: &str) -> usize {
+    1 + text.lines().position(|line| line.starts_with(start)).expect(start)
+}
+
+#[test]
+fn the_sample_means_what_it_says() {
+    let config = load(SAMPLE, CATALOG).expect("the sample is good");
+    assert_eq!(config.data.listen.to_string(), "127.0.0.1:6432");
+    assert_eq!(config.data.auth, AuthMethod::Scram);
+    assert_eq!(config.data.tls, None);
+    assert_eq!(config.data.frame_len_max, 256 << 20);
+    assert_eq!(config.data.login_timeout, Duration::from_secs(60));
+    assert_eq!(config.data.connections_max, 1000);
+    assert_eq!(config.control.listen.expect("a console").port(), 6433);
+    assert_eq!(config.control.http.expect("a web port").port(), 8432);
+    assert_eq!(config.store.max_staleness, Duration::from_secs(30));
+    assert_eq!(config.enforcement.mode, EnforcementMode::Enforce);
+    assert_eq!(config.enforcement.unclassified, Unclassified::Allow);
+    assert_eq!(config.enforcement.persist, Persist::Refuse);
+    assert_eq!(config.enforcement.writes, Writes::Allow);
+    assert!(config.enforcement.notice);
+    assert_eq!(config.log.format, LogFormat::Text);
+
+    let shop = config.database("shop").expect("the database");
+    assert_eq!(shop.upstream.user, "app");
+    assert_eq!(shop.upstream.database, UpstreamDatabase::Named("shop".to_owned()));
+    assert_eq!(shop.upstream.ssl, SslMode::Prefer);
+    assert_eq!(shop.password, Some(Secret::new("secret of KEYHOLE_UPSTREAM_PASSWORD")));
+    assert!(config.database("another").is_none());
+
+    let dora = config.user("dora").expect("the user");
+    assert_eq!(dora.roles, [Role::Control]);
+    let password = Secret::new("secret of KEYHOLE_DORA_PASSWORD");
+    assert_eq!(dora.credential, Some(Credential::Password(password)));
+    assert!(dora.principal().in_group("dba") && dora.principal().has_role("control"));
+}
+
+#[test]
+fn policies_and_standing_grants_are_resolved_against_the_catalog() {
+    let config = load(SAMPLE, CATALOG).expect("the sample is good");
+    let views = config.catalog_views();
+    let policies = config.grant_policies(&views).expect("they were checked").0;
+    assert_eq!(policies.len(), 2);
+    assert_eq!(policies[0].approvals, 0);
+    assert_eq!(policies[0].max_duration, Duration::from_secs(3600));
+    assert_eq!(policies[0].reason.as_ref().expect("a pattern").as_str(), "INC-[0-9]+");
+    assert_eq!(policies[1].approvers, [Subject::Group("dba".to_owned())]);
+    let standing = config.grant_standing(&views).expect("they were checked");
+    assert_eq!(standing[0].actions.to_string(), "read, lookup");
+    assert_eq!(standing[0].networks[0].to_string(), "10.2.0.0/16");
+    assert_eq!(standing[0].resources[0].to_string(), "public.customers.email");
+    assert_eq!(config.standing[0].place.line, line(SAMPLE, "[[standing]]"));
+}
+
+#[test]
+fn the_catalog_comes_with_its_places() {
+    let config = load(SAMPLE, CATALOG).expect("the sample is good");
+    let catalog = &config.databases[0].catalog;
+    let national_id = &catalog.classes["national_id"];
+    assert_eq!(national_id.hiding, Hiding::Mask(MaskSpec::Partial { keep_first: 0, keep_last: 4 }));
+    assert_eq!(national_id.sensitivity.as_deref(), Some("high"));
+    assert_eq!(catalog.classes["pay"].hiding, Hiding::Deny);
+    let name = RelationName::new("public", "customers");
+    let customers = catalog.tables.iter().find(|t| t.name == name).expect("the table");
+    assert_eq!(customers.columns["ssn"], "national_id");
+    let at = line(CATALOG, "name = \"public.customers\"");
+    assert!(customers.place.ends_with(&format!("catalog/shop.toml:{at}")), "{}", customers.place);
+    assert_eq!(catalog.functions[0].signature, "public.customer_email(integer)");
+}
+
+#[test]
+fn every_default_in_the_sample_is_the_default() {
+    let key =
+        |line: &str| line.strip_prefix('#').is_some_and(|l| l.starts_with(char::is_lowercase));
+    let spelled_out: Vec<&str> =
+        SAMPLE.lines().map(|line| if key(line) { &line[1..] } else { line }).collect();
+    assert!(SAMPLE.lines().filter(|line| key(line)).count() >= 8);
+    let folder = folder(&[("proxy.toml", SAMPLE), ("catalog/shop.toml", CATALOG)]);
+    let path = folder.path().join("proxy.toml");
+    let silent = Config::load_with(&path, &environment).expect("the sample is good");
+    fs::write(&path, spelled_out.join("\n")).expect("a file");
+    let spelled_out = Config::load_with(&path, &environment).expect("the defaults are good");
+    assert_eq!(format!("{silent:?}"), format!("{spelled_out:?}"));
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let folder = folder(&[("etc/proxy.toml", SAMPLE), ("etc/catalog/shop.toml", CATALOG)]);
+    let etc = folder.path().join("etc");
+    let config = Config::load_with(&etc.join("proxy.toml"), &environment).expect("good");
+    assert_eq!(config.audit.dir, etc.join("audit"));
+    assert_eq!(config.store.location, StoreLocation::Sqlite(etc.join("keyhole.db")));
+    let absolute = SAMPLE.replace("dir = \"audit\"", "dir = \"/var/log/keyhole\"");
+    let config = load(&absolute, CATALOG).expect("good");
+    assert_eq!(config.audit.dir, PathBuf::from("/var/log/keyhole"));
+}
+
+#[test]
+fn a_misspelled_key_is_named_with_its_line_and_the_nearest_one() {
+    let at = line(SAMPLE, "listen");
+    assert_eq!(
+        complaints("listen =", "listn ="),
+        [format!("proxy.toml:{at}: unknown key \"listn\" in [data] (did you mean \"listen\"?)")]
+    );
+    let at = line(SAMPLE, "approvals");
+    assert_eq!(
+        complaints("approvals    =", "approval    ="),
+        [format!(
+            "proxy.toml:{at}: unknown key \"approval\" in [[policy]] (did you mean \
+             \"approvals\"?)"
+        )]
+    );
+    let at = line(SAMPLE, "[schema]");
+    assert_eq!(
+        complaints("[schema]", "[shcema]\nrefresh = \"1s\"\n[schema]"),
+        [format!("proxy.toml:{at}: unknown table [shcema] (did you mean \"schema\"?)")]
+    );
+}
+
+#[test]
+fn every_mistake_names_line_and_key() {
+    let cases: &[(&str, &str, &str, &str)] = &[
+        (
+            "\"127.0.0.1:6432\"",
+            "\"localhost\"",
+            "listen",
+            "listen in [data]: an address is IP:port",
+        ),
+        ("\"127.0.0.1:6433\"", "6433", "listen ", "listen in [control]: invalid type: integer"),
+        ("\"scram\" ", "\"ldap\" ", "auth", "auth in [data]: \"ldap\" is not supported yet"),
+        ("\"scram\" ", "\"scarm\" ", "auth", "unknown value \"scarm\" (did you mean \"scram\"?)"),
+        ("#frame_len_max = \"256MiB\"", "frame_len_max = \"1MB\"", "frame_len_max", "a size is"),
+        ("#frame_len_max = \"256MiB\"", "frame_len_max = \"1KiB\"", "frame_len_max", "64KiB"),
+        ("#connections_max = 1000", "connections_max = 0", "connections_max", "at least 1"),
+        ("#login_timeout = \"60s\"", "login_timeout = \"60\"", "login_timeout", "a duration is"),
+        ("sqlite:keyhole.db", "postgres://k@h/k", "url", "url in [store]: a store in PostgreSQL"),
+        ("sqlite:keyhole.db", "keyhole.db", "url", "url in [store]: a store is sqlite:"),
+        ("\"enforce\" ", "\"enforced\" ", "mode", "(did you mean \"enforce\"?)"),
+        ("\"allow\" ", "\"no\" ", "unclassified", "unknown value \"no\""),
+        ("= true ", "= \"yes\" ", "notice", "notice in [enforcement]: invalid type: string"),
+        ("app@127.0.0.1:5432/shop", "app:pw@h/shop", "upstream", "password_env or password_file"),
+        ("\"KEYHOLE_UPSTREAM_PASSWORD\"", "\"NOPE\"", "password_env", "NOPE is not set"),
+        ("[\"control\"]", "[\"contol\"]", "roles", "roles of user \"dora\": unknown value"),
+        ("\"dora\"", "\"alice\"", "name   = \"alice\"", "user \"alice\" is defined twice"),
+        ("\"INC-[0-9]+\"", "\"INC-[0-9+\"", "reason", "reason: error: unclosed"),
+        ("\"1h\"", "\"1 fortnight\"", "max_duration", "unknown unit of time \"fortnight\""),
+        (
+            "[\"group:support\"]",
+            "[]",
+            "subjects",
+            "policy \"support reads contact data\": subjects:",
+        ),
+        ("\"class:phone\"", "\"phone\"", "resources", "\"phone\" is not in any catalog"),
+        ("[\"group:dba\"]            #", "[] #", "approvers", "approvers: approvals are needed"),
+        ("10.2.0.0/16", "10.2.0.1/16", "networks", "has bits set behind its prefix"),
+        ("\"billing_app\"", "\"*\"", "subject ", "a standing grant names its subject"),
+    ];
+    for (from, to, key, expected) in cases {
+        let said = complaints(from, to);
+        assert_eq!(said.len(), 1, "{to}: {said:?}");
+        let text = SAMPLE.replacen(from, to, 1);
+        let lines: Vec<usize> =
+            (1..).zip(text.lines()).filter(|(_, l)| l.starts_with(key)).map(|(n, _)| n).collect();
+        let named = lines.iter().any(|at| said[0].starts_with(&format!("proxy.toml:{at}: ")));
+        assert!(named && said[0].contains(expected), "{to}: {}", said[0]);
+    }
+}
+
+#[test]
+fn trust_is_for_loopback_only() {
+    let trusting = SAMPLE.replace("auth   = \"scram\"", "auth   = \"trust\"");
+    let config = load(&trusting, CATALOG).expect("every port is on loopback");
+    assert_eq!(config.data.auth, AuthMethod::Trust);
+    for (port, key) in [("6432", "listen in [data]"), ("6433", "[control]"), ("8432", "http")] {
+        let open = trusting.replace(&format!("127.0.0.1:{port}\""), &format!("0.0.0.0:{port}\""));
+        let said = load(&open, CATALOG).expect_err("anybody could be anybody");
+        assert!(said[0].contains("trust") && said[0].contains(key), "{said:?}");
+    }
+}
+
+#[test]
+fn every_problem_is_told_in_one_run() {
+    let text = SAMPLE.replace("\"127.0.0.1:8432\"", "\"8432\"").replace("\"read\"", "\"raed\"");
+    let said = load(&text, CATALOG).expect_err("much is wrong");
+    assert_eq!(said.len(), 4, "{said:?}");
+}
+
+#[test]
+fn a_password_comes_from_one_place() {
+    let both = SAMPLE.replace("# password_file", "password_file");
+    let said = load(&both, CATALOG).expect_err("two sources");
+    assert!(said[0].contains("password_file of database \"shop\" excludes password_env"));
+    let file = both.replace("password_env = ", "# password_env = ");
+    let said = load(&file, CATALOG).expect_err("no such file");
+    assert!(said[0].contains("upstream.password cannot be read"), "{said:?}");
+    let folder = folder(&[
+        ("proxy.toml", file.as_str()),
+        ("catalog/shop.toml", CATALOG),
+        ("upstream.password", "hunter2\n"),
+    ]);
+    let config = Config::load_with(&folder.path().join("proxy.toml"), &environment).expect("good");
+    assert_eq!(config.databases[0].password, Some(Secret::new("hunter2")));
+    assert!(!format!("{config:?}").contains("hunter2"), "a password is never printed");
+}
+
+#[test]
+fn a_user_without_a_password_cannot_log_in_with_scram() {
+    let said = complaints("scram_env = \"KEYHOLE_ALICE_PASSWORD\"", "# ");
+    assert!(said[0].contains("user \"alice\" has neither scram_env nor scram"), "{said:?}");
+    let said = complaints("# scram = \"SCRAM-SHA-256", "scram = \"SCRAM-SHA-256");
+    assert!(said[0].contains("scram of user \"alice\" excludes scram_env"), "{said:?}");
+}
+
+#[test]
+fn tls_names_files_that_exist() {
+    let table = "tls = { cert = \"server.crt\", key = \"server.key\", mode = \"require\" }";
+    let text = SAMPLE.replacen("# tls = {", &format!("{table}\n# tls = {{"), 1);
+    let said = load(&text, CATALOG).expect_err("no such files");
+    assert!(said[0].contains("cert of tls in [data]") && said.len() == 2, "{said:?}");
+    let folder = folder(&[
+        ("proxy.toml", text.as_str()),
+        ("catalog/shop.toml", CATALOG),
+        ("server.crt", ""),
+        ("server.key", ""),
+    ]);
+    let config = Config::load_with(&folder.path().join("proxy.toml"), &environment).expect("good");
+    assert_eq!(config.data.tls.expect("a table").demand, TlsDemand::Require);
+    let off = text.replace("mode = \"require\" }\n", "mode = \"off\" }\n");
+    assert_eq!(load(&off, CATALOG).expect("off needs no files").data.tls, None);
+    let half = text.replace("key = \"server.key\", ", "");
+    let said = load(&half, CATALOG).expect_err("no key");
+    assert!(said[0].contains("needs both"), "{said:?}");
+}
+
+#[test]
+fn a_wildcard_serves_every_other_name() {
+    let text = SAMPLE
+        .replace("name     = \"shop\"", "name     = \"*\"")
+        .replace("5432/shop\"", "5432/*\"")
+        .replace("[\"catalog/shop.toml\"]", "[]");
+    let config = load(&text, CATALOG).expect("good");
+    let any = config.database("whatever").expect("any name");
+    assert_eq!(any.name, DatabaseName::Any);
+    assert_eq!(any.upstream_database("whatever"), "whatever");
+    assert!(any.catalog.tables.is_empty());
+    let said = load(&text.replace("5432/*\"", "5432/shop\""), CATALOG).expect_err("one for all");
+    assert!(said[0].contains("ends in \"/*\""), "{said:?}");
+}
+
+#[test]
+fn catalog_mistakes_name_their_own_file() {
+    let cases: &[(&str, &str, &str)] = &[
+        ("deny = true", "deny = true\nmask = { kind = \"null\" }", "both a mask and deny"),
+        ("deny = true", "deny = false", "neither a mask nor deny"),
+        ("salary = \"pay\"", "salary = \"apy\"", "no class \"apy\" (did you mean \"pay\"?)"),
+        ("kind = \"email\"", "kind = \"emial\"", "unknown value \"emial\" (did you mean"),
+        ("keep_last = 4", "keep_lsat = 4", "unknown key \"keep_lsat\""),
+        ("\"hr.employees\"", "\"employees\"", "is not of the form schema.name"),
+        ("\"hr.employees\"", "\"public.customers\"", "described at catalog/shop.toml:"),
+        ("name = \"national_id\"", "name = \"email\"", "defined at catalog/shop.toml:"),
+        ("name = \"pay\"", "name = \"clear\"", "class \"clear\" is built in"),
+        ("customer_email(integer)", "customer_email", "a function is schema.name(type, …)"),
+    ];
+    for (from, to, expected) in cases {
+        assert!(CATALOG.contains(from), "{from}");
+        let text = CATALOG.replacen(from, to, 1);
+        let said = load(SAMPLE, &text).expect_err(to);
+        let whole = said.join("\n");
+        assert!(whole.starts_with("catalog/shop.toml:"), "{to}: {whole}");
+        let known = whole.contains(expected);
+        assert!(known, "{to}: {whole}");
+    }
+}
+
+#[test]
+fn a_column_can_be_declared_clear() {
+    let text = CATALOG.replace("email = \"email\"\nphone", "email = \"clear\"\nphone");
+    assert_ne!(text, CATALOG);
+    let config = load(SAMPLE, &text).expect("clear is built in");
+    assert_eq!(config.databases[0].catalog.tables[0].columns["email"], "clear");
+}
+
+#[test]
+fn two_catalog_files_must_not_say_the_same_thing_twice() {
+    let both = SAMPLE.replace("[\"catalog/shop.toml\"]", "[\"catalog/shop.toml\", \"more.toml\"]");
+    let more = "[[table]]\nname = \"public.visits\"\ncolumns = { email = \"email\" }\n";
+    let files = |more| {
+        folder(&[
+            ("proxy.toml", both.as_str()),
+            ("catalog/shop.toml", CATALOG),
+            ("more.toml", more),
+        ])
+    };
+    let read = |folder: &Path| Config::load_with(&folder.join("proxy.toml"), &environment);
+    let good = files(more);
+    let config = read(good.path()).expect("a class of one file serves the other");
+    assert!(config.databases[0].catalog.tables.iter().any(|table| table.name.name == "visits"));
+    let twice = files("[[table]]\nname = \"public.customers\"\ncolumns = { id = \"email\" }\n");
+    let said = read(twice.path()).expect_err("two places").to_string();
+    let at = line(CATALOG, "name = \"public.customers\"");
+    assert!(said.contains("more.toml:2:"), "{said}");
+    assert!(said.contains(&format!("catalog/shop.toml:{at} already")), "{said}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let missing = Path::new("no/such/proxy.toml");
+    let said = Config::load_with(missing, &environment).expect_err("no file").to_string();
+    assert!(said.starts_with("no/such/proxy.toml: cannot be read:"), "{said}");
+    let said = complaints("[\"catalog/shop.toml\"]", "[\"catalog/shp.toml\"]");
+    let at = line(SAMPLE, "catalog ");
+    assert!(said[0].starts_with(&format!("proxy.toml:{at}: catalog: ")), "{said:?}");
+}
+
+#[test]
+fn the_configuration_of_the_compose_file_is_good() {
+    let compose = load(include_str!("../demo/compose.toml"), CATALOG).expect("it is good");
+    assert_eq!(compose.log.format, LogFormat::Json);
+    assert_eq!(compose.databases[0].upstream.ssl, SslMode::Disable);
+}
