@@ -20,11 +20,11 @@ lint:
 
 demo:
 	@scripts/setup.sh demo
-	@scripts/demo.sh walk
+	cargo run --quiet -- demo
 
 demo-serve:
 	@scripts/setup.sh demo
-	@scripts/demo.sh serve
+	cargo run --quiet -- demo --serve
 
 bench:
 	@scripts/setup.sh

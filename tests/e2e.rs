@@ -11,6 +11,8 @@ mod attack;
 mod bad_config;
 #[path = "e2e/bad_input.rs"]
 mod bad_input;
+#[path = "e2e/conversation.rs"]
+mod conversation;
 #[path = "e2e/crash.rs"]
 mod crash;
 #[path = "e2e/desk.rs"]
@@ -23,5 +25,7 @@ mod expiry;
 mod harness;
 #[path = "e2e/psql_meta.rs"]
 mod psql_meta;
+#[path = "e2e/telemetry.rs"]
+mod telemetry;
 #[path = "e2e/the_loop.rs"]
 mod the_loop;

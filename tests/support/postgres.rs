@@ -90,7 +90,6 @@ impl Postgres {
             prepared: Mutex::default(),
         };
         server.await_login(&dir);
-        server.admin("postgres").query("CREATE ROLE app LOGIN PASSWORD 'app-secret'").ok();
         server
     }
 

@@ -100,10 +100,3 @@ fn finish(child: Child, pid: u32) -> Output {
     watch.join().expect("the watch does not panic");
     output
 }
-
-/// psql as a superuser, straight to the server, stopping at the first error.
-pub(crate) fn admin_psql(url: &str) -> Command {
-    let mut command = Command::new("psql");
-    command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url]);
-    command
-}

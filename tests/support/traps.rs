@@ -6,8 +6,7 @@ use std::sync::OnceLock;
 
 use super::canary::{Finder, Planted};
 use super::message::Reply;
-use super::postgres::Postgres;
-use super::programs;
+use super::postgres::{APP_PASSWORD, Postgres};
 
 mod data;
 
@@ -16,13 +15,40 @@ pub(crate) use data::{Variant, plan};
 pub(crate) const SCHEMA: &str = include_str!("../data/traps.sql");
 pub(crate) const CATALOG: &str = include_str!("../data/traps_catalog.toml");
 
+/// More than the schema itself needs: attacks use what they find.
+const EXTENSIONS: [&str; 15] = [
+    "hstore",
+    "pg_trgm",
+    "fuzzystrmatch",
+    "dblink",
+    "tablefunc",
+    "pgcrypto",
+    "citext",
+    "unaccent",
+    "btree_gist",
+    "ltree",
+    "xml2",
+    "pg_stat_statements",
+    "pageinspect",
+    "file_fdw",
+    "pg_walinspect",
+];
+
 /// Makes `traps_a` and `traps_b` on this server, unless they are there.
 pub(crate) fn prepare(server: &Postgres) {
     server.template("traps", |server| {
-        server.create_database("traps_schema", "template0");
-        let psql = programs::admin_psql(&server.admin_url("traps_schema"));
-        let ran = programs::run(psql, SCHEMA);
-        assert_eq!(ran.code, Some(0), "traps.sql: {}", ran.err);
+        let mut admin = server.admin("postgres");
+        admin.query("CREATE DATABASE traps_schema TEMPLATE template0").ok();
+        let mut schema = server.admin("traps_schema");
+        for extension in EXTENSIONS {
+            // Attacks that need one which is not installed fail on their own.
+            schema.query(&format!("CREATE EXTENSION IF NOT EXISTS {extension}"));
+        }
+        schema.query(SCHEMA).ok();
+        drop(schema);
+        admin.query(&format!("ALTER ROLE app PASSWORD '{APP_PASSWORD}'")).ok();
+        // The strongest attacker that is no superuser owns it all.
+        admin.query("ALTER DATABASE traps_schema OWNER TO app").ok();
         for variant in [Variant::A, Variant::B] {
             server.create_database(variant.template(), "traps_schema");
             server.admin(variant.template()).query(&plan(variant).sql).ok();

@@ -349,6 +349,8 @@ impl Shop {
                 log.push(format!("'customers', {row}, 'UPDATE'"));
             }
         }
+        let memos = (1..=5).map(|id| format!("{id}, 'memo {id}'")).collect::<Vec<_>>();
+        self.insert("memos", "id, body", &memos);
         self.insert("kyc_checks", "id, ssn, result, checked_on", &checks);
         self.insert("support_tickets", "id, customer_id, body, agent, state", &tickets);
         self.insert("audit_log", "table_name, row_data, op", &log);
