@@ -308,6 +308,7 @@ impl<'a> Walker<'a> {
     }
 
     /// The index of the parenthesis that closes the one at token `open`.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other token nests")]
     pub(super) fn closing(&self, open: usize) -> Option<usize> {
         let mut depth = 0_usize;
         for (index, token) in self.tokens.iter().enumerate().skip(open) {

@@ -39,10 +39,8 @@ impl Builder<'_> {
                     Some(_) => String::new(),
                     None => format!(" AS {}", quote_ident(&relation.name.name)),
                 };
-                let select = match reference.place {
-                    Place::TableCommand => "SELECT * FROM ",
-                    _ => "",
-                };
+                let is_command = reference.place == Place::TableCommand;
+                let select = if is_command { "SELECT * FROM " } else { "" };
                 let text = format!("{select}{subselect}{alias}");
                 splices.push(Splice { range: reference.span.clone(), text });
                 Ok(())

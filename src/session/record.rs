@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::plan::{Plan, masked, relations, touched};
 use super::queue::{Completes, Progress, Run, Show};
 use super::{Effects, Env, Session};
-use crate::analysis::facts::{Analysis, Kind};
+use crate::analysis::facts::Analysis;
 use crate::audit::{self, Event, StatementText};
 use crate::decision::{Decision, Release, Scrub, Way, World};
 use crate::model::{ColumnId, Oid, SqlState};
@@ -65,11 +65,7 @@ impl Session {
         if decision.way == Way::Show {
             show = Show::OnWire;
         }
-        let earlier = match &analysis.kind {
-            Kind::Execute(name) => self.tables.executed(name),
-            Kind::Fetch(name) => self.tables.opened(name),
-            _ => Vec::new(),
-        };
+        let earlier = self.tables.earlier(&analysis.kind);
         for made in earlier {
             masked.extend(made.masked.iter().copied());
             if made.show != Show::Never {

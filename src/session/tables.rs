@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use super::plan::Plan;
+use crate::analysis::facts::Kind;
 use crate::decision::{Release, Scrub};
 use crate::model::{ColumnId, Epoch, Oid};
 
@@ -84,12 +85,6 @@ impl MadeScrub {
     pub(super) fn get(self) -> Scrub {
         self.0.unwrap_or(Scrub::No)
     }
-}
-
-/// One release with its scrubbing, as decisions about EXECUTE and FETCH need it.
-pub(super) struct Earlier {
-    pub release: Release,
-    pub scrub: Scrub,
 }
 
 /// A portal made by Bind.
@@ -223,15 +218,26 @@ impl Tables {
         }
     }
 
-    /// What EXECUTE of that name would show.
-    pub(super) fn prepared_releases(&self, name: &str) -> Vec<Earlier> {
-        let makings = self.statements.get(name).into_iter().flatten();
-        makings.map(|prepared| earlier(&prepared.made)).collect()
-    }
-
-    /// What FETCH from that name would show.
-    pub(super) fn cursor_releases(&self, name: &str) -> Vec<Earlier> {
-        self.opened(name).iter().map(|made| earlier(made)).collect()
+    /// What was prepared or opened that a statement of this kind shows now.
+    pub(super) fn earlier(&self, kind: &Kind) -> Vec<&Made> {
+        match kind {
+            Kind::Execute(name) => {
+                let makings = self.statements.get(name).into_iter().flatten();
+                makings.map(|prepared| &prepared.made).collect()
+            }
+            Kind::Fetch(name) => self.opened(name),
+            Kind::Query
+            | Kind::CopyOut
+            | Kind::CopyIn
+            | Kind::Prepare(_)
+            | Kind::Deallocate(_)
+            | Kind::Declare(_)
+            | Kind::Close(_)
+            | Kind::Explain
+            | Kind::Store
+            | Kind::Define
+            | Kind::Utility => Vec::new(),
+        }
     }
 
     /// Everything that may be meant by the name of a cursor or portal.
@@ -239,12 +245,4 @@ impl Tables {
         let cursors = self.cursors.get(name).into_iter().flatten().map(|cursor| &cursor.made);
         cursors.chain(self.portals.get(name).map(|portal| &portal.made)).collect()
     }
-
-    pub(super) fn executed(&self, name: &str) -> Vec<&Made> {
-        self.statements.get(name).into_iter().flatten().map(|prepared| &prepared.made).collect()
-    }
-}
-
-fn earlier(made: &Made) -> Earlier {
-    Earlier { release: made.release.clone(), scrub: made.scrub.get() }
 }
