@@ -119,9 +119,9 @@ async fn tokio_loop(shop: &Shop) {
             _ => {}
         }
         let simple = client.simple_query(EMAIL).await.expect("rows");
-        let simple = simple.iter().find_map(|message| match message {
-            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-            _ => None,
+        let simple = simple.iter().find_map(|message| {
+            let tokio_postgres::SimpleQueryMessage::Row(row) = message else { return None };
+            row.get(0).map(str::to_owned)
         });
         assert_eq!(simple.as_ref(), Some(expected), "simple, {step}");
         // The driver asks for binary results in all that follows.

@@ -166,12 +166,45 @@ pub(crate) struct Ended {
 
 /// A running `keyhole serve`.
 pub(crate) struct Keyhole {
-    child: Child,
-    /// Kills the proxy should the test process die without dropping it.
-    guard: Child,
+    process: Process,
     log: Arc<Mutex<String>>,
     ports: Ports,
     pub(crate) config: Config,
+}
+
+/// Ends when dropped, and when the test process ends in whatever way.
+struct Process {
+    child: Child,
+    /// Kills the child once the pipe to it closes.
+    guard: Child,
+}
+
+impl Process {
+    fn spawn(command: &mut Command) -> Self {
+        let child = command.spawn().expect("the binary is built");
+        let guard = Command::new("sh")
+            .args(["-c", "read -r _ || kill -9 $0", &child.id().to_string()])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a shell");
+        Self { child, guard }
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child of ours")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if let Some(mut stdin) = self.guard.stdin.take() {
+            stdin.write_all(b"done\n").ok();
+        }
+        self.guard.wait().ok();
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -193,8 +226,8 @@ impl Keyhole {
 
     /// Starts with the file as it lies there.
     pub(crate) fn launch(config: Config) -> Result<Self, Ended> {
-        let (child, guard, log, ports) = spawn(&config)?;
-        Ok(Self { child, guard, log, ports, config })
+        let (process, log, ports) = spawn(&config)?;
+        Ok(Self { process, log, ports, config })
     }
 
     /// One proxy for one database of the server.
@@ -256,7 +289,7 @@ impl Keyhole {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        signal(self.child.id(), name);
+        signal(self.process.child.id(), name);
     }
 
     /// Sends a signal that ends it, such as `TERM`, and waits for the end.
@@ -266,45 +299,37 @@ impl Keyhole {
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        until("the proxy ends", || self.child.try_wait().expect("a child of ours"))
+        until("the proxy ends", || self.process.ended())
     }
 
     /// What it ended with, if it has ended.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("a child of ours")
+        self.process.ended()
     }
 
     pub(crate) fn kill9(&mut self) {
-        self.child.kill().expect("a child of ours");
-        let status = self.child.wait().expect("a child of ours");
+        self.process.child.kill().expect("a child of ours");
+        let status = self.process.child.wait().expect("a child of ours");
         assert_eq!(status.signal(), Some(9), "it had ended before: {status}\n{}", self.log());
     }
 
     /// Starts it again, on new ports, with the same files.
     #[track_caller]
     pub(crate) fn restart(&mut self) {
-        self.stop();
+        if self.ended().is_none() {
+            self.kill9();
+        }
         match spawn(&self.config) {
-            Ok((child, guard, log, ports)) => {
-                (self.child, self.guard, self.log, self.ports) = (child, guard, log, ports);
+            Ok((process, log, ports)) => {
+                (self.process, self.log, self.ports) = (process, log, ports);
             }
             Err(Ended { status, log }) => panic!("the next start ended with {status}:\n{log}"),
         }
-    }
-
-    fn stop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-        if let Some(mut stdin) = self.guard.stdin.take() {
-            stdin.write_all(b"done\n").ok();
-        }
-        self.guard.wait().ok();
     }
 }
 
 impl Drop for Keyhole {
     fn drop(&mut self) {
-        self.stop();
         if std::thread::panicking() {
             let log = self.log();
             let lines: Vec<_> = log.lines().collect();
@@ -324,27 +349,17 @@ pub(crate) fn signal(pid: u32, name: &str) {
     assert!(sent.is_ok_and(|status| status.success()), "kill -s {name} {pid}");
 }
 
-type Running = (Child, Child, Arc<Mutex<String>>, Ports);
+type Running = (Process, Arc<Mutex<String>>, Ports);
 
 fn spawn(config: &Config) -> Result<Running, Ended> {
     let file = config.file();
-    let mut child = config
-        .command(&["serve", "--config", file.to_str().expect("UTF-8")])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary is built");
-    let guard = Command::new("sh")
-        .args(["-c", "read -r _ || kill -9 $0", &child.id().to_string()])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a shell");
-    let stderr = BufReader::new(child.stderr.take().expect("piped"));
+    let mut command = config.command(&["serve", "--config", file.to_str().expect("UTF-8")]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut process = Process::spawn(&mut command);
+    let stderr = BufReader::new(process.child.stderr.take().expect("piped"));
     let log = Arc::new(Mutex::new(String::new()));
     let keep = Arc::clone(&log);
-    std::thread::spawn(move || {
+    let reader = std::thread::spawn(move || {
         for line in stderr.lines().map_while(Result::ok) {
             let mut log = keep.lock().expect("unpoisoned");
             log.push_str(&line);
@@ -354,17 +369,14 @@ fn spawn(config: &Config) -> Result<Running, Ended> {
     let end = now() + PATIENCE;
     loop {
         if let Some(ports) = log.lock().expect("unpoisoned").lines().find_map(ports) {
-            return Ok((child, guard, Arc::clone(&log), ports));
+            return Ok((process, Arc::clone(&log), ports));
         }
-        if let Some(status) = child.try_wait().expect("a child of ours") {
-            // The reader thread may be a moment behind the end of the process.
-            std::thread::sleep(std::time::Duration::from_millis(50));
+        if let Some(status) = process.ended() {
+            reader.join().expect("reading lines does not panic");
             return Err(Ended { status, log: log.lock().expect("unpoisoned").clone() });
         }
-        if now() > end {
-            child.kill().ok();
-            panic!("no `ready` in {PATIENCE:?}:\n{}", log.lock().expect("unpoisoned"));
-        }
+        let so_far = log.lock().expect("unpoisoned").clone();
+        assert!(now() < end, "no `ready` in {PATIENCE:?}:\n{so_far}");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }

@@ -65,12 +65,11 @@ impl<'a> Session<'a> {
         let began = now();
         let mut waiting = Vec::new();
         for step in &attack.steps {
-            match step {
-                Step::Sql(sql) if form == Form::Pipelined => waiting.extend(extended(sql, form)),
-                other => {
-                    session.flush(&mut waiting);
-                    session.step(other, form);
-                }
+            if let (Step::Sql(sql), Form::Pipelined) = (step, form) {
+                waiting.extend(extended(sql, form));
+            } else {
+                session.flush(&mut waiting);
+                session.step(step, form);
             }
         }
         session.flush(&mut waiting);
