@@ -22,14 +22,18 @@ fn assert_same(direct: &Target, proxied: &Target, script: &str) {
     assert_eq!(normal(&seen.err), normal(&expected.err), "{script}");
 }
 
-/// Without databases of other tests, which come and go.
+/// Without databases of other tests, which come and go, and without process numbers.
 fn normal(out: &str) -> String {
+    let without_pid = |line: &str| match line.split_once(" server process with PID ") {
+        Some((before, _)) => before.to_owned(),
+        None => line.trim_end().to_owned(),
+    };
     let own = |line: &&str| {
         !["harness_", "loop_", "drivers_", "bad_", "attack_", "twin_"]
             .iter()
             .any(|name| line.trim_start().starts_with(name))
     };
-    out.lines().filter(own).map(str::trim_end).collect::<Vec<_>>().join("\n")
+    out.lines().filter(own).map(without_pid).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
