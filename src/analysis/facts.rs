@@ -21,6 +21,8 @@ pub struct Analysis {
     pub shape: Shape,
     /// INSERT, UPDATE, DELETE on sensitive relations, in CTEs as well.
     pub writes: Vec<Write>,
+    /// What the values read that an UPDATE stores into a relation that is not sensitive.
+    pub stored: Vec<Names>,
     /// References to the proxy's own relations and functions in schema `keyhole`.
     pub in_band: Vec<InBand>,
     pub names: Names,

@@ -58,7 +58,8 @@ impl Walker<'_> {
             return;
         }
         let (snapshot, sensitive) = (self.context.schema, self.context.sensitive);
-        if side_door_relation(schema, name) {
+        let named_schema = if schema.is_empty() { "pg_catalog" } else { schema };
+        if side_door_relation(named_schema, name) {
             return self.out.obstacles.push(Obstacle::SideDoor(name.to_owned()));
         }
         if !snapshot.named(name).any(|relation| sensitive.relations.contains_key(&relation.oid)) {

@@ -125,6 +125,7 @@ impl<'a> Walker<'a> {
             classed: Vec::new(),
             shape: Shape::Computed,
             writes: Vec::new(),
+            stored: Vec::new(),
             in_band: Vec::new(),
             names,
             span,

@@ -148,6 +148,8 @@ impl Walker<'_> {
             if let Some(write) = write {
                 let assignment = self.assignment(target);
                 self.out.writes[write].assigned.push(assignment);
+            } else {
+                self.out.stored.push(Names::of_value(target.get("val")));
             }
             self.value(target.get("indirection"));
             self.value(target.get("val"));
