@@ -6,7 +6,9 @@
 //! its release record.
 //! **Invariant:** the bytes that were analysed are the bytes that are sent.
 
+mod again;
 mod backend;
+mod ends;
 mod errors;
 mod extended;
 mod frontend;
@@ -16,6 +18,7 @@ mod path;
 mod plan;
 mod queue;
 mod record;
+mod rows;
 mod tables;
 
 use std::collections::HashSet;
@@ -219,11 +222,9 @@ impl Session {
                     if value == "on" { audit::Strings::Standard } else { audit::Strings::Escapes };
             }
             "search_path" => self.path.lost(),
-            "application_name" => {
-                if *self.client.application != *value {
-                    let client = Client { application: value.into(), ..(*self.client).clone() };
-                    self.client = Arc::new(client);
-                }
+            "application_name" if *self.client.application != *value => {
+                let client = Client { application: value.into(), ..(*self.client).clone() };
+                self.client = Arc::new(client);
             }
             _ => {}
         }

@@ -17,7 +17,7 @@ pub enum Value {
     Int(i64),
     Real(f64),
     Text(String),
-    List(Vec<Value>),
+    List(Vec<Self>),
     Node(Box<Node>),
 }
 
@@ -333,10 +333,13 @@ impl ser::SerializeStruct for Fields {
         value: &T,
     ) -> Result<(), Unreadable> {
         let value = value.serialize(Reader)?;
-        match value {
-            Value::Nothing => {}
-            Value::List(items) if items.is_empty() => {}
-            value => self.fields.push((name, value)),
+        let is_default = match &value {
+            Value::Nothing => true,
+            Value::List(items) => items.is_empty(),
+            Value::True | Value::Int(_) | Value::Real(_) | Value::Text(_) | Value::Node(_) => false,
+        };
+        if !is_default {
+            self.fields.push((name, value));
         }
         Ok(())
     }

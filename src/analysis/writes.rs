@@ -148,6 +148,8 @@ impl Walker<'_> {
             if let Some(write) = write {
                 let assignment = self.assignment(target);
                 self.out.writes[write].assigned.push(assignment);
+            } else {
+                self.out.stored.push(Names::of_value(target.get("val")));
             }
             self.value(target.get("indirection"));
             self.value(target.get("val"));
@@ -172,6 +174,7 @@ impl Walker<'_> {
 
     /// The bytes of the value in `column = value`: up to a comma, a closing parenthesis or the
     /// next clause. Only asked of constants and parameters, which hold no such token themselves.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "other tokens are the value's")]
     fn value_span(&self, target: &Node) -> Option<Range<usize>> {
         let name = self.token_at(target.location()?)?;
         let equals = self.name_end(name) + 1;

@@ -219,8 +219,7 @@ fn stored(
             .collect();
         let reads = !matches!(reference.place, Place::Target(_));
         if reads && reference.flow == Flow::Stored && !columns.is_empty() {
-            let why = "The statement would store what it reads; that takes a grant for export.";
-            return Err(denied(standpoint.world, &columns, why).into());
+            return Err(denied(standpoint.world, &columns, writes::STORES).into());
         }
     }
     Ok(())

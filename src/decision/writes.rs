@@ -17,6 +17,9 @@ use crate::grant::Action;
 use crate::model::{ColumnId, ColumnNumber, Report};
 use crate::schema::{ConstraintKind, Relation};
 
+pub(super) const STORES: &str =
+    "The statement would store what it reads; that takes a grant for export.";
+
 type Checked = Result<(), Box<Report>>;
 
 /// Checks every write of the statement.
@@ -25,6 +28,12 @@ pub(super) fn check(
     hidden: &[Vec<Hidden>],
     standpoint: Standpoint<'_>,
 ) -> Checked {
+    for reads in &analysis.stored {
+        let read = hidden_read(reads, analysis, hidden, standpoint);
+        if !read.is_empty() && standpoint.world.rules.persist == Persist::Refuse {
+            return Err(denied(standpoint.world, &read, STORES).into());
+        }
+    }
     for write in &analysis.writes {
         let reference = &analysis.references[write.target];
         Target::new(reference, &hidden[write.target], standpoint)
@@ -143,8 +152,7 @@ impl<'a> Target<'a> {
             self.standpoint.world.sensitive.column(id).is_some()
         });
         if is_pii || self.standpoint.world.rules.persist == Persist::Refuse {
-            let why = "The statement would store what it reads; that takes a grant for export.";
-            return Err(denied(self.standpoint.world, &read, why).into());
+            return Err(denied(self.standpoint.world, &read, STORES).into());
         }
         Ok(())
     }

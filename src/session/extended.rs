@@ -13,7 +13,7 @@ use super::frontend::Pending;
 use super::in_band::{Parameters, Understood, from_item};
 use super::plan::{Plan, Planned, ended};
 use super::queue::{Ends, Expected, Origin, Run};
-use super::tables::{Made, MadeScrub, Portal, Prepared};
+use super::tables::{Made, MadeBy, MadeScrub, Portal, Prepared};
 use super::{Effects, Env, Hold, InBandTable, Session};
 use crate::model::Report;
 use crate::rewrite::InBandAnswer;
@@ -63,7 +63,8 @@ impl Session {
             return self.break_off(&protocol(error), out);
         }
         let (epoch, shape) = (env.world.epoch, Mutex::new(None));
-        let prepared = Prepared { id, text, parameter_types, plan, made, sent, epoch, shape };
+        let by = MadeBy::Parse;
+        let prepared = Prepared { id, text, parameter_types, plan, by, made, sent, epoch, shape };
         self.tables.prepare(message.name, Arc::new(prepared));
         let name = message.name.to_owned();
         self.queue.push(Expected::Parse { name, id, origin: Origin::Client });
@@ -81,7 +82,7 @@ impl Session {
     }
 
     /// What running the plan would show, for those who refer to it by name later.
-    fn made_of(&self, plan: &Plan, env: Env<'_>) -> Made {
+    pub(super) fn made_of(&self, plan: &Plan, env: Env<'_>) -> Made {
         let mut made = Made::default();
         for (analysis, decision) in plan.statements() {
             let run = self.planned_run(0, Bytes::new(), analysis, decision, env);
@@ -110,6 +111,14 @@ impl Session {
             // The server knows no such statement either and says so.
             return self.forward_bind(frame, message, None, out);
         };
+        if prepared.by == MadeBy::Sql {
+            let release = &prepared.made.release;
+            if !release.holds(self.standpoint(env)) {
+                let report = ended(env.world, &release.columns);
+                return self.refuse_in_batch(prepared.text.clone(), report.into(), env, out);
+            }
+            return self.forward_bind(frame, message, Some(prepared), out);
+        }
         if prepared.plan.is_none() && prepared.epoch == env.world.epoch {
             return self.forward_bind(frame, message, Some(prepared), out);
         }
@@ -196,65 +205,6 @@ impl Session {
         self.forward_bind(frame, message, prepared, out);
     }
 
-    /// Looks at the statement anew: grants and schema may have changed since it was parsed.
-    fn plan_again(
-        &self,
-        prepared: &Prepared,
-        env: Env<'_>,
-    ) -> Result<Planned, super::plan::Missing> {
-        match std::str::from_utf8(&prepared.text) {
-            Ok(text) => self.plan(text, env),
-            Err(_) => Ok(Planned::Clear),
-        }
-    }
-
-    /// Keeps the statement, or parses it again where another text has to run now.
-    fn same_or_again(
-        &mut self,
-        name: &str,
-        prepared: &Arc<Prepared>,
-        now: Option<(Arc<Plan>, Arc<str>)>,
-        env: Env<'_>,
-        out: &mut Effects,
-    ) -> Option<Arc<Prepared>> {
-        let (plan, sql) = match now {
-            None => (None, Arc::from(String::from_utf8_lossy(&prepared.text).as_ref())),
-            Some((plan, sql)) => (Some(plan), sql),
-        };
-        let made = plan.as_ref().map(|plan| self.made_of(plan, env)).unwrap_or_default();
-        let parsed_again = *sql != *prepared.sent;
-        let shape = if parsed_again { None } else { prepared.shape(env.world.epoch) };
-        let id = if parsed_again { self.tables.next_id() } else { prepared.id };
-        let again = Arc::new(Prepared {
-            id,
-            text: prepared.text.clone(),
-            parameter_types: prepared.parameter_types.clone(),
-            plan,
-            made,
-            sent: sql,
-            epoch: env.world.epoch,
-            shape: Mutex::new(shape),
-        });
-        if parsed_again {
-            let types = again.parameter_types.iter().copied();
-            let to = &mut out.to_server;
-            let written = write::close(to, Target::Statement(name))
-                .and_then(|()| write::parse(to, name, &again.sent, types));
-            if let Err(error) = written {
-                self.break_off(&protocol(error), out);
-                return None;
-            }
-            let origin = Origin::Proxy;
-            let (statement, portal) = (Some(name.to_owned()), None);
-            self.queue.push(Expected::Close { statement, portal, up_to: prepared.id, origin });
-            self.queue.push(Expected::Parse { name: name.to_owned(), id, origin });
-            self.tables.prepare(name, again.clone());
-        } else {
-            self.tables.replace(name, again.clone());
-        }
-        Some(again)
-    }
-
     fn forward_bind(
         &mut self,
         frame: &[u8],
@@ -313,19 +263,18 @@ impl Session {
     fn cursor_run(&mut self, name: &str, env: Env<'_>) -> Run {
         let mut run = self.clear_run(Bytes::from_static(b"EXECUTE"), env);
         for made in self.tables.opened(name) {
-            run.release.merge(&made.release);
-            run.masked.extend(made.masked.iter().copied());
-            run.scrub = run.scrub.max(made.scrub.get());
-            run.show = made.show;
+            run.inherit(made);
         }
         run
     }
 
     fn portal_run(&mut self, portal: &Portal, env: Env<'_>) -> Run {
         let text = portal.prepared.text.clone();
-        let Some(plan) = &portal.prepared.plan else { return self.clear_run(text, env) };
-        let Some((analysis, decision)) = plan.statements().next() else {
-            return self.clear_run(text, env);
+        let first = portal.prepared.plan.as_ref().and_then(|plan| plan.statements().next());
+        let Some((analysis, decision)) = first else {
+            let mut run = self.clear_run(text, env);
+            run.inherit(&portal.made);
+            return run;
         };
         let number = self.next_statement();
         let mut run = self.planned_run(number, text, analysis, decision, env);

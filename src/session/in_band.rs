@@ -201,7 +201,7 @@ fn type_sql(kind: InBandType) -> &'static str {
 
 impl Session {
     /// The references of a plan, in order.
-    pub(super) fn in_band<'a>(plan: &'a Plan) -> Vec<&'a InBand> {
+    pub(super) fn in_band(plan: &Plan) -> Vec<&InBand> {
         plan.statements().flat_map(|(analysis, _)| &analysis.in_band).collect()
     }
 

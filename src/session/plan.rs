@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quick_cache::sync::Cache;
 
 use super::{Env, Session};
-use crate::analysis::facts::{Analysis, Kind, Obstacle};
+use crate::analysis::facts::{Analysis, Obstacle};
 use crate::analysis::mention::Hits;
 use crate::analysis::parse::{ParseError, Parsed, parse};
 use crate::analysis::{Context, SearchPath, analyse};
@@ -21,9 +21,12 @@ use crate::rewrite::{self, Decided, InBandAnswer};
 /// Analyses and rewritten texts of one database, shared by its sessions.
 pub struct PlanCache {
     analysed: Cache<Key, Arc<Analysed>>,
-    rewritten: Cache<(u64, Arc<[Vec<Hidden>]>), Arc<str>>,
+    rewritten: Cache<Rewriting, Arc<str>>,
     next_id: AtomicU64,
 }
+
+/// An analysed text, and what is hidden in it.
+type Rewriting = (u64, Arc<[Vec<Hidden>]>);
 
 /// Entries of each cache; an analysis of an ordinary statement takes some 20 KiB.
 const ENTRIES_MAX: usize = 4096;
@@ -238,25 +241,10 @@ impl Session {
     fn decided(&self, analysis: &Analysis, forms: Forms, env: Env<'_>) -> Decision {
         let standpoint = Standpoint { forms, ..self.standpoint(env) };
         let mut decision = decide(analysis, standpoint);
-        let earlier = match &analysis.kind {
-            Kind::Execute(name) => self.tables.prepared_releases(name),
-            Kind::Fetch(name) => self.tables.cursor_releases(name),
-            Kind::Query
-            | Kind::CopyOut
-            | Kind::CopyIn
-            | Kind::Prepare(_)
-            | Kind::Deallocate(_)
-            | Kind::Declare(_)
-            | Kind::Close(_)
-            | Kind::Explain
-            | Kind::Store
-            | Kind::Define
-            | Kind::Utility => Vec::new(),
-        };
-        for made in earlier {
+        for made in self.tables.earlier(&analysis.kind) {
             if made.release.holds(standpoint) {
                 decision.release.merge(&fresh(&made.release, standpoint));
-                decision.scrub = decision.scrub.max(made.scrub);
+                decision.scrub = decision.scrub.max(made.scrub.get());
             } else if !matches!(decision.way, Way::Refuse(_)) {
                 decision.way = Way::Refuse(ended(env.world, &made.release.columns).into());
             }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use super::plan::Plan;
+use crate::analysis::facts::Kind;
 use crate::decision::{Release, Scrub};
 use crate::model::{ColumnId, Epoch, Oid};
 
@@ -23,6 +24,7 @@ pub(super) struct Prepared {
     pub parameter_types: Vec<Oid>,
     /// None: it named nothing sensitive when it was last looked at.
     pub plan: Option<Arc<Plan>>,
+    pub by: MadeBy,
     pub made: Made,
     /// The text that the server has.
     pub sent: Arc<str>,
@@ -40,6 +42,7 @@ impl Prepared {
             text: Bytes::new(),
             parameter_types: Vec::new(),
             plan: None,
+            by: MadeBy::Sql,
             made,
             sent: sent.clone(),
             epoch: Epoch::default(),
@@ -55,6 +58,14 @@ impl Prepared {
     pub(super) fn learn(&self, shape: Shape) {
         *self.shape.lock().unwrap_or_else(PoisonError::into_inner) = Some(shape);
     }
+}
+
+/// How a statement got its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MadeBy {
+    Parse,
+    /// SQL PREPARE: it cannot be parsed again under other grants.
+    Sql,
 }
 
 /// Provenance of output columns, as the server told it.
@@ -84,12 +95,6 @@ impl MadeScrub {
     pub(super) fn get(self) -> Scrub {
         self.0.unwrap_or(Scrub::No)
     }
-}
-
-/// One release with its scrubbing, as decisions about EXECUTE and FETCH need it.
-pub(super) struct Earlier {
-    pub release: Release,
-    pub scrub: Scrub,
 }
 
 /// A portal made by Bind.
@@ -223,15 +228,26 @@ impl Tables {
         }
     }
 
-    /// What EXECUTE of that name would show.
-    pub(super) fn prepared_releases(&self, name: &str) -> Vec<Earlier> {
-        let makings = self.statements.get(name).into_iter().flatten();
-        makings.map(|prepared| earlier(&prepared.made)).collect()
-    }
-
-    /// What FETCH from that name would show.
-    pub(super) fn cursor_releases(&self, name: &str) -> Vec<Earlier> {
-        self.opened(name).iter().map(|made| earlier(made)).collect()
+    /// What was prepared or opened that a statement of this kind shows now.
+    pub(super) fn earlier(&self, kind: &Kind) -> Vec<&Made> {
+        match kind {
+            Kind::Execute(name) => {
+                let makings = self.statements.get(name).into_iter().flatten();
+                makings.map(|prepared| &prepared.made).collect()
+            }
+            Kind::Fetch(name) => self.opened(name),
+            Kind::Query
+            | Kind::CopyOut
+            | Kind::CopyIn
+            | Kind::Prepare(_)
+            | Kind::Deallocate(_)
+            | Kind::Declare(_)
+            | Kind::Close(_)
+            | Kind::Explain
+            | Kind::Store
+            | Kind::Define
+            | Kind::Utility => Vec::new(),
+        }
     }
 
     /// Everything that may be meant by the name of a cursor or portal.
@@ -239,12 +255,4 @@ impl Tables {
         let cursors = self.cursors.get(name).into_iter().flatten().map(|cursor| &cursor.made);
         cursors.chain(self.portals.get(name).map(|portal| &portal.made)).collect()
     }
-
-    pub(super) fn executed(&self, name: &str) -> Vec<&Made> {
-        self.statements.get(name).into_iter().flatten().map(|prepared| &prepared.made).collect()
-    }
-}
-
-fn earlier(made: &Made) -> Earlier {
-    Earlier { release: made.release.clone(), scrub: made.scrub.get() }
 }

@@ -1,0 +1,215 @@
+//! How statements and transactions end: completion, errors, ReadyForQuery.
+
+use std::sync::Arc;
+
+use super::backend::Pass;
+use super::errors::{self, protocol};
+use super::queue::{Batch, Completes, Ends, Expected, Run};
+use super::{Effects, Env, Relay, SchemaState, Session};
+use crate::audit;
+use crate::decision::{Notice, Scrub, hidden_notice};
+use crate::wire::backend::{self, tag};
+use crate::wire::{TxStatus, write};
+
+impl Session {
+    pub(super) fn completed(
+        &mut self,
+        kind: u8,
+        payload: &[u8],
+        env: Env<'_>,
+        out: &mut Effects,
+    ) -> Pass {
+        let command = match kind {
+            tag::COMMAND_COMPLETE => backend::command_tag(payload).unwrap_or(""),
+            _ => "",
+        };
+        self.path.completed(command);
+        let run = match self.queue.front() {
+            Some(Expected::Query { runs, at }) => runs.get(*at).cloned(),
+            Some(Expected::Execute { run, .. }) => Some(run.clone()),
+            Some(Expected::Path { .. }) => return Pass::No,
+            Some(Expected::PathInBatch { .. }) => {
+                self.path_answered(env, out);
+                return Pass::No;
+            }
+            _ => return Pass::No,
+        };
+        let rows = command.rsplit(' ').next().and_then(|count| count.parse().ok());
+        if self.queue.progress.rows == 0 && kind == tag::COMMAND_COMPLETE {
+            self.queue.progress.rows = rows.unwrap_or(0);
+        }
+        if is_definition(command) {
+            self.defined = SchemaState::Stale;
+        }
+        if let Some(run) = run {
+            self.complete(&run);
+            self.masked_notice(&run, env, out);
+            self.record(&run, self.queue.progress, None, env, out);
+        }
+        match self.queue.front_mut() {
+            Some(Expected::Query { runs, at }) => {
+                if *at + 1 < runs.len() {
+                    *at += 1;
+                }
+                self.queue.fresh();
+            }
+            _ => {
+                self.queue.pop();
+            }
+        }
+        Pass::Yes
+    }
+
+    /// What the server has now done becomes part of the session's tables.
+    pub(super) fn complete(&mut self, run: &Run) {
+        match &run.completes {
+            Completes::Nothing => {}
+            Completes::Defined => self.defined = SchemaState::Stale,
+            Completes::Prepared { name, id } => self.tables.prepared(name, *id),
+            Completes::Deallocated { name, up_to } => {
+                self.tables.dropped(name.as_deref(), *up_to);
+            }
+            Completes::Declared { .. } => {}
+            Completes::Closed(name) => self.tables.closed(name.as_deref()),
+        }
+    }
+
+    pub(super) fn masked_notice(&self, run: &Run, env: Env<'_>, out: &mut Effects) {
+        let shown = matches!(run.decision, audit::Decision::Shown | audit::Decision::Computed);
+        if env.world.rules.notice == Notice::PerStatement && shown && !run.masked.is_empty() {
+            write::notice(&mut out.to_client, &hidden_notice(env.world, &run.masked));
+        }
+    }
+
+    pub(super) fn server_error(&mut self, payload: &[u8], env: Env<'_>, out: &mut Effects) -> Pass {
+        let state = errors::state_of(payload);
+        self.path.failed();
+        let failed = self.queue.front_run().cloned();
+        let (report, ends) = match self.queue.front() {
+            Some(Expected::Refused { report, ends, .. }) => (Some(report.clone()), *ends),
+            Some(Expected::Query { .. } | Expected::Path { .. }) => (None, Ends::Ready),
+            _ => (None, Ends::Error),
+        };
+        let is_ours = matches!(
+            self.queue.front(),
+            Some(Expected::Path { .. } | Expected::PathInBatch { .. })
+        );
+        if let Some(run) = &failed {
+            let state = report.as_ref().map_or(state, |report| report.state);
+            self.record(run, self.queue.progress, Some(state), env, out);
+        }
+        let scrub = failed.as_ref().map_or(Scrub::No, |run| run.scrub);
+        let pass = if is_ours {
+            Pass::No
+        } else if let Some(report) = report {
+            write::error(&mut out.to_client, &report);
+            Pass::No
+        } else if self.scrub.applies(scrub) {
+            errors::scrubbed_error(payload, &mut out.to_client);
+            Pass::No
+        } else {
+            Pass::Yes
+        };
+        self.undo_failed(ends, env, out);
+        pass
+    }
+
+    /// What the error makes void was never made.
+    pub(super) fn undo_failed(&mut self, ends: Ends, env: Env<'_>, out: &mut Effects) {
+        if ends == Ends::Ready {
+            if let Some(Expected::Query { runs, at }) = self.queue.front() {
+                let void: Vec<Arc<Run>> = runs.iter().skip(*at).cloned().collect();
+                void.iter().for_each(|run| self.undo(run));
+            }
+            return;
+        }
+        let open = !self.queue.has_sync();
+        let mut asked = false;
+        for expected in self.queue.skip_to_sync() {
+            match expected {
+                Expected::Parse { name, id, .. } => self.tables.not_prepared(&name, id),
+                Expected::Execute { run, .. } => self.undo(&run),
+                Expected::PathInBatch { .. } => asked = true,
+                Expected::Query { .. }
+                | Expected::Bind { .. }
+                | Expected::Close { .. }
+                | Expected::DescribeStatement { .. }
+                | Expected::DescribePortal { .. }
+                | Expected::Sync
+                | Expected::Path { .. }
+                | Expected::Refused { .. } => {}
+            }
+        }
+        if open {
+            self.queue.batch = Batch::Skipping;
+        }
+        if asked {
+            self.path.learn(None);
+            self.go_on(env, out);
+        }
+    }
+
+    pub(super) fn undo(&mut self, run: &Run) {
+        match &run.completes {
+            Completes::Prepared { name, id } => self.tables.not_prepared(name, *id),
+            Completes::Declared { name, id } => self.tables.not_declared(name, *id),
+            Completes::Nothing
+            | Completes::Defined
+            | Completes::Deallocated { .. }
+            | Completes::Closed(_) => {}
+        }
+    }
+
+    pub(super) fn ready(&mut self, payload: &[u8], env: Env<'_>, out: &mut Effects) -> Pass {
+        let Ok(status) = backend::ready_status(payload) else {
+            self.break_off(&protocol("a malformed ReadyForQuery"), out);
+            return Pass::No;
+        };
+        self.transaction = status;
+        if self.relay == Relay::Cut {
+            self.relay = Relay::Open;
+            // A simple query ends with its own ReadyForQuery, a batch with that of its Sync.
+            let simple = matches!(
+                self.queue.front(),
+                Some(Expected::Query { .. } | Expected::Refused { ends: Ends::Ready, .. })
+            );
+            if !simple {
+                self.queue.skip_to_sync();
+            }
+        }
+        if status == TxStatus::Idle {
+            self.scrub.transaction_ended();
+            self.tables.transaction_ended();
+            if self.defined == SchemaState::Stale {
+                self.defined = SchemaState::Fresh;
+                self.schema = SchemaState::Stale;
+            }
+        }
+        match self.queue.front() {
+            Some(Expected::Path { .. }) => {
+                self.path_answered(env, out);
+                Pass::No
+            }
+            _ => {
+                self.queue.pop();
+                Pass::Yes
+            }
+        }
+    }
+
+    /// The server has said what the `search_path` is: the message that waited goes on.
+    pub(super) fn path_answered(&mut self, env: Env<'_>, out: &mut Effects) {
+        if let Some(Expected::Path { schemas } | Expected::PathInBatch { schemas }) =
+            self.queue.pop()
+        {
+            self.path.learn(schemas.as_deref());
+            self.go_on(env, out);
+        }
+    }
+}
+
+/// Commands after which names may mean something else.
+fn is_definition(command: &str) -> bool {
+    let words = ["CREATE", "ALTER", "DROP", "DO", "CALL", "IMPORT", "SELECT INTO", "REFRESH"];
+    words.iter().any(|word| command.starts_with(word))
+}

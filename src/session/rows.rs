@@ -1,0 +1,193 @@
+//! What describes rows, and the rows: RowDescription opens the gate that rows go through.
+
+use std::sync::{Arc, PoisonError};
+
+use super::backend::Pass;
+use super::errors::{self, protocol};
+use super::gate::{Closed, Gate, mask_row};
+use super::queue::{Expected, Origin};
+use super::tables::Shape;
+use super::{Effects, Env, Hold, Session};
+use crate::audit;
+use crate::mask::Format;
+use crate::model::ColumnId;
+use crate::wire::backend::{DataRow, RowDescription};
+
+impl Session {
+    /// Replies that are one message.
+    pub(super) fn step_done(&mut self) -> Pass {
+        match self.queue.pop() {
+            Some(Expected::Parse { name, id, origin }) => {
+                self.tables.prepared(&name, id);
+                visible(origin)
+            }
+            Some(Expected::Bind { origin, .. }) => visible(origin),
+            Some(Expected::Close { statement, portal, up_to, origin }) => {
+                if let Some(name) = statement {
+                    self.tables.dropped(Some(&name), up_to);
+                }
+                if let Some(name) = portal {
+                    self.tables.close_portal(&name);
+                }
+                visible(origin)
+            }
+            _ => Pass::No,
+        }
+    }
+
+    pub(super) fn no_data(&mut self, env: Env<'_>) -> Pass {
+        match self.queue.pop() {
+            Some(
+                Expected::DescribeStatement { origin, prepared }
+                | Expected::DescribePortal { origin, prepared },
+            ) => {
+                if let Some(prepared) = prepared {
+                    let epoch = env.world.epoch;
+                    prepared.learn(Shape { epoch, columns: Arc::from([]) });
+                }
+                visible(origin)
+            }
+            _ => Pass::No,
+        }
+    }
+
+    pub(super) fn row_description(
+        &mut self,
+        payload: &[u8],
+        env: Env<'_>,
+        out: &mut Effects,
+    ) -> Pass {
+        let Ok(description) = RowDescription::read(payload) else {
+            self.break_off(&protocol("a malformed RowDescription"), out);
+            return Pass::No;
+        };
+        let columns: Arc<[ColumnId]> = description
+            .fields()
+            .map(|field| ColumnId { relation: field.relation, number: field.column })
+            .collect();
+        match self.queue.front() {
+            Some(Expected::Query { .. }) => {
+                let formats: Vec<i16> = description.fields().map(|field| field.format).collect();
+                self.open_gate(&columns, &formats, env, out)
+            }
+            Some(Expected::DescribeStatement { .. } | Expected::DescribePortal { .. }) => {
+                let Some(
+                    Expected::DescribeStatement { prepared, origin }
+                    | Expected::DescribePortal { prepared, origin },
+                ) = self.queue.pop()
+                else {
+                    return Pass::No;
+                };
+                let shape = Shape { epoch: env.world.epoch, columns };
+                match prepared {
+                    Some(prepared) => prepared.learn(shape),
+                    None => self.cursor_shape = Some(shape),
+                }
+                visible(origin)
+            }
+            Some(Expected::Path { .. } | Expected::PathInBatch { .. }) => Pass::No,
+            _ => {
+                self.break_off(&protocol("a RowDescription that nobody asked for"), out);
+                Pass::No
+            }
+        }
+    }
+
+    pub(super) fn open_gate(
+        &mut self,
+        columns: &[ColumnId],
+        formats: &[i16],
+        env: Env<'_>,
+        out: &mut Effects,
+    ) -> Pass {
+        let Some(run) = self.queue.front_run().cloned() else { return Pass::No };
+        let format = |index: usize| match formats {
+            [] => Format::Text,
+            [one] => format_of(*one),
+            many => format_of(many.get(index).copied().unwrap_or(0)),
+        };
+        match Gate::open(columns, format, &run, self.standpoint(env), &self.vetted) {
+            Ok(gate) => {
+                self.queue.gate = gate;
+                self.queue.progress.checked = env.grants.epoch;
+                Pass::Yes
+            }
+            Err(Closed::Unknown(relation)) => {
+                self.server_hold = Some((Hold::Refresh, relation));
+                Pass::Wait
+            }
+            Err(Closed::Violation(_)) => {
+                self.cut(&errors::violation(), audit::Decision::Refused, env, out);
+                Pass::No
+            }
+        }
+    }
+
+    pub(super) fn row(&mut self, payload: &[u8], env: Env<'_>, out: &mut Effects) -> Pass {
+        if matches!(self.queue.gate, Gate::Shut) {
+            let pass = self.first_row(payload, env, out);
+            if pass != Pass::Yes {
+                return pass;
+            }
+        }
+        self.queue.progress.rows += 1;
+        let before = out.to_client.len();
+        match &self.queue.gate {
+            Gate::Shut => Pass::No,
+            Gate::Open { .. } => {
+                self.queue.progress.bytes += payload.len() as u64 + 5;
+                Pass::Yes
+            }
+            Gate::Masking { fields, .. } => {
+                let masked = mask_row(payload, fields, self.standpoint(env), &mut out.to_client);
+                self.queue.progress.bytes += (out.to_client.len() - before) as u64;
+                if masked.is_err() {
+                    self.cut(&errors::unmaskable(), audit::Decision::Refused, env, out);
+                }
+                Pass::No
+            }
+        }
+    }
+
+    /// The first row of an Execute opens the gate by what Describe told of the statement.
+    pub(super) fn first_row(&mut self, payload: &[u8], env: Env<'_>, out: &mut Effects) -> Pass {
+        let front = match self.queue.front_mut() {
+            Some(Expected::Path { schemas } | Expected::PathInBatch { schemas }) => {
+                let row = DataRow::read(payload).ok();
+                let first = row.and_then(|row| row.fields().next()).and_then(Result::ok).flatten();
+                *schemas = first.map(<[u8]>::to_vec);
+                return Pass::No;
+            }
+            Some(Expected::Execute { prepared, formats, .. }) => {
+                (prepared.clone(), formats.clone())
+            }
+            _ => {
+                self.break_off(&protocol("a row that nobody asked for"), out);
+                return Pass::No;
+            }
+        };
+        let (prepared, formats) = front;
+        let shape = match &prepared {
+            Some(prepared) => prepared.shape.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            None => self.cursor_shape.clone(),
+        };
+        match shape {
+            Some(shape) => self.open_gate(&shape.columns, &formats, env, out),
+            None => {
+                self.cut(&errors::violation(), audit::Decision::Refused, env, out);
+                Pass::No
+            }
+        }
+    }
+}
+
+fn visible(origin: Origin) -> Pass {
+    match origin {
+        Origin::Client => Pass::Yes,
+        Origin::Proxy => Pass::No,
+    }
+}
+
+fn format_of(code: i16) -> Format {
+    if code == 0 { Format::Text } else { Format::Binary }
+}
