@@ -82,6 +82,20 @@ pub struct Reference {
     pub system: Vec<&'static str>,
     /// What the rows read here flow into.
     pub flow: Flow,
+    /// The TABLESAMPLE clause's bytes.
+    pub sample: Option<Range<usize>>,
+    /// The GROUP BY of the SELECT that this is a direct part of.
+    pub group: Option<Group>,
+}
+
+/// A GROUP BY of plain columns. Grouping by a primary key makes the relation's other columns
+/// usable; below a subselect the server no longer knows that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Where further columns can be added.
+    pub end: usize,
+    /// Qualifier and name.
+    pub columns: Vec<(Option<String>, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

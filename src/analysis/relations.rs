@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use pg_query::protobuf::Token as TokenKind;
 
-use super::facts::{Children, Obstacle, Place, Qualify, Reference};
+use super::facts::{Children, Group, Obstacle, Place, Qualify, Reference};
 use super::mention::side_door_relation;
 use super::names::SYSTEM_COLUMNS;
 use super::sensitive::Reach;
@@ -108,6 +108,8 @@ impl Walker<'_> {
                     touched,
                     system: self.system_columns(),
                     flow: self.flow,
+                    sample: self.sample.clone(),
+                    group: self.group.clone(),
                 });
             }
         }
@@ -136,6 +138,33 @@ impl Walker<'_> {
     fn system_columns(&self) -> Vec<&'static str> {
         let named = |column: &&'static str| self.out.names.columns.contains(*column);
         SYSTEM_COLUMNS.iter().copied().filter(named).collect()
+    }
+
+    /// The bytes of `TABLESAMPLE method (…) [REPEATABLE (…)]` behind a relation.
+    pub(super) fn sample_span(&self, relation: &Node) -> Option<Range<usize>> {
+        let name = self.name_end(self.token_at(relation.location()?)?);
+        let is = |at: usize, kind| self.tokens.get(at).is_some_and(|token| token.kind == kind);
+        // An alias may stand between.
+        let start = (name + 1..name + 5).find(|at| is(*at, TokenKind::Tablesample))?;
+        let mut end = self.closing(self.name_end(start + 1) + 1)?;
+        if is(end + 1, TokenKind::Repeatable) {
+            end = self.closing(end + 2)?;
+        }
+        Some(self.tokens[start].start..self.tokens[end].end)
+    }
+
+    /// The GROUP BY of a SELECT, if it lists plain columns.
+    pub(super) fn group_of(&self, select: &Node) -> Option<Group> {
+        let (mut columns, mut end) = (Vec::new(), 0);
+        for item in select.list("group_clause") {
+            let item = item.as_node().filter(|item| item.kind == "ColumnRef")?;
+            let first = self.token_at(item.location()?)?;
+            end = end.max(self.tokens[self.name_end(first)].end);
+            let parts = item.names("fields");
+            let (name, qualifiers) = parts.split_last()?;
+            columns.push((qualifiers.last().map(|q| (*q).to_owned()), (*name).to_owned()));
+        }
+        (!columns.is_empty()).then_some(Group { end, columns })
     }
 
     /// Where the keyword of `TABLE relation` starts.

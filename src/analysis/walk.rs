@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use pg_query::protobuf::Token as TokenKind;
 
-use super::facts::{Analysis, ClassedCall, Flow, Kind, Obstacle, Place, Shape};
+use super::facts::{Analysis, ClassedCall, Flow, Group, Kind, Obstacle, Place, Shape};
 use super::mention::side_door_function;
 use super::names::Names;
 use super::parse::Token;
@@ -16,12 +16,11 @@ use super::writes::Level;
 
 /// Kinds of nodes of which nothing but their parts needs to be known. A kind that is neither here
 /// nor handled by name is not supported over PII.
-const PLAIN: [&str; 61] = [
+const PLAIN: [&str; 60] = [
     "AArrayExpr",
     "AConst",
     "AExpr",
     "AIndices",
-    "AIndirection",
     "AStar",
     "Alias",
     "BitString",
@@ -108,6 +107,10 @@ pub(super) struct Walker<'a> {
     ctes: Vec<HashSet<String>>,
     /// The writes whose columns are in scope, innermost last.
     pub levels: Vec<Level>,
+    /// The GROUP BY of the SELECT whose FROM is being walked.
+    pub group: Option<Group>,
+    /// The TABLESAMPLE clause of the relation that comes next.
+    pub sample: Option<Range<usize>>,
 }
 
 impl<'a> Walker<'a> {
@@ -130,8 +133,8 @@ impl<'a> Walker<'a> {
             names,
             span,
         };
-        let (ctes, levels) = (Vec::new(), Vec::new());
-        Self { tokens, context, out, flow: Flow::Client, ctes, levels }
+        let (ctes, levels, group, sample) = (Vec::new(), Vec::new(), None, None);
+        Self { tokens, context, out, flow: Flow::Client, ctes, levels, group, sample }
     }
 
     pub(super) fn finish(self) -> Analysis {
@@ -165,7 +168,9 @@ impl<'a> Walker<'a> {
             "RangeTableSample" => {
                 match node.node("relation") {
                     Some(relation) if relation.kind == "RangeVar" => {
+                        self.sample = self.sample_span(relation);
                         self.relation(relation, Place::Sampled);
+                        self.sample = None;
                     }
                     _ => self.unsupported("TABLESAMPLE"),
                 }
@@ -174,7 +179,16 @@ impl<'a> Walker<'a> {
             }
             "RangeFunction" => self.range_function(node),
             "FuncCall" => self.call(node),
-            "ColumnRef" => self.column(node),
+            "ColumnRef" => {
+                if let [_, applied @ ..] = node.names("fields").as_slice() {
+                    self.applied(applied);
+                }
+                self.column(node);
+            }
+            "AIndirection" => {
+                self.applied(&node.names("indirection"));
+                self.fields(node);
+            }
             // `FOR UPDATE OF c` names aliases, and a new relation's name reads nothing.
             "LockingClause" | "IntoClause" => {}
             "AExpr" | "SubLink" | "SortBy" => {
@@ -197,6 +211,18 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// `row.f` applies function `f` to the row where the row has no such column.
+    fn applied(&mut self, fields: &[&str]) {
+        let (schema, sensitive) = (self.context.schema, self.context.sensitive);
+        for field in fields {
+            let Some(function) = sensitive.functions_named(field).next() else { continue };
+            let is_column = schema.relations.values().any(|r| r.column(field).is_some());
+            if !is_column {
+                self.out.obstacles.push(Obstacle::Function(function.name.to_string()));
+            }
+        }
+    }
+
     fn type_name(&mut self, node: &Node) {
         if let Some(name) = node.names("names").last()
             && self.context.sensitive.types.contains(*name)
@@ -210,11 +236,14 @@ impl<'a> Walker<'a> {
     fn select(&mut self, node: &Node) {
         self.deeper();
         self.with(node);
+        let group = self.group_of(node);
+        let outer = std::mem::replace(&mut self.group, group);
         for (field, value) in &node.fields {
             if *field != "with_clause" {
                 self.value(value);
             }
         }
+        self.group = outer;
         self.ctes.pop();
         self.shallower();
     }

@@ -14,6 +14,9 @@ use crate::mask;
 use crate::model::{ColumnId, quote_ident};
 use crate::schema::{Column, Relation};
 
+/// `json` has no equality to group by (`pg_type.dat`).
+const JSON_OID: crate::model::Oid = 114;
+
 impl Builder<'_> {
     pub(super) fn reference(
         self,
@@ -43,11 +46,12 @@ impl Builder<'_> {
                 let select = if is_command { "SELECT * FROM " } else { "" };
                 let text = format!("{select}{subselect}{alias}");
                 splices.push(Splice { range: reference.span.clone(), text });
+                splices.extend(self.grouped(relation, reference));
                 Ok(())
             }
             Place::Copy if !is_view => self.copied(relation, reference, hidden, splices),
             Place::Copy => Err(RewriteError::Unsupported("COPY of a view")),
-            Place::Sampled => Err(RewriteError::Unsupported("TABLESAMPLE")),
+            Place::Sampled => self.sampled(relation, reference, hidden, splices),
             // Column by column, in `write`.
             Place::Target(_) | Place::CopyTarget | Place::Utility => Ok(()),
         }
@@ -75,6 +79,51 @@ impl Builder<'_> {
         };
         let from = relation.name.quoted();
         Ok(format!("(SELECT {} FROM {only}{from})", outputs.join(", ")))
+    }
+
+    /// The sample is taken below the masks; an alias keeps its place before the clause.
+    fn sampled(
+        self,
+        relation: &Relation,
+        reference: &Reference,
+        hidden: &[Hidden],
+        splices: &mut Vec<Splice>,
+    ) -> Result<(), RewriteError> {
+        let sample = reference.sample.clone().ok_or(RewriteError::Unsupported("TABLESAMPLE"))?;
+        let mut subselect = self.subselect(relation, reference, hidden)?;
+        subselect.insert_str(subselect.len() - 1, &format!(" {}", &self.text[sample.clone()]));
+        let alias = reference.alias.as_deref().unwrap_or(&relation.name.name);
+        let text = format!("{subselect} AS {}", quote_ident(alias));
+        splices.push(Splice { range: reference.span.start..sample.end, text });
+        Ok(())
+    }
+
+    /// Adds to a GROUP BY what its primary key implied: the relation's other columns in use.
+    fn grouped(self, relation: &Relation, reference: &Reference) -> Option<Splice> {
+        let group = reference.group.as_ref()?;
+        let row = reference.alias.as_deref().unwrap_or(&relation.name.name);
+        let names = analyse(self.parsed, self.index, self.context).names;
+        let is_grouped = |column: &Column| {
+            group.columns.iter().any(|(qualifier, name)| {
+                *name == column.name && qualifier.as_deref().is_none_or(|q| q == row)
+            })
+        };
+        let key = relation.primary_key.iter().map(|number| relation.column_numbered(*number));
+        let by_key = !relation.primary_key.is_empty()
+            && key.into_iter().all(|column| column.is_some_and(is_grouped));
+        if !by_key {
+            return None;
+        }
+        let used = |column: &&Column| {
+            !is_grouped(column)
+                && column.value.oid != JSON_OID
+                && (names.reach == NamesReach::Everything || names.columns.contains(&column.name))
+        };
+        let mut text = String::new();
+        for column in relation.columns.iter().filter(used) {
+            text.push_str(&format!(", {}.{}", quote_ident(row), quote_ident(&column.name)));
+        }
+        (!text.is_empty()).then_some(Splice { range: group.end..group.end, text })
     }
 
     fn output(self, relation: &Relation, column: &Column, hidden: &[Hidden]) -> String {

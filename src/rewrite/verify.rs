@@ -77,7 +77,9 @@ impl Comparison<'_> {
             }
             rest = others;
         }
-        rest.is_empty()
+        // Columns added to a GROUP BY stand where nothing stood.
+        let mut added = self.inserted.iter().filter(|piece| piece.old.is_empty());
+        rest.is_empty() || added.any(|piece| rest.iter().all(|value| is_inside(value, &piece.new)))
     }
 
     fn piece_at(&self, node: &Node) -> Option<&Inserted> {

@@ -99,3 +99,15 @@ SELECT U&"\0065mail" FROM customers
 SELECT U&"!0065mail" UESCAPE '!' FROM U&"c\0075stomers"
 
 SELECT coalesce(c.email, 'none'), c.id FROM orders LEFT JOIN customers c ON c.id = customer_id
+
+SELECT email FROM customers AS x TABLESAMPLE bernoulli (50) REPEATABLE (1) WHERE id > 3
+
+SELECT c.id, c.email, count(*) FROM customers c JOIN orders o ON o.customer_id = c.id GROUP BY c.id ORDER BY c.balance
+
+SELECT id, email FROM customers GROUP BY id HAVING count(*) > 0
+
+SELECT c.email, count(*) FROM customers c GROUP BY ROLLUP (c.email)
+
+SELECT rank() OVER (ORDER BY ssn) FROM customers
+
+SELECT c.email FROM customers c, LATERAL (SELECT max(total) FROM orders o WHERE o.customer_id = c.id) m
