@@ -1,0 +1,31 @@
+# `make setup` once, then `make test`. Each target says what it runs.
+
+.PHONY: all setup build test lint demo demo-serve bench
+
+all: build
+
+setup:
+	@scripts/setup.sh
+
+build:
+	@scripts/setup.sh build
+	cargo build
+
+test: setup
+	@scripts/test.sh
+
+lint:
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+
+demo:
+	@scripts/setup.sh demo
+	cargo run --quiet -- demo
+
+demo-serve:
+	@scripts/setup.sh demo
+	cargo run --quiet -- demo --serve
+
+bench:
+	@scripts/setup.sh
+	.venv-test/bin/python benches/run.py

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Everything there is to test, in one build. Exit 0 only if all of it passed.
+#
+# The end-to-end binary runs under `cargo test`, in one process: its tests share one PostgreSQL
+# server and one pair of databases. All others run under nextest, one process each, if installed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+failed=()
+step() {
+    local name=$1
+    shift
+    echo
+    echo "== $name: $*"
+    "$@" || failed+=("$name")
+}
+
+echo "== build: cargo test --no-run"
+cargo test --no-run || exit 1
+
+if cargo nextest --version >/dev/null 2>&1; then
+    step "unit, golden and property tests" cargo nextest run --no-fail-fast -E 'not binary(e2e)'
+    step "documentation tests" cargo test --doc --quiet
+else
+    echo "== cargo-nextest is not installed: cargo test runs everything"
+    step "unit, golden and property tests" cargo test --lib --bins --no-fail-fast
+    for file in tests/*.rs; do
+        name=$(basename "$file" .rs)
+        [ "$name" = e2e ] || step "tests/$name" cargo test --test "$name" --no-fail-fast
+    done
+    step "documentation tests" cargo test --doc --quiet
+fi
+step "end-to-end tests" cargo test --test e2e --no-fail-fast
+
+echo
+if [ ${#failed[@]} -gt 0 ]; then
+    printf 'make test: FAILED: %s\n' "${failed[@]}"
+    exit 1
+fi
+echo "make test: all passed"

@@ -1,0 +1,33 @@
+//! Everything that needs real processes: PostgreSQL, the proxy, clients.
+//!
+//! One process and one server for all of it: `cargo test --test e2e`.
+
+#[path = "support/fixture.rs"]
+mod support;
+
+#[path = "e2e/attack/classes.rs"]
+mod attack;
+#[path = "e2e/bad_config.rs"]
+mod bad_config;
+#[path = "e2e/bad_input.rs"]
+mod bad_input;
+#[path = "e2e/conversation.rs"]
+mod conversation;
+#[path = "e2e/crash.rs"]
+mod crash;
+#[path = "e2e/desk.rs"]
+mod desk;
+#[path = "e2e/drivers.rs"]
+mod drivers;
+#[path = "e2e/expiry.rs"]
+mod expiry;
+#[path = "e2e/harness.rs"]
+mod harness;
+#[path = "e2e/psql_meta.rs"]
+mod psql_meta;
+#[path = "e2e/telemetry.rs"]
+mod telemetry;
+#[path = "e2e/the_loop.rs"]
+mod the_loop;
+#[path = "e2e/twin/twins.rs"]
+mod twin;

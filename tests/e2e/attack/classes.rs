@@ -1,0 +1,91 @@
+//! Attacks: a login without a grant tries to learn hidden values.
+//!
+//! Each attack of the corpus runs on two databases that differ only in hidden values. It succeeds
+//! when a canary is in any byte to the client, or when the two sessions differ in any byte. Whether
+//! the proxy masked or refused does not matter. Each is tried on a direct connection too: there it
+//! must succeed, or the corpus tests nothing.
+
+mod adaptive;
+mod corpus;
+mod lab;
+mod session;
+
+use corpus::Attack;
+use lab::Lab;
+use session::Form;
+
+/// Two tests a class, named like it.
+macro_rules! classes {
+    ($($class:ident)*) => {
+        /// Each attack succeeds where there is no proxy.
+        mod unprotected {
+            $(
+                #[test]
+                fn $class() {
+                    let text = include_str!(concat!("../attacks/", stringify!($class), ".toml"));
+                    super::succeed(stringify!($class), &super::corpus::read(text));
+                }
+            )*
+        }
+
+        /// Each attack fails through the proxy.
+        mod protected {
+            $(
+                #[test]
+                fn $class() {
+                    let text = include_str!(concat!("../attacks/", stringify!($class), ".toml"));
+                    super::fail(stringify!($class), &super::corpus::read(text));
+                }
+            )*
+        }
+
+        #[test]
+        fn every_file_of_the_corpus_is_a_test() {
+            let mut files: Vec<_> = std::fs::read_dir(
+                std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/attacks"),
+            )
+            .expect("the corpus is there")
+            .map(|entry| entry.expect("readable").file_name().into_string().expect("UTF-8"))
+            .collect();
+            files.sort();
+            let mut tests = vec![$(concat!(stringify!($class), ".toml")),*];
+            tests.sort_unstable();
+            assert_eq!(files, tests);
+        }
+    };
+}
+
+classes! {
+    alias boolean_oracle catalog_stats copy cursor_prepare ddl_laundering dml_returning
+    dynamic_sql_functions error_oracle errors_and_notices explain functions laundering
+    mask_composition matrix order_group_window parser_differential procedural protocol
+    session_guc_notify setops_joins subquery_cte superuser timing_lock types views_partitions
+    whole_row
+}
+
+const ATTACKS_MIN: usize = 5;
+
+fn succeed(class: &str, attacks: &[Attack]) {
+    assert!(attacks.len() >= ATTACKS_MIN, "{class} has only {} attacks", attacks.len());
+    let mut lab = Lab::open(&format!("{class}_direct"));
+    let tried = attacks.iter().map(|attack| (&attack.title, lab.try_directly(attack)));
+    report(tried.filter_map(|(title, tried)| Some(format!("{title}: {}", tried.err()?))).collect());
+}
+
+fn fail(class: &str, attacks: &[Attack]) {
+    let mut lab = Lab::open(class);
+    let mut failures = Vec::new();
+    for attack in attacks {
+        for form in Form::of(attack) {
+            if let Err(leak) = lab.try_proxied(attack, form) {
+                failures.push(format!("{} ({form:?}): {leak}", attack.title));
+            }
+        }
+    }
+    report(failures);
+}
+
+#[track_caller]
+fn report(failures: Vec<String>) {
+    assert!(failures.is_empty(), "{}:\n- {}", failures.len(), failures.join("\n- "));
+}
