@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 mod audit;
 mod check;
 mod demo;
+mod serve;
 mod user;
 
 /// Analysis descends into syntax trees as deep as clients write them.
@@ -28,6 +29,11 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the proxy in the foreground; logs go to standard error
+    ///
+    /// A line `ready` names the bound addresses once all ports accept. SIGTERM drains, SIGHUP
+    /// reads the configuration again.
+    Serve(FromConfig),
     /// Validate configuration and catalog, and the catalog against the live schema
     ///
     /// Prints one line per problem, with file and line, and exits 1 if there is any.
@@ -65,6 +71,7 @@ pub fn main() -> ExitCode {
         Err(error) => return failed(&format!("the runtime could not be started: {error}")),
     };
     let code = match arguments.command {
+        Command::Serve(from) => runtime.block_on(serve::run(&from.config)),
         Command::Check(from) => runtime.block_on(check::run(&from.config)),
         Command::Audit(command) => audit::run(&command),
         Command::User(command) => runtime.block_on(user::run(&command)),

@@ -1,1 +1,439 @@
-//! (under construction)
+//! One session from its first query to its end: two connections, and [`crate::session`] between
+//! them. Bytes in, effects out; what is decided is decided there.
+//!
+//! **Invariant:** the effects of a step are performed top down: audit records, then bytes for the
+//! server, then bytes for the client. Nothing is sent whose record was not taken.
+
+mod database;
+mod ends;
+mod in_band;
+mod line;
+mod tally;
+
+use std::future::{pending, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::audit::Receipt;
+use crate::decision::World;
+use crate::model::{Epoch, Report, Timestamp};
+use crate::session::{Cancel, Effects, Env, Hold, InBandTable, Session, Start};
+use crate::store::approvals::{Approvals, Clock};
+use crate::store::audit_log::{AuditError, AuditLog};
+use crate::telemetry::labels::{CutCause, Direction};
+use crate::telemetry::{Metrics, sessions};
+
+pub use database::{Attached, Database, Refreshing, Stale};
+use ends::End;
+pub use ends::{Ended, Phase};
+use in_band::Asker;
+use line::{Ending, Line, Moved, Reading};
+
+/// Bytes that may wait for one side before the other is no longer read.
+const BACKLOG_LEN_MAX: usize = 256 << 10;
+
+/// Bytes that are read ahead of a session that waits, so that a client that leaves is noticed.
+const AHEAD_LEN_MAX: usize = 64 << 10;
+
+/// The clock may be set while a deadline is waited for.
+const DEADLINE_SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// What all sessions of the process share.
+pub struct Surroundings {
+    pub clock: Clock,
+    pub audit: AuditLog,
+    pub approvals: Approvals,
+    pub metrics: Arc<Metrics>,
+    pub phase: watch::Receiver<Phase>,
+}
+
+/// A connection, and what was read of it already.
+pub struct Peer<S> {
+    pub stream: S,
+    pub leftover: Vec<u8>,
+}
+
+/// Stops what the database does for this session; resolves when it was told.
+pub type CancelCall = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// The two ends of a session, logged in both.
+pub struct Parties<C, S> {
+    pub start: Start,
+    pub client: Peer<C>,
+    pub server: Peer<S>,
+    pub cancel: CancelCall,
+}
+
+/// Something that a session waits for besides bytes.
+enum Done {
+    Released(Result<Receipt, AuditError>),
+    Refreshed(Result<(), Stale>),
+    Answered(Vec<Result<InBandTable, Report>>),
+}
+
+type Work<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
+
+/// Whether grants or world changed since the session last looked at them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attention {
+    None,
+    Changed,
+}
+
+struct Relay<'a, C, S> {
+    around: &'a Surroundings,
+    database: &'a Arc<Database>,
+    worlds: &'a ArcSwap<World>,
+    listed: &'a sessions::Session,
+    session: Session,
+    effects: Effects,
+    client: Line<C>,
+    server: Line<S>,
+    cancel_call: CancelCall,
+    /// The end of the hold.
+    work: Work<Done>,
+    /// The client's next message must not be hit by it.
+    cancelling: Work<()>,
+    grants: watch::Receiver<Epoch>,
+    world_epoch: watch::Receiver<Epoch>,
+    phase: watch::Receiver<Phase>,
+    now: Timestamp,
+    attention: Attention,
+    /// The last deadline that the session was told of.
+    struck: Option<Timestamp>,
+    cut_cause: CutCause,
+    exposed: tally::Exposed,
+    ends: ends::Signs,
+}
+
+/// Runs a session until it ends. Nothing is left open or running afterwards. None when there is
+/// no world to decide by yet.
+pub async fn run<C, S>(
+    around: &Surroundings,
+    database: &Arc<Database>,
+    listed: &sessions::Session,
+    parties: Parties<C, S>,
+) -> Option<Ended>
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Parties { start, client, server, cancel } = parties;
+    let mut relay = Relay {
+        around,
+        database,
+        worlds: database.worlds()?,
+        listed,
+        session: Session::new(start),
+        effects: Effects::default(),
+        client: Line::new(client.stream, &client.leftover),
+        server: Line::new(server.stream, &server.leftover),
+        cancel_call: cancel,
+        work: None,
+        cancelling: None,
+        grants: around.approvals.subscribe(),
+        world_epoch: database.subscribe(),
+        phase: around.phase.clone(),
+        now: (around.clock)(),
+        attention: Attention::None,
+        struck: None,
+        cut_cause: CutCause::Expired,
+        exposed: tally::Exposed::default(),
+        ends: ends::Signs::default(),
+    };
+    let mut killed = pin!(listed.killed());
+    let end = loop {
+        if let Err(end) = relay.turn(killed.as_mut()).await {
+            break end;
+        }
+    };
+    Some(relay.finish(end).await)
+}
+
+impl<C, S> Relay<'_, C, S>
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    async fn turn(&mut self, killed: Pin<&mut impl Future<Output = ()>>) -> Result<(), End> {
+        self.now = (self.around.clock)();
+        self.look_around()?;
+        self.feed();
+        self.perform().await?;
+        self.wait(killed).await
+    }
+
+    /// Looks at everything that ends or changes a session. Here and not only where the session
+    /// waits, as bytes that never stop must not keep a revocation from being seen.
+    fn look_around(&mut self) -> Result<(), End> {
+        match *self.phase.borrow_and_update() {
+            Phase::Serving => {}
+            Phase::Draining if !self.session.is_idle() || !self.client.inbox.is_empty() => {}
+            Phase::Draining | Phase::Ending => return Err(End::Shutdown),
+        }
+        if self.listed.is_killed() {
+            return Err(End::Killed);
+        }
+        if self.database.is_expired() {
+            return Err(End::Stale);
+        }
+        if has_changed(&mut self.grants) | has_changed(&mut self.world_epoch) {
+            self.attention = Attention::Changed;
+        }
+        let struck = self.deadline().filter(|at| *at <= self.now);
+        if self.attention == Attention::Changed || struck.is_some() {
+            self.attention = Attention::None;
+            self.cut_cause = if struck.is_some() { CutCause::Expired } else { CutCause::Revoked };
+            self.struck = struck.or(self.struck);
+            self.step(|session, env, out| session.tick(env, out));
+        }
+        Ok(())
+    }
+
+    /// Hands the session what has arrived, as far as it may look at it.
+    fn feed(&mut self) {
+        let refreshing = matches!(self.session.hold(), Some(Hold::Refresh));
+        if self.server.news && !refreshing {
+            self.server.news = false;
+            let mut inbox = std::mem::take(&mut self.server.inbox);
+            self.step(|session, env, out| session.server_bytes(&mut inbox, env, out));
+            self.server.inbox = inbox;
+        }
+        let held = self.session.hold().is_some() || self.cancelling.is_some();
+        if self.client.news && !held && self.effects.close.is_none() {
+            self.client.news = false;
+            let mut inbox = std::mem::take(&mut self.client.inbox);
+            self.step(|session, env, out| session.client_bytes(&mut inbox, env, out));
+            self.client.inbox = inbox;
+        }
+    }
+
+    /// One step of the session in the world as it is now.
+    fn step(&mut self, act: impl FnOnce(&mut Session, Env<'_>, &mut Effects)) {
+        let world = self.worlds.load();
+        let grants = self.around.approvals.table();
+        let env =
+            Env { world: &world, grants: &grants, now: self.now, cache: &self.database.cache };
+        let held = self.session.hold().is_some();
+        act(&mut self.session, env, &mut self.effects);
+        if held && self.session.hold().is_none() {
+            self.client.news = true;
+            self.server.news = true;
+        }
+    }
+
+    /// Performs what the last steps ask for, in the order of [`Effects`].
+    async fn perform(&mut self) -> Result<(), End> {
+        self.tally();
+        for event in self.effects.audit.drain(..) {
+            let taken = self.around.audit.append(event, self.now).await;
+            taken.map_err(|_| End::Audit)?;
+        }
+        self.ends.note(&self.effects.to_client);
+        self.server.send(&mut self.effects.to_server);
+        self.client.send(&mut self.effects.to_client);
+        if let Some(Cancel::Statement) = self.effects.cancel.take() {
+            self.cancelling = Some((self.cancel_call)());
+        }
+        if self.effects.close.is_some() {
+            return Err(End::Said);
+        }
+        self.start_work();
+        if self.session.is_idle() {
+            self.give_back();
+        }
+        Ok(())
+    }
+
+    /// Starts what the session's hold asks for, unless it is under way.
+    fn start_work(&mut self) {
+        if self.work.is_some() {
+            return;
+        }
+        match self.session.hold() {
+            None | Some(Hold::Server) => {}
+            Some(Hold::Release(event)) => {
+                let (audit, event, now) = (self.around.audit.clone(), (**event).clone(), self.now);
+                self.show_release(&event);
+                let synced = self.around.metrics.audit_sync.start_timer();
+                self.work = Some(Box::pin(async move {
+                    let receipt = audit.append_durable(event, now).await;
+                    synced.observe_duration();
+                    Done::Released(receipt)
+                }));
+            }
+            Some(Hold::Refresh) => {
+                let database = Arc::clone(self.database);
+                self.work =
+                    Some(Box::pin(async move { Done::Refreshed(database.refresh().await) }));
+            }
+            Some(Hold::InBand(calls)) => {
+                let calls = calls.clone();
+                let asker = Asker {
+                    approvals: self.around.approvals.clone(),
+                    world: self.worlds.load_full(),
+                    client: Arc::clone(self.session.client()),
+                };
+                self.work =
+                    Some(Box::pin(async move { Done::Answered(asker.answer(&calls).await) }));
+            }
+        }
+    }
+
+    fn give_back(&mut self) {
+        self.client.give_back();
+        self.server.give_back();
+    }
+
+    /// Waits until there is something to do.
+    async fn wait(&mut self, killed: Pin<&mut impl Future<Output = ()>>) -> Result<(), End> {
+        let (reads_client, reads_server) = (self.reads_client(), self.reads_server());
+        let pause = self.deadline().map(|at| until(self.now, at).min(DEADLINE_SLEEP_MAX));
+        let Self { client, server, work, cancelling, grants, world_epoch, phase, .. } = self;
+        let bytes = poll_fn(|context| {
+            let server = server.poll_turn(context, reads_server);
+            match (client.poll_turn(context, reads_client), server) {
+                (Poll::Pending, Poll::Pending) => Poll::Pending,
+                (client, server) => Poll::Ready((at_once(client), at_once(server))),
+            }
+        });
+        let event = tokio::select! {
+            biased;
+            done = finished(work), if work.is_some() => Event::Done(done),
+            () = finished(cancelling), if cancelling.is_some() => Event::Cancelled,
+            (client, server) = bytes => Event::Moved { client, server },
+            _ = grants.changed() => Event::Changed,
+            _ = world_epoch.changed() => Event::Changed,
+            _ = phase.changed() => Event::Wake,
+            () = killed => Event::Wake,
+            () = sleep(pause.unwrap_or_default()), if pause.is_some() => Event::Wake,
+        };
+        match event {
+            Event::Done(done) => self.done(done),
+            Event::Moved { client, server } => self.moved(client, server),
+            Event::Cancelled => {
+                self.client.news = true;
+                Ok(())
+            }
+            Event::Changed => {
+                self.attention = Attention::Changed;
+                Ok(())
+            }
+            // What it was is looked at in the next turn.
+            Event::Wake => Ok(()),
+        }
+    }
+
+    /// The moment that the session has to be told of, if any is to come.
+    fn deadline(&self) -> Option<Timestamp> {
+        self.session.deadline().filter(|at| Some(*at) != self.struck)
+    }
+
+    fn reads_client(&self) -> Reading {
+        let held = self.session.hold().is_some() || self.cancelling.is_some();
+        let room = self.server.backlog_len() < BACKLOG_LEN_MAX
+            && (!held || self.client.inbox.len() < AHEAD_LEN_MAX);
+        if room { Reading::On } else { Reading::Off }
+    }
+
+    fn reads_server(&self) -> Reading {
+        let refreshing = matches!(self.session.hold(), Some(Hold::Refresh));
+        let room = self.client.backlog_len() < BACKLOG_LEN_MAX
+            && (!refreshing || self.server.inbox.len() < AHEAD_LEN_MAX);
+        if room { Reading::On } else { Reading::Off }
+    }
+
+    fn moved(&mut self, client: io::Result<Moved>, server: io::Result<Moved>) -> Result<(), End> {
+        let bytes = &self.around.metrics.bytes;
+        let client = client.map_err(|_| End::ClientGone)?;
+        bytes.of(Direction::FromClient).inc_by(client.read_len as u64);
+        bytes.of(Direction::ToClient).inc_by(client.written_len as u64);
+        if client.end == Ending::Ended {
+            return Err(End::ClientGone);
+        }
+        let server = server.map_err(|_| End::ServerGone)?;
+        bytes.of(Direction::FromServer).inc_by(server.read_len as u64);
+        bytes.of(Direction::ToServer).inc_by(server.written_len as u64);
+        if server.end == Ending::Ended { Err(End::ServerGone) } else { Ok(()) }
+    }
+
+    /// Tells the session how its hold ended.
+    fn done(&mut self, done: Done) -> Result<(), End> {
+        // Another hold may have been behind this one; what waited for this one goes on.
+        self.client.news = true;
+        self.server.news = true;
+        match done {
+            Done::Released(Ok(receipt)) => {
+                self.step(|session, env, out| session.released(receipt, env, out));
+            }
+            Done::Released(Err(error)) => {
+                tracing::warn!(%error, "nothing raw is released");
+                self.step(|session, env, out| session.not_released(env, out));
+            }
+            Done::Refreshed(Ok(())) => {
+                self.step(|session, env, out| session.refreshed(env, out));
+            }
+            // What the session defined is not known, so nothing can be decided any more.
+            Done::Refreshed(Err(Stale)) => return Err(End::Stale),
+            Done::Answered(answers) => {
+                self.step(|session, env, out| session.answered(answers, env, out));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What ended a wait.
+enum Event {
+    Done(Done),
+    Moved {
+        client: io::Result<Moved>,
+        server: io::Result<Moved>,
+    },
+    Cancelled,
+    /// Grants or world.
+    Changed,
+    Wake,
+}
+
+/// Takes note of a change.
+fn has_changed(epoch: &mut watch::Receiver<Epoch>) -> bool {
+    let changed = epoch.has_changed().unwrap_or(false);
+    if changed {
+        epoch.mark_unchanged();
+    }
+    changed
+}
+
+/// Waits for work; afterwards there is none.
+async fn finished<T>(work: &mut Work<T>) -> T {
+    match work {
+        Some(future) => {
+            let result = future.as_mut().await;
+            *work = None;
+            result
+        }
+        None => pending().await,
+    }
+}
+
+/// What moved if anything did.
+fn at_once(moved: Poll<io::Result<Moved>>) -> io::Result<Moved> {
+    match moved {
+        Poll::Ready(moved) => moved,
+        Poll::Pending => Ok(Moved::default()),
+    }
+}
+
+/// From `now` to `then`, and nothing if that is past.
+fn until(now: Timestamp, then: Timestamp) -> Duration {
+    Duration::try_from(then.duration_since(now)).unwrap_or_default()
+}

@@ -1,1 +1,361 @@
-//! (under construction)
+//! The composition root: opens what a configuration names, puts the parts together, runs them, and
+//! ends them in order. The only place that owns tasks.
+
+mod databases;
+mod desk;
+mod door;
+mod gauges;
+mod grant_events;
+mod house;
+mod keys;
+mod refresher;
+mod setup;
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::audit::{Configuration, ConfigurationStep, Event, Started, Stopped};
+use crate::auth::scram::MockKey;
+use crate::config::{Config, EnforcementMode, LogFormat, StoreLocation};
+use crate::control;
+use crate::net::Listener;
+use crate::relay::{Phase, Surroundings};
+use crate::store::approvals::{Approvals, Clock, Settings, StoreError, steady_clock};
+use crate::store::audit_log::{AuditError, AuditLog, Limits, Repair};
+use crate::telemetry::log::{self, LogError};
+use crate::telemetry::{Metrics, sessions};
+use databases::Databases;
+use grant_events::GrantEvents;
+use house::{House, Note};
+use refresher::Around;
+use setup::Setup;
+
+/// How long the start waits for the first reading of each schema before it serves without.
+const FIRST_READING: Duration = Duration::from_secs(5);
+
+/// How long sessions may take to end once they were told to.
+const FAREWELL: Duration = Duration::from_secs(7);
+
+/// Why the proxy does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("{}", .0.join("\n"))]
+    Setup(Vec<String>),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot listen on {address} ({key}): {source}")]
+    Listen { key: &'static str, address: SocketAddr, source: io::Error },
+    #[error("signals cannot be received: {0}")]
+    Signals(#[source] io::Error),
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    #[error("a part of the start failed: {0}")]
+    Part(#[from] tokio::task::JoinError),
+}
+
+/// Serves until SIGTERM or SIGINT has been obeyed. `filter` is the text of
+/// [`log::FILTER_VARIABLE`]. One line on standard error says when all ports accept, and where:
+/// `ready data=127.0.0.1:6432 control=127.0.0.1:6433 http=127.0.0.1:8432`.
+///
+/// # Errors
+/// [`ServeError`] when it cannot start; no port accepts then.
+pub async fn serve(config: Config, filter: Option<&str>) -> Result<(), ServeError> {
+    let format = match config.log.format {
+        LogFormat::Text => log::Format::Text,
+        LogFormat::Json => log::Format::Json,
+    };
+    log::start(filter, format)?;
+    let mut signals = Signals::catch().map_err(ServeError::Signals)?;
+    let (house, notes) = open(config).await?;
+    let ports = Ports::bind(&house)?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(keep_notes(house.audit.clone(), notes));
+    tasks.spawn(gauges::keep_up(Arc::clone(&house)));
+    first_reading(&house).await;
+    let ready = ports.line().map_err(ServeError::Signals)?;
+    let running = ports.open(&house);
+    // Nobody reads it any more? Then nobody has to know.
+    let _ = writeln!(io::stderr().lock(), "{ready}");
+    let reason = signals.attend(&house, &mut tasks).await;
+    running.drain(&house, &mut signals).await;
+    house.databases.stop();
+    stop(&house, reason, tasks).await;
+    Ok(())
+}
+
+/// Opens store and audit log and builds the house around them.
+async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Note>), ServeError> {
+    let mock_key = MockKey::new(rand::random());
+    let key = mock_key.clone();
+    let setup = tokio::task::spawn_blocking(move || Setup::build(config, &key)).await?;
+    let setup = setup.map_err(ServeError::Setup)?;
+    let clock = steady_clock();
+    let audit = open_audit(&setup, &clock)?;
+    let events = GrantEvents::new(audit.clone(), Handle::current());
+    let settings = settings(&setup, &clock, &events);
+    // On a thread of its own, as it waits for the disk and for the audit log.
+    let approvals = tokio::task::spawn_blocking(move || Approvals::open(settings)).await??;
+    events.learn(&approvals);
+    let metrics = Arc::new(Metrics::new()?);
+    let phase = watch::Sender::new(Phase::Serving);
+    let around =
+        Around { clock: Arc::clone(&clock), audit: audit.clone(), metrics: Arc::clone(&metrics) };
+    let surroundings = Surroundings {
+        clock: Arc::clone(&clock),
+        audit: audit.clone(),
+        approvals: approvals.clone(),
+        metrics: Arc::clone(&metrics),
+        phase: phase.subscribe(),
+    };
+    let (notes, taken) = mpsc::unbounded_channel();
+    let house = Arc::new(House {
+        clock,
+        audit,
+        approvals,
+        metrics,
+        sessions: Arc::new(sessions::Registry::default()),
+        databases: Databases::new(around),
+        keys: Arc::default(),
+        places: Arc::new(Semaphore::new(setup.config.data.connections_max)),
+        phase,
+        around: surroundings,
+        notes,
+        mock_key,
+        reloading: Mutex::new(()),
+        setup: ArcSwap::from_pointee(setup),
+    });
+    let setup = house.setup.load_full();
+    house.databases.reconcile(&setup);
+    house.note(Event::Started(Started {
+        version: env!("CARGO_PKG_VERSION"),
+        mode: match setup.config.enforcement.mode {
+            EnforcementMode::Enforce => "enforce",
+            EnforcementMode::Observe => "observe",
+        },
+    }));
+    house.note(Event::Configuration(Configuration {
+        step: ConfigurationStep::Loaded,
+        by: None,
+        digest: setup.digest.clone(),
+        changed: Vec::new(),
+    }));
+    Ok((house, taken))
+}
+
+fn open_audit(setup: &Setup, clock: &Clock) -> Result<AuditLog, AuditError> {
+    let config = &setup.config.audit;
+    let limits = Limits { rotate_bytes: config.segment_len_max, ..Limits::default() };
+    let clock = Arc::clone(clock);
+    let (audit, repair) = AuditLog::open_with(&config.dir, limits, move || clock())?;
+    if let Repair::CutOff { file, bytes } = repair {
+        tracing::warn!(%file, bytes, "the last record was cut short and is removed");
+    }
+    Ok(audit)
+}
+
+fn settings(setup: &Setup, clock: &Clock, events: &Arc<GrantEvents>) -> Settings {
+    let StoreLocation::Sqlite(path) = &setup.config.store.location;
+    Settings {
+        url: format!("sqlite:{}", path.display()),
+        // The configuration has made the path what it is to this process.
+        base_dir: PathBuf::new(),
+        max_staleness: setup.config.store.max_staleness,
+        policies: setup.policies.clone(),
+        standing: setup.standing.clone(),
+        clock: Arc::clone(clock),
+        on_event: events.sink(),
+    }
+}
+
+/// Waits a while for every database's schema, so that mostly `ready` means that clients can work.
+async fn first_reading(house: &House) {
+    for site in house.databases.list() {
+        let reading = async {
+            if site.database.world().is_none() {
+                // The reason of a failure is logged, and `/readyz` tells it.
+                let _ = site.database.refresh().await;
+            }
+        };
+        let _ = timeout(FIRST_READING, reading).await;
+    }
+}
+
+/// Writes down what came from where nobody can wait.
+async fn keep_notes(audit: AuditLog, mut notes: mpsc::UnboundedReceiver<Note>) {
+    while let Some(note) = notes.recv().await {
+        match note {
+            Note::Record(event, time) => {
+                if audit.append(*event, time).await.is_err() {
+                    tracing::error!("a record is lost: the audit log is closed");
+                }
+            }
+            // Whoever asked may have given up.
+            Note::Flush(done) => drop(done.send(())),
+        }
+    }
+}
+
+/// The sockets, bound and not yet served.
+struct Ports {
+    data: Listener,
+    console: Option<Listener>,
+    http: Option<Listener>,
+}
+
+impl Ports {
+    fn bind(house: &House) -> Result<Self, ServeError> {
+        let setup = house.setup.load();
+        let bind = |key, address| {
+            Listener::bind(address).map_err(|source| ServeError::Listen { key, address, source })
+        };
+        let control = &setup.config.control;
+        Ok(Self {
+            data: bind("listen in [data]", setup.config.data.listen)?,
+            console: control.listen.map(|at| bind("listen in [control]", at)).transpose()?,
+            http: control.http.map(|at| bind("http in [control]", at)).transpose()?,
+        })
+    }
+
+    /// What stands on the `ready` line.
+    fn line(&self) -> io::Result<String> {
+        let mut line = format!("ready data={}", self.data.local_addr()?);
+        for (name, port) in [("control", &self.console), ("http", &self.http)] {
+            if let Some(port) = port {
+                line.push_str(&format!(" {name}={}", port.local_addr()?));
+            }
+        }
+        Ok(line)
+    }
+
+    fn open(self, house: &Arc<House>) -> Running {
+        let desk = Arc::new(desk::build(house));
+        let closing = watch::Sender::new(false);
+        let closed = || {
+            let mut closing = closing.subscribe();
+            async move {
+                // A sender that is gone closes too.
+                let _ = closing.wait_for(|closing| *closing).await;
+            }
+        };
+        let mut data = JoinSet::new();
+        data.spawn(door::serve(self.data, Arc::clone(house)));
+        let mut control = JoinSet::new();
+        if let Some(listener) = self.console {
+            control.spawn(control::console::serve(listener, Arc::clone(&desk), closed()));
+        }
+        if let Some(listener) = self.http {
+            let serving = control::http::serve(listener, desk, closed());
+            control.spawn(async move {
+                if let Err(error) = serving.await {
+                    tracing::error!(%error, "the HTTP port is lost");
+                }
+            });
+        }
+        Running { data, control, closing }
+    }
+}
+
+/// The ports at work.
+struct Running {
+    data: JoinSet<()>,
+    control: JoinSet<()>,
+    closing: watch::Sender<bool>,
+}
+
+impl Running {
+    /// Ends the sessions: when they are idle, at the drain's deadline, or at a second signal.
+    async fn drain(mut self, house: &House, signals: &mut Signals) {
+        let drain = house.setup.load().config.shutdown.drain;
+        tracing::info!(?drain, sessions = house.sessions.len(), "draining");
+        house.phase.send_replace(Phase::Draining);
+        let drained = tokio::select! {
+            _ = self.data.join_next() => true,
+            _ = signals.stop() => false,
+            () = tokio::time::sleep(drain) => false,
+        };
+        if !drained {
+            house.phase.send_replace(Phase::Ending);
+            if timeout(FAREWELL, self.data.join_next()).await.is_err() {
+                tracing::warn!(sessions = house.sessions.len(), "sessions are cut off");
+                self.data.shutdown().await;
+            }
+        }
+        self.closing.send_replace(true);
+        let all = async { while self.control.join_next().await.is_some() {} };
+        if timeout(FAREWELL, all).await.is_err() {
+            self.control.shutdown().await;
+        }
+    }
+}
+
+/// The last record, then the end of the log.
+async fn stop(house: &House, reason: &'static str, mut tasks: JoinSet<()>) {
+    let (flushed, flush) = oneshot::channel();
+    if house.notes.send(Note::Flush(flushed)).is_ok() && timeout(FAREWELL, flush).await.is_err() {
+        tracing::error!("records of the last moments are lost");
+    }
+    if house.record(Event::Stopped(Stopped { reason })).await.is_err() {
+        tracing::error!("the audit log was closed before the end");
+    }
+    tasks.shutdown().await;
+    if let Err(error) = house.audit.shutdown().await {
+        tracing::error!(%error, "the last records could not be written");
+    }
+    tracing::info!("stopped");
+}
+
+/// The signals that are obeyed.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// The reason to stop.
+    async fn stop(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "terminate",
+            _ = self.interrupt.recv() => "interrupt",
+        }
+    }
+
+    /// Reloads at every SIGHUP until it is time to stop.
+    async fn attend(&mut self, house: &Arc<House>, tasks: &mut JoinSet<()>) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "terminate",
+                _ = self.interrupt.recv() => return "interrupt",
+                _ = self.hangup.recv() => {
+                    let house = Arc::clone(house);
+                    tasks.spawn(async move {
+                        // Success and problems are logged by the reload itself.
+                        let _ = house.reload(None).await;
+                    });
+                }
+            }
+        }
+    }
+}

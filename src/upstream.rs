@@ -1,3 +1,6 @@
-//! The proxy's own connections to the database, and the connecting of clients' ones.
+//! The databases behind the proxy: clients' connections and the proxy's own.
 
+pub mod cancel;
+pub mod connect;
 pub mod introspect;
+pub mod own;

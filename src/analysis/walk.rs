@@ -16,12 +16,11 @@ use super::writes::Level;
 
 /// Kinds of nodes of which nothing but their parts needs to be known. A kind that is neither here
 /// nor handled by name is not supported over PII.
-const PLAIN: [&str; 61] = [
+const PLAIN: [&str; 60] = [
     "AArrayExpr",
     "AConst",
     "AExpr",
     "AIndices",
-    "AIndirection",
     "AStar",
     "Alias",
     "BitString",
@@ -180,7 +179,16 @@ impl<'a> Walker<'a> {
             }
             "RangeFunction" => self.range_function(node),
             "FuncCall" => self.call(node),
-            "ColumnRef" => self.column(node),
+            "ColumnRef" => {
+                if let [_, applied @ ..] = node.names("fields").as_slice() {
+                    self.applied(applied);
+                }
+                self.column(node);
+            }
+            "AIndirection" => {
+                self.applied(&node.names("indirection"));
+                self.fields(node);
+            }
             // `FOR UPDATE OF c` names aliases, and a new relation's name reads nothing.
             "LockingClause" | "IntoClause" => {}
             "AExpr" | "SubLink" | "SortBy" => {
@@ -199,6 +207,18 @@ impl<'a> Walker<'a> {
                 && self.context.sensitive.operators.contains(*symbol)
             {
                 self.out.obstacles.push(Obstacle::Function(format!("operator {symbol}")));
+            }
+        }
+    }
+
+    /// `row.f` applies function `f` to the row where the row has no such column.
+    fn applied(&mut self, fields: &[&str]) {
+        let (schema, sensitive) = (self.context.schema, self.context.sensitive);
+        for field in fields {
+            let Some(function) = sensitive.functions_named(field).next() else { continue };
+            let is_column = schema.relations.values().any(|r| r.column(field).is_some());
+            if !is_column {
+                self.out.obstacles.push(Obstacle::Function(function.name.to_string()));
             }
         }
     }

@@ -41,6 +41,16 @@ impl Stream {
         chain?.first().map(|certificate| certificate.as_ref())
     }
 
+    /// The TLS version in use; None without TLS.
+    pub fn tls_version(&self) -> Option<&'static str> {
+        let version = match self {
+            Self::Plain(_) => None,
+            Self::ServerTls(tls) => tls.get_ref().1.protocol_version(),
+            Self::ClientTls(tls) => tls.get_ref().1.protocol_version(),
+        };
+        version.map(|version| version.as_str().unwrap_or("TLS"))
+    }
+
     fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,

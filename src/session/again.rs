@@ -42,6 +42,7 @@ impl Session {
             text: prepared.text.clone(),
             parameter_types: prepared.parameter_types.clone(),
             plan,
+            by: prepared.by,
             made,
             sent: sql,
             epoch: env.world.epoch,

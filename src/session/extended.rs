@@ -13,7 +13,7 @@ use super::frontend::Pending;
 use super::in_band::{Parameters, Understood, from_item};
 use super::plan::{Plan, Planned, ended};
 use super::queue::{Ends, Expected, Origin, Run};
-use super::tables::{Made, MadeScrub, Portal, Prepared};
+use super::tables::{Made, MadeBy, MadeScrub, Portal, Prepared};
 use super::{Effects, Env, Hold, InBandTable, Session};
 use crate::model::Report;
 use crate::rewrite::InBandAnswer;
@@ -63,7 +63,8 @@ impl Session {
             return self.break_off(&protocol(error), out);
         }
         let (epoch, shape) = (env.world.epoch, Mutex::new(None));
-        let prepared = Prepared { id, text, parameter_types, plan, made, sent, epoch, shape };
+        let by = MadeBy::Parse;
+        let prepared = Prepared { id, text, parameter_types, plan, by, made, sent, epoch, shape };
         self.tables.prepare(message.name, Arc::new(prepared));
         let name = message.name.to_owned();
         self.queue.push(Expected::Parse { name, id, origin: Origin::Client });
@@ -110,6 +111,14 @@ impl Session {
             // The server knows no such statement either and says so.
             return self.forward_bind(frame, message, None, out);
         };
+        if prepared.by == MadeBy::Sql {
+            let release = &prepared.made.release;
+            if !release.holds(self.standpoint(env)) {
+                let report = ended(env.world, &release.columns);
+                return self.refuse_in_batch(prepared.text.clone(), report.into(), env, out);
+            }
+            return self.forward_bind(frame, message, Some(prepared), out);
+        }
         if prepared.plan.is_none() && prepared.epoch == env.world.epoch {
             return self.forward_bind(frame, message, Some(prepared), out);
         }
@@ -254,19 +263,18 @@ impl Session {
     fn cursor_run(&mut self, name: &str, env: Env<'_>) -> Run {
         let mut run = self.clear_run(Bytes::from_static(b"EXECUTE"), env);
         for made in self.tables.opened(name) {
-            run.release.merge(&made.release);
-            run.masked.extend(made.masked.iter().copied());
-            run.scrub = run.scrub.max(made.scrub.get());
-            run.show = made.show;
+            run.inherit(made);
         }
         run
     }
 
     fn portal_run(&mut self, portal: &Portal, env: Env<'_>) -> Run {
         let text = portal.prepared.text.clone();
-        let Some(plan) = &portal.prepared.plan else { return self.clear_run(text, env) };
-        let Some((analysis, decision)) = plan.statements().next() else {
-            return self.clear_run(text, env);
+        let first = portal.prepared.plan.as_ref().and_then(|plan| plan.statements().next());
+        let Some((analysis, decision)) = first else {
+            let mut run = self.clear_run(text, env);
+            run.inherit(&portal.made);
+            return run;
         };
         let number = self.next_statement();
         let mut run = self.planned_run(number, text, analysis, decision, env);

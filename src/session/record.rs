@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::plan::{Plan, masked, relations, touched};
 use super::queue::{Completes, Progress, Run, Show};
+use super::tables::Made;
 use super::{Effects, Env, Session};
 use crate::analysis::facts::Analysis;
 use crate::audit::{self, Event, StatementText};
@@ -18,6 +19,23 @@ const CLEAR: audit::Gates = audit::Gates {
     analysis: audit::Analysis::NotRun,
     provenance: audit::Provenance::Passed,
 };
+
+impl Run {
+    /// Takes over what something prepared or opened earlier shows and hides.
+    pub(super) fn inherit(&mut self, made: &Made) {
+        self.release.merge(&made.release);
+        self.masked.extend(made.masked.iter().copied());
+        self.scrub = self.scrub.max(made.scrub.get());
+        if made.show != Show::Never {
+            self.show = made.show;
+        }
+        if !self.masked.is_empty() {
+            self.decision = audit::Decision::Computed;
+        } else if !self.release.is_empty() {
+            self.decision = audit::Decision::Raw;
+        }
+    }
+}
 
 impl Session {
     pub(super) fn next_statement(&mut self) -> u64 {

@@ -24,6 +24,7 @@ pub(super) struct Prepared {
     pub parameter_types: Vec<Oid>,
     /// None: it named nothing sensitive when it was last looked at.
     pub plan: Option<Arc<Plan>>,
+    pub by: MadeBy,
     pub made: Made,
     /// The text that the server has.
     pub sent: Arc<str>,
@@ -41,6 +42,7 @@ impl Prepared {
             text: Bytes::new(),
             parameter_types: Vec::new(),
             plan: None,
+            by: MadeBy::Sql,
             made,
             sent: sent.clone(),
             epoch: Epoch::default(),
@@ -56,6 +58,14 @@ impl Prepared {
     pub(super) fn learn(&self, shape: Shape) {
         *self.shape.lock().unwrap_or_else(PoisonError::into_inner) = Some(shape);
     }
+}
+
+/// How a statement got its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MadeBy {
+    Parse,
+    /// SQL PREPARE: it cannot be parsed again under other grants.
+    Sql,
 }
 
 /// Provenance of output columns, as the server told it.

@@ -1,0 +1,198 @@
+//! How sessions end, and what both sides are told.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+
+use super::Relay;
+use crate::model::{Report, SqlState};
+use crate::telemetry::labels::{CutCause, UpstreamError};
+use crate::wire::backend::{ErrorFields, tag};
+use crate::wire::{FrameHeader, write};
+
+/// How long both sides may take to hear the last words.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How the process stands; sessions end accordingly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    Serving,
+    /// Sessions end when they are idle.
+    Draining,
+    /// Sessions end now.
+    Ending,
+}
+
+/// What is left of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// A word for the record.
+    pub reason: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The session said so: the client left, or was told why it has to.
+    Said,
+    ClientGone,
+    ServerGone,
+    Killed,
+    Shutdown,
+    /// A record could not be taken, so what it is about must not be sent.
+    Audit,
+    /// The schema changed and could not be read again.
+    Stale,
+}
+
+/// What the client was told by the server itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Signs {
+    #[default]
+    None,
+    /// An error that ends the connection.
+    Fatal,
+}
+
+impl Signs {
+    /// Looks at what is on its way to the client. A server that ends a session says so in a
+    /// message of its own, mostly at the start of what it sends.
+    pub(super) fn note(&mut self, to_client: &[u8]) {
+        if to_client.first() != Some(&tag::ERROR_RESPONSE) {
+            return;
+        }
+        if let Ok(Some(header)) = FrameHeader::peek(to_client, to_client.len())
+            && let Some(payload) = to_client.get(5..header.len)
+            && let Ok(fields) = ErrorFields::read(payload)
+            && let Some(b"FATAL" | b"PANIC") = fields.get(b'V').or_else(|| fields.get(b'S'))
+        {
+            *self = Self::Fatal;
+        }
+    }
+}
+
+impl End {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Said => "client",
+            Self::ClientGone => "client_lost",
+            Self::ServerGone => "server_lost",
+            Self::Killed => "killed",
+            Self::Shutdown => "shutdown",
+            Self::Audit => "audit",
+            Self::Stale => "schema",
+        }
+    }
+
+    /// What the client has to be told.
+    fn report(self) -> Option<Report> {
+        let report = match self {
+            Self::Said | Self::ClientGone => return None,
+            Self::ServerGone => {
+                Report::fatal(SqlState::CONNECTION_FAILURE, "the database closed the connection")
+            }
+            Self::Killed => Report::fatal(
+                SqlState::ADMIN_SHUTDOWN,
+                "terminating connection due to administrator command",
+            ),
+            Self::Shutdown => {
+                Report::fatal(SqlState::ADMIN_SHUTDOWN, "terminating connection: the proxy stops")
+            }
+            Self::Audit => Report::fatal(SqlState::IO_ERROR, "the audit log takes no more records"),
+            Self::Stale => Report::fatal(
+                SqlState::CANNOT_CONNECT_NOW,
+                "the database's schema could not be read again",
+            )
+            .hint("Connect again in a moment."),
+        };
+        Some(report)
+    }
+}
+
+impl<C, S> Relay<'_, C, S>
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    /// Says the last words to whoever is still there, and hangs up.
+    pub(super) async fn finish(mut self, end: End) -> Ended {
+        let idle = self.session.is_idle();
+        // A Terminate behind half a message would be read as part of it.
+        let between_messages = idle && self.client.inbox.is_empty();
+        if end == End::Audit {
+            self.effects.to_server.clear();
+            self.effects.to_client.clear();
+        }
+        if let Some(report) = end.report()
+            && !(end == End::ServerGone && self.ends == Signs::Fatal)
+        {
+            self.session.terminate(&report, &mut self.effects);
+        }
+        self.tally();
+        for event in self.effects.audit.drain(..) {
+            if self.around.audit.append(event, self.now).await.is_err() {
+                tracing::error!("the last records of a session are lost: the audit log is closed");
+                break;
+            }
+        }
+        self.client.send(&mut self.effects.to_client);
+        self.server.send(&mut self.effects.to_server);
+        if between_messages {
+            write::terminate(&mut self.effects.to_server);
+            self.server.send(&mut self.effects.to_server);
+        }
+        let stop = matches!(end, End::Killed | End::Shutdown | End::Audit | End::Stale);
+        if stop && !idle && self.cancelling.is_none() {
+            self.cancelling = Some((self.cancel_call)());
+        }
+        self.count_end(end);
+        // Whoever is gone, or too slow, does not hear it: nothing is to be done about that.
+        let client = async {
+            if end != End::ClientGone {
+                let _ = timeout(FAREWELL, self.client.close()).await;
+            }
+        };
+        let server = async {
+            if let Some(cancelling) = &mut self.cancelling {
+                let _ = timeout(FAREWELL, cancelling).await;
+            }
+            if end != End::ServerGone {
+                let _ = timeout(FAREWELL, self.server.close()).await;
+            }
+        };
+        tokio::join!(client, server);
+        Ended { reason: end.reason() }
+    }
+
+    fn count_end(&self, end: End) {
+        let metrics = &self.around.metrics;
+        match end {
+            End::Said | End::ClientGone => {}
+            End::ServerGone => metrics.upstream_errors.of(UpstreamError::Lost).inc(),
+            End::Killed => metrics.cuts.of(CutCause::Killed).inc(),
+            End::Shutdown => metrics.cuts.of(CutCause::Shutdown).inc(),
+            End::Audit => metrics.cuts.of(CutCause::Audit).inc(),
+            End::Stale => metrics.cuts.of(CutCause::Stale).inc(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_ends_the_connection_is_noticed() {
+        let mut message = Vec::new();
+        write::error(&mut message, &Report::error(SqlState::ADMIN_SHUTDOWN, "x"));
+        let mut signs = Signs::default();
+        signs.note(&message);
+        assert_eq!(signs, Signs::None, "an ordinary error ends nothing");
+        message.clear();
+        write::error(&mut message, &Report::fatal(SqlState::ADMIN_SHUTDOWN, "x"));
+        signs.note(&message[..message.len() - 1]);
+        assert_eq!(signs, Signs::None, "half a message says nothing");
+        signs.note(&message);
+        assert_eq!(signs, Signs::Fatal);
+    }
+}

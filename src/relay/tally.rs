@@ -1,0 +1,112 @@
+//! What a session's steps add to metrics and to the list of sessions.
+
+use super::Relay;
+use crate::audit::{Event, Names};
+use crate::model::{ColumnId, ColumnPath, RelationName};
+use crate::session::Tally;
+use crate::telemetry::labels::Verdict;
+use crate::telemetry::sessions::{Exposure, State};
+
+/// Whether the list says that this session sees something raw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Exposed {
+    #[default]
+    Nothing,
+    Something,
+}
+
+impl<C, S> Relay<'_, C, S> {
+    /// Counts what the last steps did.
+    pub(super) fn tally(&mut self) {
+        let state = if self.session.is_idle() { State::Idle } else { State::Active };
+        self.listed.set_state(state);
+        let mut statements = 0;
+        for event in &self.effects.audit {
+            if let Event::Statement(statement) = event {
+                statements += 1;
+                if !statement.raw_columns.is_empty() || self.exposed == Exposed::Something {
+                    let exposure = exposure(&statement.raw_columns, &statement.grants);
+                    let raw = !exposure.columns.is_empty();
+                    self.exposed = if raw { Exposed::Something } else { Exposed::Nothing };
+                    self.listed.expose(exposure);
+                }
+            }
+        }
+        if statements > 0 {
+            self.listed.count_statements(statements);
+        }
+        let tally = std::mem::take(&mut self.effects.tally);
+        self.count(tally);
+    }
+
+    /// Shows in the list what is about to be released.
+    pub(super) fn show_release(&mut self, event: &Event) {
+        if let Event::Release(release) = event {
+            self.exposed = Exposed::Something;
+            self.listed.expose(exposure(&release.columns, &release.grants));
+        }
+    }
+
+    fn count(&self, tally: Tally) {
+        let Tally {
+            clear,
+            shown,
+            computed,
+            raw,
+            refused,
+            cut,
+            violations,
+            masked_cells,
+            raw_cells,
+        } = tally;
+        let metrics = &self.around.metrics;
+        let counts = [
+            (metrics.statements.of(Verdict::Clear), clear),
+            (metrics.statements.of(Verdict::Show), shown + raw),
+            (metrics.statements.of(Verdict::Compute), computed),
+            (metrics.statements.of(Verdict::Refuse), refused),
+            (metrics.cuts.of(self.cut_cause), cut),
+            (&metrics.gate3_violations, violations),
+        ];
+        for (counter, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            counter.inc_by(count);
+        }
+        for (column, count) in masked_cells {
+            self.with_class(column, |class| metrics.masked_cells(class).inc_by(count));
+        }
+        for (column, count) in raw_cells {
+            self.with_class(column, |class| metrics.raw_cells(class).inc_by(count));
+        }
+    }
+
+    fn with_class(&self, column: ColumnId, act: impl FnOnce(&str)) {
+        if let Some(column) = self.worlds.load().sensitive.column(column) {
+            act(&column.class);
+        }
+    }
+}
+
+fn exposure(columns: &Names, grants: &[u64]) -> Exposure {
+    let columns = columns.iter().filter_map(|name| column_path(name)).collect();
+    Exposure { columns, grants: grants.to_vec() }
+}
+
+/// Reads `schema.table.column` back, for showing: dots within a name count as the table's.
+fn column_path(name: &str) -> Option<ColumnPath> {
+    let (schema, rest) = name.split_once('.')?;
+    let (table, column) = rest.rsplit_once('.')?;
+    Some(ColumnPath { relation: RelationName::new(schema, table), column: column.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_columns_name_reads_back() {
+        let path = column_path("public.customers.email").unwrap();
+        assert_eq!(path.to_string(), "public.customers.email");
+        assert_eq!((&*path.relation.name, &*path.column), ("customers", "email"));
+        assert_eq!(column_path("email"), None);
+    }
+}

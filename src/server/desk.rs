@@ -1,0 +1,114 @@
+//! The control port's view of the process.
+
+use std::sync::Arc;
+
+use super::house::House;
+use crate::audit::{Event, Login, LoginFailed};
+use crate::control::desk::{Database, Deed, Desk, Occurrence};
+use crate::model::{Client, SqlState, User};
+
+/// What the records say instead of a database's name.
+const CONSOLE: &str = "keyhole";
+
+/// Console connections are no sessions of the data port.
+const NO_SESSION: u64 = 0;
+
+pub(super) fn build(house: &Arc<House>) -> Desk {
+    let of = || Arc::clone(house);
+    let (databases, policies, rules) = (of(), of(), of());
+    let (users, reload, unready, record) = (of(), of(), of(), of());
+    Desk {
+        approvals: house.approvals.clone(),
+        sessions: Arc::clone(&house.sessions),
+        metrics: Arc::clone(&house.metrics),
+        clock: Arc::clone(&house.clock),
+        databases: Box::new(move || list_databases(&databases)),
+        policies: Box::new(move || policies.setup.load().policies.clone()),
+        rules: Box::new(move || rules.setup.load().rules.clone()),
+        users: Box::new(move |name| users.user(name)),
+        reload: Box::new(move || {
+            let house = Arc::clone(&reload);
+            Box::pin(async move { house.reload(None).await })
+        }),
+        unready: Box::new(move || unready.unready()),
+        record: Box::new(move |occurrence| remember(&record, occurrence)),
+    }
+}
+
+fn list_databases(house: &House) -> Vec<Database> {
+    let setup = house.setup.load();
+    let list = setup.databases().map(|(name, upstream, catalog)| Database {
+        name: name.to_owned(),
+        upstream,
+        catalog: Arc::clone(catalog),
+        schema: house.databases.find(name).and_then(|site| site.schema.load_full()),
+    });
+    list.collect()
+}
+
+/// Logins are records of their own here; what changes requests and grants is one of the store's
+/// events, and a reload leaves its own record.
+fn remember(house: &House, occurrence: &Occurrence) {
+    let Occurrence { user, address, application, deed, refused, .. } = occurrence;
+    match (deed, refused) {
+        (Deed::Login, None) => {
+            let stranger =
+                || User { name: Arc::clone(user), groups: Arc::new([]), roles: Arc::new([]) };
+            let client = Client {
+                user: house.user(user).unwrap_or_else(stranger),
+                address: Some(*address),
+                application: Arc::clone(application),
+                database: CONSOLE.into(),
+            };
+            house.note(Event::Login(Login {
+                session: NO_SESSION,
+                client: Arc::new(client),
+                method: house.setup.load().method_name(),
+                tls: None,
+            }));
+        }
+        (Deed::Login, Some(state)) => house.note(Event::LoginFailed(LoginFailed {
+            session: NO_SESSION,
+            user: user.to_string(),
+            address: Some(*address),
+            database: CONSOLE.to_owned(),
+            method: house.setup.load().method_name(),
+            reason: login_failure(*state),
+        })),
+        (
+            Deed::Grant
+            | Deed::Approve(_)
+            | Deed::Deny(_)
+            | Deed::Revoke(_)
+            | Deed::RevokeAll
+            | Deed::KillSession(_)
+            | Deed::Reload,
+            _,
+        ) => {
+            let (deed, subject) = (deed.verb(), deed.subject_id());
+            let refused = refused.map(|state| state.to_string());
+            tracing::info!(deed, subject, refused, "console");
+        }
+    }
+}
+
+/// The word of the record for the SQLSTATE that a login was refused with.
+pub(super) fn login_failure(state: SqlState) -> &'static str {
+    if state == SqlState::INVALID_PASSWORD {
+        "password"
+    } else if state == SqlState::INVALID_AUTHORIZATION {
+        "not_allowed"
+    } else if state == SqlState::INVALID_CATALOG_NAME {
+        "no_database"
+    } else if state == SqlState::TOO_MANY_CONNECTIONS {
+        "too_many_connections"
+    } else if state == SqlState::CANNOT_CONNECT_NOW {
+        "not_ready"
+    } else if state == SqlState::PROTOCOL_VIOLATION {
+        "protocol"
+    } else if state == SqlState::FEATURE_NOT_SUPPORTED {
+        "unsupported"
+    } else {
+        "upstream"
+    }
+}

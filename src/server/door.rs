@@ -1,0 +1,382 @@
+//! The data port: lets clients in, connects them to their database, and leaves them to
+//! [`crate::relay`].
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
+
+use super::databases::Site;
+use super::desk::login_failure;
+use super::house::House;
+use super::setup::{Setup, Spec};
+use crate::audit::{Event, Login, LoginFailed, Logout};
+use crate::auth::login::{self, Accepted, Arrival, LoginError, Request};
+use crate::model::{Client, Report, SqlState, User};
+use crate::net::{Listener, Stream};
+use crate::relay::{self, Attached, CancelCall, Parties, Peer, Phase};
+use crate::session::Start;
+use crate::telemetry::labels::{LoginResult, UpstreamError};
+use crate::telemetry::sessions::Facts;
+use crate::upstream::cancel::cancel;
+use crate::upstream::connect::startup_parameters;
+use crate::upstream::connect::{BackendKey, ConnectError, Connected, Target, connect};
+use crate::wire::{TxStatus, write};
+
+/// Connections that are neither let in nor turned away yet, beyond those that have a place.
+const NEWCOMERS_MAX: usize = 256;
+
+/// How long the database may take to let a session in.
+const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a client waits for the first reading of a schema.
+const WORLD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the database may take to hear of a cancelled query.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Lets clients in until the process drains, then waits for their sessions to end. A connection
+/// that fails or panics is its own end.
+pub(super) async fn serve(listener: Listener, house: Arc<House>) {
+    let mut phase = house.phase.subscribe();
+    let connections_max = house.places.available_permits() + NEWCOMERS_MAX;
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = phase.wait_for(|phase| *phase != Phase::Serving) => break,
+            Some(ended) = connections.join_next() => note(ended),
+            (tcp, peer) = listener.accept() => {
+                if connections.len() >= connections_max {
+                    let mut message = Vec::new();
+                    write::error(&mut message, &too_many());
+                    // What does not fit into the socket's empty buffer is not worth a task.
+                    let _ = tcp.try_write(&message);
+                } else {
+                    connections.spawn(welcome(Arc::clone(&house), tcp, peer));
+                }
+            }
+        }
+    }
+    drop(listener);
+    while let Some(ended) = connections.join_next().await {
+        note(ended);
+    }
+}
+
+fn note(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && !error.is_cancelled()
+    {
+        tracing::error!(%error, "a session failed");
+    }
+}
+
+fn too_many() -> Report {
+    Report::fatal(SqlState::TOO_MANY_CONNECTIONS, "sorry, too many clients already")
+        .hint("connections_max in [data] is the limit.")
+}
+
+/// One connection from its first byte to its last.
+async fn welcome(house: Arc<House>, tcp: TcpStream, peer: SocketAddr) {
+    let setup = house.setup.load_full();
+    let limit = setup.config.data.login_timeout;
+    match timeout(limit, login::accept(tcp, &setup.rules)).await {
+        Err(_) => {
+            house.metrics.logins.of(LoginResult::Timeout).inc();
+            tracing::info!("a login took too long");
+        }
+        Ok(Err(error)) => turned_away(&house, &setup, peer, &error),
+        Ok(Ok(Arrival::Cancel { pid, secret })) => {
+            if let Some(call) = house.keys.find(pid, secret) {
+                call().await;
+            }
+        }
+        Ok(Ok(Arrival::Client(accepted))) => {
+            let guest = Guest { house, setup, peer };
+            guest.serve(*accepted).await;
+        }
+    }
+}
+
+/// Somebody who could not prove who they are has been told so.
+fn turned_away(house: &House, setup: &Setup, peer: SocketAddr, error: &LoginError) {
+    match error {
+        LoginError::Refused { user, report } => {
+            let wrong = report.state == SqlState::INVALID_PASSWORD;
+            let result = if wrong { LoginResult::Refused } else { LoginResult::Protocol };
+            house.metrics.logins.of(result).inc();
+            house.note(Event::LoginFailed(LoginFailed {
+                session: 0,
+                user: user.clone().unwrap_or_default(),
+                address: Some(peer.ip()),
+                database: String::new(),
+                method: setup.method_name(),
+                reason: login_failure(report.state),
+            }));
+        }
+        LoginError::Gone(_) | LoginError::Io(_) | LoginError::Tls(_) => {
+            tracing::debug!(%error, "a login was left");
+        }
+    }
+}
+
+/// Somebody who has proven who they are.
+struct Guest {
+    house: Arc<House>,
+    setup: Arc<Setup>,
+    peer: SocketAddr,
+}
+
+/// All that a session needs, made before the client hears that it may begin.
+struct Admitted {
+    user: User,
+    site: Arc<Site>,
+    target: Arc<Target>,
+    connected: Connected,
+    _attached: Attached,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Why a client is not admitted.
+struct Refusal {
+    report: Report,
+    result: LoginResult,
+}
+
+impl Guest {
+    async fn serve(self, accepted: Accepted) {
+        let Accepted { mut stream, leftover, authenticated, request } = accepted;
+        match self.admit(authenticated.user(), &request).await {
+            Ok(admitted) => self.host(admitted, stream, leftover, request).await,
+            Err(refusal) => {
+                self.refused(&request, &refusal);
+                let mut message = Vec::new();
+                write::error(&mut message, &refusal.report);
+                // Whoever left does not hear it.
+                if stream.write_all(&message).await.is_ok() {
+                    let _ = stream.shutdown().await;
+                }
+            }
+        }
+    }
+
+    fn refused(&self, request: &Request, refusal: &Refusal) {
+        self.house.metrics.logins.of(refusal.result).inc();
+        self.house.note(Event::LoginFailed(LoginFailed {
+            session: 0,
+            user: request.user.clone(),
+            address: Some(self.peer.ip()),
+            database: request.database.clone(),
+            method: self.setup.method_name(),
+            reason: login_failure(refusal.report.state),
+        }));
+    }
+
+    async fn admit(&self, name: &str, request: &Request) -> Result<Admitted, Refusal> {
+        let house = &self.house;
+        let not_allowed = |report| Refusal { report, result: LoginResult::NotAllowed };
+        let user = self.setup.user(name).cloned().ok_or_else(|| Refusal {
+            // In the words for a wrong password: which users exist is nobody's business.
+            report: Report::fatal(
+                SqlState::INVALID_PASSWORD,
+                format!("password authentication failed for user \"{name}\""),
+            ),
+            result: LoginResult::Refused,
+        })?;
+        let place = Arc::clone(&house.places).try_acquire_owned();
+        let place = place.map_err(|_| not_allowed(too_many()))?;
+        let spec = self.setup.spec(&request.database).ok_or_else(|| {
+            not_allowed(Report::fatal(
+                SqlState::INVALID_CATALOG_NAME,
+                format!("database \"{}\" does not exist", request.database),
+            ))
+        })?;
+        let target = Arc::clone(&spec.target);
+        let connected = self.connect(&target, request).await?;
+        let site = self.site(spec);
+        let attached = site.database.attach();
+        self.wait_for_world(&site).await?;
+        Ok(Admitted { user, site, target, connected, _attached: attached, _place: place })
+    }
+
+    /// Connects to the database in the client's name for it, with what the client asks for.
+    async fn connect(&self, target: &Target, request: &Request) -> Result<Connected, Refusal> {
+        let parameters = startup_parameters(target, &request.parameters, &[]);
+        let connecting = timeout(UPSTREAM_TIMEOUT, connect(target, &parameters)).await;
+        let error = match connecting {
+            Ok(Ok(connected)) => return Ok(connected),
+            Ok(Err(error)) => error,
+            Err(_) => ConnectError::Unreachable(std::io::ErrorKind::TimedOut.into()),
+        };
+        let kind = match &error {
+            ConnectError::Unreachable(_) | ConnectError::Io(_) | ConnectError::Closed => {
+                UpstreamError::Connect
+            }
+            ConnectError::Server(_)
+            | ConnectError::TlsRefused
+            | ConnectError::Tls(_)
+            | ConnectError::ServerName
+            | ConnectError::PasswordMissing
+            | ConnectError::Authentication(_)
+            | ConnectError::Mechanisms
+            | ConnectError::Scram(_) => UpstreamError::Login,
+            ConnectError::Wire(_) | ConnectError::Unexpected(_) => UpstreamError::Protocol,
+        };
+        self.house.metrics.upstream_errors.of(kind).inc();
+        tracing::warn!(database = %request.database, %error, "no connection for a client");
+        Err(Refusal { report: error.report(), result: LoginResult::Upstream })
+    }
+
+    /// The database's site; the first client of a database that only `*` serves makes it.
+    fn site(&self, spec: Spec) -> Arc<Site> {
+        self.house.databases.ensure(spec)
+    }
+
+    async fn wait_for_world(&self, site: &Site) -> Result<(), Refusal> {
+        let mut epoch = site.database.subscribe();
+        let known = async {
+            while site.database.world().is_none() {
+                if epoch.changed().await.is_err() {
+                    break;
+                }
+            }
+        };
+        // Without a world it is refused below, whatever the reason.
+        let _ = timeout(WORLD_TIMEOUT, known).await;
+        if site.database.world().is_some() && !site.database.is_expired() {
+            return Ok(());
+        }
+        let report = Report::fatal(
+            SqlState::CANNOT_CONNECT_NOW,
+            "the schema of the database could not be read yet",
+        )
+        .hint("Connect again in a moment; /readyz of the proxy says why.");
+        Err(Refusal { report, result: LoginResult::Upstream })
+    }
+
+    /// Runs the session.
+    async fn host(
+        self,
+        admitted: Admitted,
+        mut stream: Stream,
+        leftover: Vec<u8>,
+        request: Request,
+    ) {
+        let house = &self.house;
+        let call = cancel_call(&admitted.target, &admitted.connected);
+        let key = admitted.connected.key.as_ref();
+        let issued = key.map(|key| house.keys.issue(key.pid, request.minor, Arc::clone(&call)));
+        let application = parameter(&request, "application_name");
+        let client = Arc::new(Client {
+            user: admitted.user,
+            address: Some(self.peer.ip()),
+            application: application.into(),
+            database: request.database.as_str().into(),
+        });
+        let entry = house.sessions.enter(Facts {
+            user: Arc::clone(&client.user.name),
+            database: Arc::clone(&client.database),
+            address: Some(self.peer),
+            application: Arc::clone(&client.application),
+            since: house.now(),
+        });
+        let listed = entry.session();
+        let login = Event::Login(Login {
+            session: listed.id,
+            client: Arc::clone(&client),
+            method: self.setup.method_name(),
+            tls: stream.tls_version().map(str::to_owned),
+        });
+        let mut greeting = Vec::new();
+        match house.record(login).await {
+            Ok(()) => {
+                let issued = issued.as_ref().map(|issued| (issued.pid(), issued.secret()));
+                greet(&mut greeting, &admitted.connected.parameters, issued);
+            }
+            Err(report) => write::error(&mut greeting, &report),
+        }
+        if stream.write_all(&greeting).await.is_err() || stream.flush().await.is_err() {
+            return;
+        }
+        house.metrics.logins.of(LoginResult::Ok).inc();
+        house.metrics.sessions.inc();
+        let _counted = Counted(&house.metrics.sessions);
+        let Connected { stream: server, parameters, leftover: server_leftover, .. } =
+            admitted.connected;
+        let parties = Parties {
+            start: Start {
+                id: listed.id,
+                client: Arc::clone(&client),
+                parameters,
+                frame_len_max: self.setup.config.data.frame_len_max,
+            },
+            client: Peer { stream, leftover },
+            server: Peer { stream: server, leftover: server_leftover },
+            cancel: call,
+        };
+        let ended = relay::run(&house.around, &admitted.site.database, listed, parties).await;
+        let since = listed.facts.since;
+        let lived = Duration::try_from(house.now().duration_since(since)).unwrap_or_default();
+        let logout = Event::Logout(Logout {
+            session: listed.id,
+            client,
+            statements: listed.statements(),
+            duration_us: u64::try_from(lived.as_micros()).unwrap_or(u64::MAX),
+            reason: ended.map_or("no_world", |ended| ended.reason),
+        });
+        if house.record(logout).await.is_err() {
+            tracing::error!("a logout is not on record: the audit log is closed");
+        }
+    }
+}
+
+/// Counted among the sessions until dropped, even by a panic.
+struct Counted<'a>(&'a prometheus::IntGauge);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// What follows AuthenticationOk, up to the first ReadyForQuery.
+fn greet(out: &mut Vec<u8>, parameters: &[(String, String)], key: Option<(i32, &[u8])>) {
+    for (name, value) in parameters {
+        // They came as such messages, so they fit into one.
+        let written = write::parameter_status(out, name, value);
+        debug_assert_eq!(written, Ok(()));
+    }
+    if let Some((pid, secret)) = key {
+        let written = write::backend_key_data(out, pid, secret);
+        debug_assert_eq!(written, Ok(()));
+    }
+    write::ready_for_query(out, TxStatus::Idle);
+}
+
+/// Stops what the database does for this session.
+fn cancel_call(target: &Arc<Target>, connected: &Connected) -> CancelCall {
+    let way: Option<(SocketAddr, BackendKey)> =
+        connected.stream.peer_addr().ok().zip(connected.key.clone());
+    let target = Arc::clone(target);
+    Arc::new(move || {
+        let (way, target) = (way.clone(), Arc::clone(&target));
+        Box::pin(async move {
+            let Some((address, key)) = way else { return };
+            match timeout(CANCEL_TIMEOUT, cancel(address, &target, &key)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "a query could not be cancelled"),
+                Err(_) => tracing::warn!("a query could not be cancelled in time"),
+            }
+        })
+    })
+}
+
+fn parameter<'r>(request: &'r Request, name: &str) -> &'r str {
+    let found = request.parameters.iter().rev().find(|(key, _)| key == name);
+    found.map_or("", |(_, value)| value)
+}

@@ -1,0 +1,214 @@
+//! From the approval store's events to audit records.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+
+use crate::audit::{Event, Grant as Record, GrantStep, StatementText, Strings};
+use crate::grant::{Grant, GrantEvent, GrantId, RecordedEvent, Request, RequestId};
+use crate::store::approvals::{Approvals, EventSink};
+use crate::store::audit_log::AuditLog;
+
+/// Writes each event of the store into the audit log before the store acknowledges the change.
+pub(super) struct GrantEvents {
+    audit: AuditLog,
+    runtime: Handle,
+    memory: Mutex<Memory>,
+}
+
+/// What later events name by number only.
+#[derive(Default)]
+struct Memory {
+    requests: HashMap<RequestId, Record>,
+    grants: HashMap<GrantId, Record>,
+    /// The last event that is in the log; the store may hand over an event twice.
+    last: u64,
+}
+
+impl GrantEvents {
+    pub(super) fn new(audit: AuditLog, runtime: Handle) -> Arc<Self> {
+        Arc::new(Self { audit, runtime, memory: Mutex::default() })
+    }
+
+    /// For the store, which calls it on a thread of its own: waiting for the disk is right there.
+    pub(super) fn sink(self: &Arc<Self>) -> EventSink {
+        let this = Arc::clone(self);
+        Arc::new(move |recorded| this.record(recorded))
+    }
+
+    /// Learns what the store knew before this process started.
+    pub(super) fn learn(&self, approvals: &Approvals) {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        for request in approvals.requests() {
+            memory.requests.insert(request.id, of_request(&request));
+        }
+        for view in approvals.grants() {
+            memory.grants.insert(view.grant.id, of_grant(&view.grant));
+        }
+    }
+
+    fn record(&self, recorded: &RecordedEvent) -> Result<(), String> {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorded.sequence <= memory.last {
+            return Ok(());
+        }
+        let record = memory.describe(&recorded.event);
+        let written = self.audit.append_durable(Event::Grant(Box::new(record)), recorded.at);
+        self.runtime.block_on(written).map_err(|error| error.to_string())?;
+        memory.forget(&recorded.event);
+        memory.last = recorded.sequence;
+        Ok(())
+    }
+}
+
+impl Memory {
+    fn describe(&mut self, event: &GrantEvent) -> Record {
+        match event {
+            GrantEvent::Requested { request } => {
+                let record = of_request(request);
+                self.requests.insert(request.id, record.clone());
+                record
+            }
+            GrantEvent::Approved { request, by } => {
+                self.on_request(*request, GrantStep::Approved, by)
+            }
+            GrantEvent::Denied { request, by, reason } => {
+                let mut record = self.on_request(*request, GrantStep::Denied, by);
+                record.reason.clone_from(reason);
+                record
+            }
+            GrantEvent::Cancelled { request, by } => {
+                self.on_request(*request, GrantStep::Cancelled, by)
+            }
+            GrantEvent::Granted { grant } | GrantEvent::StandingAdded { grant } => {
+                let record = of_grant(grant);
+                self.grants.insert(grant.id, record.clone());
+                record
+            }
+            GrantEvent::Revoked { grant, by } => {
+                self.on_grant(*grant, GrantStep::Revoked, Some(by))
+            }
+            GrantEvent::Expired { grant } => self.on_grant(*grant, GrantStep::Expired, None),
+            GrantEvent::StandingRemoved { grant } => {
+                self.on_grant(*grant, GrantStep::Revoked, Some(CONFIGURATION))
+            }
+        }
+    }
+
+    /// Drops what no later event will name.
+    fn forget(&mut self, event: &GrantEvent) {
+        match event {
+            GrantEvent::Denied { request, .. } | GrantEvent::Cancelled { request, .. } => {
+                self.requests.remove(request);
+            }
+            GrantEvent::Granted { grant } => {
+                if let Some(request) = grant.request {
+                    self.requests.remove(&request);
+                }
+            }
+            GrantEvent::Revoked { grant, .. }
+            | GrantEvent::Expired { grant }
+            | GrantEvent::StandingRemoved { grant } => {
+                self.grants.remove(grant);
+            }
+            GrantEvent::Requested { .. }
+            | GrantEvent::Approved { .. }
+            | GrantEvent::StandingAdded { .. } => {}
+        }
+    }
+
+    fn on_request(&self, id: RequestId, step: GrantStep, by: &str) -> Record {
+        let known = self.requests.get(&id).cloned();
+        let record = known.unwrap_or_else(|| unknown(step));
+        Record { step, request: Some(id), by: Some(by.to_owned()), ..record }
+    }
+
+    fn on_grant(&self, id: GrantId, step: GrantStep, by: Option<&str>) -> Record {
+        let known = self.grants.get(&id).cloned();
+        let record = known.unwrap_or_else(|| unknown(step));
+        Record { step, grant: Some(id), by: by.map(str::to_owned), ..record }
+    }
+}
+
+/// Who adds and removes standing grants.
+const CONFIGURATION: &str = "configuration";
+
+/// What is said of a number whose earlier records are out of reach.
+fn unknown(step: GrantStep) -> Record {
+    Record {
+        step,
+        request: None,
+        grant: None,
+        subject: String::new(),
+        database: String::new(),
+        resources: Vec::new(),
+        actions: Vec::new(),
+        rows: None,
+        not_before: None,
+        expires_at: None,
+        reason: None,
+        by: None,
+        approvers: Vec::new(),
+        policy: None,
+    }
+}
+
+fn of_request(request: &Request) -> Record {
+    let terms = &request.terms;
+    Record {
+        step: GrantStep::Requested,
+        request: Some(request.id),
+        grant: None,
+        subject: request.requester.clone(),
+        database: terms.database.clone(),
+        resources: vec![terms.resource.to_string()],
+        actions: terms.actions.iter().map(|action| action.as_str().to_owned()).collect(),
+        rows: terms.rows.as_ref().map(|rows| text(&rows.shown)),
+        not_before: terms.not_before,
+        expires_at: None,
+        reason: Some(terms.reason.clone()),
+        by: Some(request.requester.clone()),
+        approvers: Vec::new(),
+        policy: Some(request.policy.clone()),
+    }
+}
+
+fn of_grant(grant: &Grant) -> Record {
+    // A grant that was requested comes by itself with the last approval; others somebody made.
+    let by = grant.request.is_none().then(|| grant.requester.clone());
+    Record {
+        step: GrantStep::Granted,
+        request: grant.request,
+        grant: Some(grant.id),
+        subject: grant.subject.to_string(),
+        database: grant.database.clone().unwrap_or_else(|| "*".to_owned()),
+        resources: vec![grant.resource.to_string()],
+        actions: grant.actions.iter().map(|action| action.as_str().to_owned()).collect(),
+        rows: grant.rows.as_ref().map(|rows| text(&rows.shown)),
+        not_before: Some(grant.not_before),
+        expires_at: grant.expires_at,
+        reason: Some(grant.reason.clone()),
+        by,
+        approvers: grant.approvers.clone(),
+        policy: grant.policy.clone(),
+    }
+}
+
+fn text(rows: &str) -> StatementText {
+    StatementText::new(Bytes::copy_from_slice(rows.as_bytes()), Strings::Standard)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_on_a_number_that_is_not_known_still_names_the_number() {
+        let event = GrantEvent::Revoked { grant: 7, by: "dora".to_owned() };
+        let record = Memory::default().describe(&event);
+        assert_eq!((record.grant, record.by.as_deref()), (Some(7), Some("dora")));
+        assert_eq!(record.step, GrantStep::Revoked);
+    }
+}

@@ -1,0 +1,229 @@
+//! What the process consists of, in one place: everything that ports and sessions share.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
+
+use super::databases::Databases;
+use super::keys::Keys;
+use super::setup::Setup;
+use crate::audit::{Configuration, ConfigurationStep, Event};
+use crate::auth::scram::MockKey;
+use crate::config::{Config, Problems};
+use crate::control::desk::{Part, Unready};
+use crate::model::{Report, SqlState, Timestamp, User};
+use crate::relay::{Phase, Surroundings};
+use crate::store::approvals::{Approvals, Clock};
+use crate::store::audit_log::AuditLog;
+use crate::telemetry::{Metrics, sessions};
+
+/// For the audit log, from where nobody can wait.
+pub(super) enum Note {
+    Record(Box<Event>, Timestamp),
+    /// Asks to be told when everything before it is in the log.
+    Flush(oneshot::Sender<()>),
+}
+
+pub(super) struct House {
+    pub(super) clock: Clock,
+    pub(super) audit: AuditLog,
+    pub(super) approvals: Approvals,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) sessions: Arc<sessions::Registry>,
+    pub(super) setup: ArcSwap<Setup>,
+    pub(super) databases: Databases,
+    pub(super) keys: Arc<Keys>,
+    /// One permit per session.
+    pub(super) places: Arc<Semaphore>,
+    pub(super) phase: watch::Sender<Phase>,
+    pub(super) around: Surroundings,
+    pub(super) notes: mpsc::UnboundedSender<Note>,
+    pub(super) mock_key: MockKey,
+    /// Held by the reload under way.
+    pub(super) reloading: Mutex<()>,
+}
+
+impl House {
+    pub(super) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    pub(super) fn user(&self, name: &str) -> Option<User> {
+        self.setup.load().user(name).cloned()
+    }
+
+    /// Leaves a record; it is written soon.
+    pub(super) fn note(&self, event: Event) {
+        if self.notes.send(Note::Record(Box::new(event), self.now())).is_err() {
+            tracing::error!("a record is lost: the process is ending");
+        }
+    }
+
+    /// Puts a record into the log.
+    ///
+    /// # Errors
+    /// The log is closed, so what it is about must not happen.
+    pub(super) async fn record(&self, event: Event) -> Result<(), Report> {
+        self.audit
+            .append(event, self.now())
+            .await
+            .map_err(|_| Report::fatal(SqlState::IO_ERROR, "the audit log takes no more records"))
+    }
+
+    /// What keeps the proxy from serving now.
+    pub(super) fn unready(&self) -> Vec<Unready> {
+        let mut parts = Vec::new();
+        let mut add = |part, reason: String| parts.push(Unready { part, reason });
+        let valid_until = self.approvals.table().valid_until;
+        if valid_until.is_some_and(|until| self.now() >= until) {
+            add(Part::Store, "out of reach: no grant counts".to_owned());
+        }
+        if !self.audit.healthy() {
+            add(Part::Audit, "the audit log cannot be written".to_owned());
+        }
+        for name in self.setup.load().names() {
+            let site = self.databases.find(name);
+            let failure = site.as_ref().and_then(|site| site.failure.load_full());
+            let known = site.is_some_and(|site| site.database.world().is_some());
+            match failure {
+                Some(reason) => add(Part::Schema, format!("database {name}: {reason}")),
+                None if !known => {
+                    add(Part::Schema, format!("database {name}: its schema is being read"));
+                }
+                None => {}
+            }
+        }
+        parts
+    }
+
+    /// Reads the configuration again and takes it over. Returns when every database that can be
+    /// reached goes by it.
+    ///
+    /// # Errors
+    /// One line for each problem; the old configuration stays in force.
+    pub(super) async fn reload(&self, by: Option<&str>) -> Result<String, Vec<String>> {
+        let _turn = self.reloading.lock().await;
+        let old = self.setup.load_full();
+        let (path, mock_key) = (old.config.path.clone(), self.mock_key.clone());
+        let loading = tokio::task::spawn_blocking(move || {
+            let lines = |problems: Problems| problems.0.iter().map(ToString::to_string).collect();
+            let config = Config::load(&path).map_err::<Vec<String>, _>(lines)?;
+            Setup::build(config, &mock_key)
+        });
+        let loaded: Result<Setup, Vec<String>> =
+            loading.await.unwrap_or_else(|error| Err(vec![error.to_string()]));
+        let taken_over = match loaded {
+            Ok(new) => self.take_over(&old, new).await,
+            Err(problems) => Err(problems),
+        };
+        let (step, digest, changed) = match &taken_over {
+            Ok((new, changed)) => (ConfigurationStep::Reloaded, &new.digest, changed.clone()),
+            Err(problems) => {
+                for problem in problems {
+                    tracing::warn!(%problem, "the configuration is not taken over");
+                }
+                (ConfigurationStep::Refused, &old.digest, Vec::new())
+            }
+        };
+        let (by, digest) = (by.map(str::to_owned), digest.clone());
+        self.note(Event::Configuration(Configuration { step, by, digest, changed }));
+        let (new, changed) = taken_over?;
+        let summary = self.summary(&old, &new, &changed);
+        tracing::info!(%summary, "the configuration was read again");
+        Ok(summary)
+    }
+
+    async fn take_over(
+        &self,
+        old: &Setup,
+        new: Setup,
+    ) -> Result<(Arc<Setup>, Vec<String>), Vec<String>> {
+        let (policies, standing) = (new.policies.clone(), new.standing.clone());
+        let replaced = self.approvals.replace_policies(policies, standing).await;
+        replaced.map_err(|report| vec![report.message])?;
+        let new = Arc::new(new);
+        self.setup.store(Arc::clone(&new));
+        self.databases.reconcile(&new);
+        self.end_strangers(old, &new);
+        let refreshes: Vec<_> = self.databases.list();
+        for site in refreshes {
+            // A database that cannot be reached goes by the new catalog all the same: its known
+            // schema was bound to it first. `/readyz` says what is wrong.
+            if site.database.refresh().await.is_err() {
+                tracing::warn!(database = %site.database.name(), "not refreshed after a reload");
+            }
+        }
+        Ok((new.clone(), changes(old, &new)))
+    }
+
+    /// Ends the sessions of users and databases that are no longer what they were.
+    fn end_strangers(&self, old: &Setup, new: &Setup) {
+        for session in self.sessions.list() {
+            let facts = &session.facts;
+            let same_user = old.user(&facts.user) == new.user(&facts.user);
+            if !same_user || new.spec(&facts.database).is_none() {
+                session.kill();
+            }
+        }
+    }
+
+    fn summary(&self, old: &Setup, new: &Setup, changed: &[String]) -> String {
+        let mut summary = match changed {
+            [] => "nothing changed".to_owned(),
+            some => format!("taken over: {}", some.join(", ")),
+        };
+        let fixed = needs_restart(&old.config, &new.config);
+        if !fixed.is_empty() {
+            summary.push_str(&format!("; needs a restart: {}", fixed.join(", ")));
+        }
+        let lagging: Vec<_> = self.databases.list();
+        let lagging = lagging.iter().filter(|site| site.failure.load().is_some());
+        for site in lagging {
+            summary.push_str(&format!("; database {} is out of reach", site.database.name()));
+        }
+        summary
+    }
+}
+
+/// The sections that say something new.
+fn changes(old: &Setup, new: &Setup) -> Vec<String> {
+    let (a, b) = (&old.config, &new.config);
+    // Policies hold patterns, which only their text can be compared by.
+    let text = |config: &Config| format!("{:?}", config.policies);
+    let standing = |config: &Config| format!("{:?}", config.standing);
+    [
+        ("data", a.data == b.data),
+        ("control", a.control == b.control),
+        ("store", a.store == b.store),
+        ("audit", a.audit == b.audit),
+        ("enforcement", a.enforcement == b.enforcement),
+        ("schema", a.schema == b.schema),
+        ("log", a.log == b.log),
+        ("shutdown", a.shutdown == b.shutdown),
+        ("database", a.databases == b.databases),
+        ("user", a.users == b.users),
+        ("policy", text(a) == text(b)),
+        ("standing", standing(a) == standing(b)),
+    ]
+    .into_iter()
+    .filter(|(_, same)| !same)
+    .map(|(section, _)| section.to_owned())
+    .collect()
+}
+
+/// What a running process cannot change.
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    [
+        ("listen in [data]", old.data.listen == new.data.listen),
+        ("connections_max in [data]", old.data.connections_max == new.data.connections_max),
+        ("[control]", old.control == new.control),
+        ("[store]", old.store == new.store),
+        ("[audit]", old.audit == new.audit),
+        ("[log]", old.log == new.log),
+    ]
+    .into_iter()
+    .filter(|(_, same)| !same)
+    .map(|(key, _)| key)
+    .collect()
+}

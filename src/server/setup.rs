@@ -1,0 +1,263 @@
+//! What a configuration means for the running process: certificates read, verifiers made, policies
+//! resolved. Built aside and swapped whole.
+
+use std::collections::HashMap;
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::analysis::sensitive::Unclassified;
+use crate::auth::Credentials;
+use crate::auth::login::{self, Method};
+use crate::auth::scram::{ITERATIONS_DEFAULT, MockKey, SALT_LEN, Verifier};
+use crate::catalog::Catalog;
+use crate::config::{
+    AuthMethod, Config, Credential, DatabaseConfig, DatabaseName, Enforcement, EnforcementMode,
+    Persist, SslMode, TlsConfig, TlsDemand, UpstreamDatabase, UserConfig, Writes,
+};
+use crate::decision::{self, Rules};
+use crate::grant::{Policies, Standing};
+use crate::model::User;
+use crate::net::tls::{ClientCertificates, ServerCertificate, client_config, server_config};
+use crate::upstream::connect::{self, Target};
+
+/// A configuration in force.
+pub(super) struct Setup {
+    pub(super) config: Config,
+    /// How clients log in, on either port.
+    pub(super) rules: login::Rules,
+    pub(super) policies: Policies,
+    pub(super) standing: Vec<Standing>,
+    /// SHA-256 of the configuration file, in hexadecimal digits.
+    pub(super) digest: String,
+    users: HashMap<String, User>,
+    served: Vec<Served>,
+}
+
+/// One `[[database]]`, ready for use.
+struct Served {
+    name: DatabaseName,
+    /// Its database is a placeholder where it is as the client asks.
+    target: Target,
+    database: UpstreamDatabase,
+    catalog: Arc<Catalog>,
+}
+
+/// All that the world of one database is made from, except its schema.
+#[derive(Clone)]
+pub(super) struct Spec {
+    /// As clients name it.
+    pub(super) name: Arc<str>,
+    pub(super) target: Arc<Target>,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) rules: Rules,
+    pub(super) unclassified: Unclassified,
+    /// How often its schema is read again.
+    pub(super) refresh: Duration,
+}
+
+impl Setup {
+    /// Reads certificates and derives verifiers, which takes milliseconds for each user. Blocks.
+    ///
+    /// # Errors
+    /// One line for each problem.
+    pub(super) fn build(config: Config, mock_key: &MockKey) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut collect = |problem: String| problems.push(problem);
+        let views = config.catalog_views();
+        let policies = config.grant_policies(&views).map_err(|error| collect(error.to_string()));
+        let standing = config.grant_standing(&views).map_err(|error| collect(error.to_string()));
+        let method = method(&config, mock_key).map_err(&mut collect);
+        let tls = tls(config.data.tls.as_ref()).map_err(&mut collect);
+        let served: Result<Vec<_>, _> = config.databases.iter().map(Served::new).collect();
+        let served = served.map_err(&mut collect);
+        let digest = fs::read(&config.path)
+            .map(|bytes| hex(&Sha256::digest(bytes)))
+            .map_err(|error| collect(format!("{}: {error}", config.path.display())));
+        let (Ok(policies), Ok(standing), Ok(method), Ok(tls), Ok(served), Ok(digest)) =
+            (policies, standing, method, tls, served, digest)
+        else {
+            return Err(problems);
+        };
+        let users = config.users.iter().map(|user| (user.name.clone(), user.principal()));
+        let users = users.collect();
+        let rules = login::Rules { tls, method };
+        Ok(Self { config, rules, policies, standing, digest, users, served })
+    }
+
+    /// The user of that name.
+    pub(super) fn user(&self, name: &str) -> Option<&User> {
+        self.users.get(name)
+    }
+
+    /// What a client gets that asks for database `name`; None: there is no such database.
+    pub(super) fn spec(&self, name: &str) -> Option<Spec> {
+        let own = |served: &&Served| match &served.name {
+            DatabaseName::Named(own) => own == name,
+            DatabaseName::Any => false,
+        };
+        let any = |served: &&Served| served.name == DatabaseName::Any;
+        let served = self.served.iter().find(own).or_else(|| self.served.iter().find(any))?;
+        let mut target = served.target.clone();
+        if served.database == UpstreamDatabase::AsRequested {
+            name.clone_into(&mut target.database);
+        }
+        Some(Spec {
+            name: name.into(),
+            target: Arc::new(target),
+            catalog: Arc::clone(&served.catalog),
+            rules: rules(&self.config.enforcement),
+            unclassified: self.config.enforcement.unclassified,
+            refresh: self.config.schema.refresh,
+        })
+    }
+
+    /// The databases that have a name of their own.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.served.iter().filter_map(|served| match &served.name {
+            DatabaseName::Named(name) => Some(name.as_str()),
+            DatabaseName::Any => None,
+        })
+    }
+
+    /// For each `[[database]]` in order: its name, where it is, its catalog.
+    pub(super) fn databases(&self) -> impl Iterator<Item = (&str, String, &Arc<Catalog>)> {
+        self.served.iter().map(|served| {
+            let Target { host, port, database, .. } = &served.target;
+            (served.name.as_str(), format!("{host}:{port}/{database}"), &served.catalog)
+        })
+    }
+
+    /// What the records call the way in which clients log in.
+    pub(super) fn method_name(&self) -> &'static str {
+        match self.config.data.auth {
+            AuthMethod::Scram => "scram",
+            AuthMethod::Trust => "trust",
+        }
+    }
+}
+
+impl Served {
+    fn new(config: &DatabaseConfig) -> Result<Self, String> {
+        let upstream = &config.upstream;
+        let unverified = || {
+            client_config(ServerCertificate::Unverified)
+                .map_err(|error| format!("{}: {error}", config.place))
+        };
+        let tls = match upstream.ssl {
+            SslMode::Disable => connect::Tls::Disable,
+            SslMode::Prefer => connect::Tls::Prefer(unverified()?),
+            SslMode::Require => connect::Tls::Require(unverified()?),
+        };
+        let database = match &upstream.database {
+            UpstreamDatabase::Named(name) => name.clone(),
+            UpstreamDatabase::AsRequested => "*".to_owned(),
+        };
+        Ok(Self {
+            name: config.name.clone(),
+            target: Target {
+                host: upstream.host.clone(),
+                port: upstream.port,
+                tls,
+                user: upstream.user.clone(),
+                database,
+                password: config.password.clone(),
+            },
+            database: upstream.database.clone(),
+            catalog: Arc::new(config.catalog.clone()),
+        })
+    }
+}
+
+fn rules(enforcement: &Enforcement) -> Rules {
+    Rules {
+        mode: match enforcement.mode {
+            EnforcementMode::Enforce => decision::Mode::Enforce,
+            EnforcementMode::Observe => decision::Mode::Observe,
+        },
+        persist: match enforcement.persist {
+            Persist::Refuse => decision::Persist::Refuse,
+            Persist::Masked => decision::Persist::Masked,
+        },
+        writes: match enforcement.writes {
+            Writes::Allow => decision::Writes::Allow,
+            Writes::Refuse => decision::Writes::Refuse,
+        },
+        notice: if enforcement.notice {
+            decision::Notice::PerStatement
+        } else {
+            decision::Notice::Silent
+        },
+    }
+}
+
+fn method(config: &Config, mock_key: &MockKey) -> Result<Method, String> {
+    match config.data.auth {
+        AuthMethod::Trust => Ok(Method::Trust),
+        AuthMethod::Scram => {
+            let mut verifiers = HashMap::new();
+            for user in &config.users {
+                if let Some(verifier) = verifier(user)? {
+                    verifiers.insert(user.name.clone(), verifier);
+                }
+            }
+            Ok(Method::Scram(Arc::new(Credentials::new(verifiers, mock_key.clone()))))
+        }
+    }
+}
+
+fn verifier(user: &UserConfig) -> Result<Option<Verifier>, String> {
+    match &user.credential {
+        None => Ok(None),
+        Some(Credential::Password(password)) => {
+            let salt: [u8; SALT_LEN] = rand::random();
+            Ok(Some(Verifier::from_password(password, &salt, ITERATIONS_DEFAULT)))
+        }
+        Some(Credential::ScramVerifier(text)) => Verifier::parse(text.expose())
+            .map(Some)
+            .map_err(|error| format!("{}: scram of user \"{}\": {error}", user.place, user.name)),
+    }
+}
+
+fn tls(config: Option<&TlsConfig>) -> Result<login::Tls, String> {
+    let Some(TlsConfig { cert, key, client_ca, demand }) = config else {
+        return Ok(login::Tls::Off);
+    };
+    let read = |path: &std::path::Path| {
+        fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let (cert_pem, key_pem) = (read(cert)?, read(key)?);
+    let authority = client_ca.as_deref().map(read).transpose()?;
+    let clients = match &authority {
+        Some(pem) => ClientCertificates::Verified(pem),
+        None => ClientCertificates::Ignored,
+    };
+    let settings = server_config(&cert_pem, &key_pem, clients)
+        .map_err(|error| format!("{}: {error}", cert.display()))?;
+    Ok(match demand {
+        TlsDemand::Prefer => login::Tls::Prefer(settings),
+        TlsDemand::Require => login::Tls::Require(settings),
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_written_in_pairs_of_digits() {
+        assert_eq!(hex(&[0, 0xab, 0x10]), "00ab10");
+    }
+}

@@ -1,0 +1,239 @@
+use std::future::pending;
+
+use super::*;
+use crate::net::{Frames, Listener, tls};
+use crate::wire::{TxStatus, write};
+
+fn target(port: u16, tls: Tls) -> Target {
+    Target {
+        host: "127.0.0.1".to_owned(),
+        port,
+        tls,
+        user: "app".to_owned(),
+        database: "shop".to_owned(),
+        password: Some(Secret::new("secret")),
+    }
+}
+
+fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// A database that is none: takes the startup packet and then does as it is told.
+async fn against(serve: impl AsyncFnOnce(&mut Impostor)) -> Result<Connected, ConnectError> {
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let target = target(listener.local_addr().unwrap().port(), Tls::Disable);
+    let parameters = startup_parameters(&target, &[], &[]);
+    let server = async {
+        let (tcp, _) = listener.accept().await;
+        let mut impostor = Impostor { tcp, frames: Frames::default() };
+        impostor.frames.next_startup(&mut impostor.tcp).await.unwrap();
+        serve(&mut impostor).await;
+        // What was sent has to be enough for the verdict.
+        pending::<()>().await;
+    };
+    tokio::select! {
+        result = connect(&target, &parameters) => result,
+        () = server => unreachable!("waits for ever"),
+    }
+}
+
+struct Impostor {
+    tcp: TcpStream,
+    frames: Frames,
+}
+
+impl Impostor {
+    async fn say(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut out = Vec::new();
+        write(&mut out);
+        self.tcp.write_all(&out).await.unwrap();
+    }
+
+    async fn hear(&mut self) -> Vec<u8> {
+        self.frames.next(&mut self.tcp, 10_000).await.unwrap().payload
+    }
+}
+
+#[tokio::test]
+async fn a_login_collects_what_the_server_reports() {
+    let connected = against(async |server| {
+        server
+            .say(|out| {
+                write::authentication_ok(out);
+                write::parameter_status(out, "TimeZone", "UTC").unwrap();
+                write::notice(out, &Report::notice("collation"));
+                write::parameter_status(out, "is_superuser", "off").unwrap();
+                write::backend_key_data(out, 7, b"0123456789").unwrap();
+                write::ready_for_query(out, TxStatus::Idle);
+                write::parameter_status(out, "x", "y").unwrap();
+            })
+            .await;
+    })
+    .await
+    .unwrap();
+    assert_eq!(connected.parameters, owned(&[("TimeZone", "UTC"), ("is_superuser", "off")]));
+    assert_eq!(connected.key, Some(BackendKey { pid: 7, secret: b"0123456789".to_vec() }));
+    assert_eq!(connected.leftover, b"S\0\0\0\x08x\0y\0");
+}
+
+#[tokio::test]
+async fn a_server_that_skips_its_own_proof_is_not_believed() {
+    let result = against(async |server| {
+        server.say(|out| write::authentication_sasl(out, ["SCRAM-SHA-256"]).unwrap()).await;
+        server.hear().await;
+        server.say(write::authentication_ok).await;
+    })
+    .await;
+    assert!(matches!(result, Err(ConnectError::Unexpected(b'R'))), "{result:?}");
+
+    let result = against(async |server| {
+        server.say(|out| write::authentication_sasl(out, ["SCRAM-SHA-256"]).unwrap()).await;
+        let first = server.hear().await;
+        let first = String::from_utf8_lossy(&first).into_owned();
+        let nonce = first.rsplit_once("r=").unwrap().1;
+        let challenge = format!("r={nonce}more,s=MDEyMzQ1Njc4OWFiY2RlZg==,i=8");
+        server
+            .say(|out| write::authentication_sasl_continue(out, challenge.as_bytes()).unwrap())
+            .await;
+        server.hear().await;
+        server
+            .say(|out| {
+                let proof = b"v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+                write::authentication_sasl_final(out, proof).unwrap();
+                write::authentication_ok(out);
+            })
+            .await;
+    })
+    .await;
+    assert!(matches!(result, Err(ConnectError::Scram(_))), "{result:?}");
+    assert_eq!(result.unwrap_err().report().state, SqlState::CONNECTION_FAILURE);
+}
+
+#[tokio::test]
+async fn what_the_protocol_does_not_foresee_ends_the_login() {
+    type Say = fn(&mut Vec<u8>);
+    for (what, say, expected) in [
+        ("ready at once", (|out| write::ready_for_query(out, TxStatus::Idle)) as Say, "0x5a"),
+        ("key at once", |out| write::backend_key_data(out, 1, b"1234").unwrap(), "0x4b"),
+        ("mechanism", |out| write::authentication_sasl(out, ["PLAIN"]).unwrap(), "mechanism"),
+        ("kerberos", |out| out.extend(b"R\0\0\0\x08\0\0\0\x02"), "code 2"),
+        ("challenge", |out| write::authentication_sasl_continue(out, b"r=").unwrap(), "0x52"),
+        ("endless message", |out| out.extend(b"R\x7f\xff\xff\xff"), "message length"),
+        ("left-over bytes", |out| out.extend(b"R\0\0\0\x09\0\0\0\0x"), "after its last field"),
+        (
+            "row",
+            |out| {
+                write::authentication_ok(out);
+                write::data_row(out, [None]).unwrap();
+            },
+            "0x44",
+        ),
+        (
+            "in a transaction",
+            |out| {
+                write::authentication_ok(out);
+                write::ready_for_query(out, TxStatus::InTransaction);
+            },
+            "0x5a",
+        ),
+    ] {
+        let error = against(async |server| server.say(say).await).await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{what}: {error}");
+        assert_eq!(error.report().state, SqlState::CONNECTION_FAILURE, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn the_servers_own_error_is_passed_on() {
+    let error = against(async |server| {
+        let report = Report::fatal(SqlState::INVALID_CATALOG_NAME, "no such").hint("try shop");
+        server.say(|out| write::error(out, &report)).await;
+    })
+    .await
+    .unwrap_err();
+    let report = error.report();
+    assert_eq!(
+        (report.state, report.message.as_str()),
+        (SqlState::INVALID_CATALOG_NAME, "no such")
+    );
+    assert_eq!((report.detail, report.hint.as_deref()), (None, Some("try shop")));
+    let ConnectError::Server(error) = error else { panic!("checked") };
+    assert_eq!(error.field(b'V'), Some(&b"FATAL"[..]));
+}
+
+/// What a server that answers an SSLRequest with `answer` is taken for.
+async fn answered(answer: &'static [u8], tls: Tls) -> Result<Stream, ConnectError> {
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let target = target(address.port(), tls);
+    let server = async {
+        let (mut tcp, _) = listener.accept().await;
+        let mut request = [0; 8];
+        tcp.read_exact(&mut request).await.unwrap();
+        tcp.write_all(answer).await.unwrap();
+        tcp
+    };
+    let (stream, _tcp) = tokio::join!(open(address, &target), server);
+    stream
+}
+
+#[tokio::test]
+async fn tls_is_given_up_only_where_that_is_allowed() {
+    let config = || tls::client_config(tls::ServerCertificate::Unverified).unwrap();
+    let stream = answered(b"N", Tls::Prefer(config())).await;
+    assert!(matches!(stream, Ok(Stream::Plain(_))), "{stream:?}");
+    let stream = answered(b"N", Tls::Require(config())).await;
+    assert!(matches!(stream, Err(ConnectError::TlsRefused)), "{stream:?}");
+    let stream = answered(b"E\0\0\0\x06x\0", Tls::Prefer(config())).await;
+    assert!(matches!(stream, Err(ConnectError::Unexpected(b'E'))), "{stream:?}");
+    // Plain bytes behind the answer are no TLS record.
+    let stream = answered(b"SE\0\0\0\x06x\0......", Tls::Prefer(config())).await;
+    assert!(matches!(stream, Err(ConnectError::Tls(_))), "{stream:?}");
+}
+
+#[tokio::test]
+async fn a_closed_port_is_unreachable() {
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let target = target(listener.local_addr().unwrap().port(), Tls::Disable);
+    drop(listener);
+    let error = connect(&target, &[]).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
+    assert_eq!(error.report().state, SqlState::CONNECTION_FAILURE);
+}
+
+#[test]
+fn the_client_chooses_everything_but_user_and_database() {
+    let client = owned(&[
+        ("application_name", "psql"),
+        ("User", "root"),
+        ("replication", "true"),
+        ("options", "-c search_path=x"),
+        ("_pq_.x", "y"),
+        ("Client_Encoding", "LATIN1"),
+        ("DateStyle", "ISO"),
+        ("DateStyle", "SQL"),
+    ]);
+    let defaults = [("client_encoding", "UTF8"), ("TimeZone", "UTC")];
+    assert_eq!(
+        startup_parameters(&target(1, Tls::Disable), &client, &defaults),
+        owned(&[
+            ("user", "app"),
+            ("database", "shop"),
+            ("application_name", "psql"),
+            ("options", "-c search_path=x"),
+            ("Client_Encoding", "LATIN1"),
+            ("DateStyle", "ISO"),
+            ("DateStyle", "SQL"),
+            ("TimeZone", "UTC"),
+        ])
+    );
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let shown = format!("{:?}", target(1, Tls::Disable));
+    assert!(!shown.contains("secret"), "{shown}");
+    let key = format!("{:?}", BackendKey { pid: 7, secret: vec![231; 4] });
+    assert!(key.contains('7') && !key.contains("231"), "{key}");
+}
