@@ -40,8 +40,7 @@ impl Connection {
 
     fn log_in(&mut self) -> Result<(), Failure> {
         let password = std::env::var("PGPASSWORD")?;
-        let mut scram =
-            ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
+        let mut scram = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
         frontend::startup_message([("user", "bench"), ("database", "bench")], &mut self.out)?;
         self.send()?;
         let mut arrived = BytesMut::new();
