@@ -278,9 +278,15 @@ where
         }
     }
 
+    /// Gives memory back that only bulk needed.
     fn give_back(&mut self) {
         self.client.give_back();
         self.server.give_back();
+        for buffer in [&mut self.effects.to_client, &mut self.effects.to_server] {
+            if buffer.is_empty() && buffer.capacity() > line::KEPT_LEN {
+                *buffer = Vec::new();
+            }
+        }
     }
 
     /// Tells the session how its hold ended.

@@ -131,6 +131,12 @@ impl Database {
         }
     }
 
+    /// Asks for a refresh and does not wait: the database may be gone, and somebody should look.
+    pub fn suspect(&self) {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.wake.notify_one();
+    }
+
     /// Returns when somebody has asked for a refresh. For the one who does them. Cancel safe.
     pub async fn refresh_wanted(&self) {
         self.wake.notified().await;

@@ -168,7 +168,10 @@ where
         let metrics = &self.around.metrics;
         match end {
             End::Said | End::ClientGone => {}
-            End::ServerGone => metrics.upstream_errors.of(UpstreamError::Lost).inc(),
+            End::ServerGone => {
+                metrics.upstream_errors.of(UpstreamError::Lost).inc();
+                self.database.suspect();
+            }
             End::Killed => metrics.cuts.of(CutCause::Killed).inc(),
             End::Shutdown => metrics.cuts.of(CutCause::Shutdown).inc(),
             End::Audit => metrics.cuts.of(CutCause::Audit).inc(),

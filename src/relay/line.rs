@@ -40,8 +40,8 @@ pub(super) enum Ending {
     Ended,
 }
 
-/// Outboxes that grew beyond this are given back when they are empty.
-const OUTBOX_KEPT_LEN: usize = 16 << 10;
+/// Buffers that grew beyond this are given back when they are empty.
+pub(super) const KEPT_LEN: usize = 16 << 10;
 
 /// How the bytes come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             self.inbox = BytesMut::new();
             self.size = Size::Small;
         }
-        if self.outbox.capacity() > OUTBOX_KEPT_LEN && self.backlog_len() == 0 {
+        if self.outbox.capacity() > KEPT_LEN && self.backlog_len() == 0 {
             self.outbox = Vec::new();
             self.written_len = 0;
         }

@@ -229,6 +229,11 @@ impl Guest {
         };
         self.house.metrics.upstream_errors.of(kind).inc();
         tracing::warn!(database = %request.database, %error, "no connection for a client");
+        if kind == UpstreamError::Connect
+            && let Some(site) = self.house.databases.find(&request.database)
+        {
+            site.database.suspect();
+        }
         Err(Refusal { report: error.report(), result: LoginResult::Upstream })
     }
 
