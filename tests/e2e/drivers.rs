@@ -87,10 +87,15 @@ fn psql_sees_the_loop() {
     }
     assert_ne!(ask(&format!("{REQUEST};")), "");
     dba.approve("alice");
-    for way in &ways {
-        assert_eq!(ask(way), raw, "{way}");
+    // What SQL prepared stays masked until it is prepared again; statements of the protocol follow.
+    for (way, seen) in ways.iter().zip([&raw, &hidden, &raw]) {
+        assert_eq!(ask(way), *seen, "{way}");
     }
+    ask(&format!("DEALLOCATE kept; PREPARE kept AS {EMAIL};"));
+    assert_eq!(ask("EXECUTE kept;"), raw);
     dba.revoke("alice");
+    assert_eq!(ask("EXECUTE kept;"), "", "prepared under a grant that is over: refused");
+    ask(&format!("DEALLOCATE kept; PREPARE kept AS {EMAIL};"));
     for way in &ways {
         assert_eq!(ask(way), hidden, "{way}");
     }
