@@ -27,5 +27,5 @@ demo-serve:
 	cargo run --quiet -- demo --serve
 
 bench:
-	@scripts/setup.sh
-	.venv-test/bin/python benches/run.py
+	@scripts/setup.sh demo
+	python3 benches/run.py $(BENCH)
