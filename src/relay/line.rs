@@ -148,11 +148,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             self.written_len += len;
             self.out = Out::Written;
         }
-        if self.out == Out::Written && self.written_len == self.outbox.len() {
-            if let Poll::Ready(flushed) = stream.poll_flush(context) {
-                flushed?;
-                self.out = Out::Flushed;
-            }
+        if self.out == Out::Written
+            && self.written_len == self.outbox.len()
+            && let Poll::Ready(flushed) = stream.poll_flush(context)
+        {
+            flushed?;
+            self.out = Out::Flushed;
         }
         Poll::Ready(Ok(len))
     }
