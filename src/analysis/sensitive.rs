@@ -2,8 +2,9 @@
 //! and functions they can be reached.
 //!
 //! **Invariant:** a column once tagged stays tagged by (table OID, column number) for as long as
-//! the catalog has the entry that tagged it: a RENAME, a DETACH PARTITION or a DROP EXPRESSION
-//! launders nothing.
+//! the catalog has the entry that tagged it and the caller hands back the [`Tags`] of the binding
+//! before: a RENAME, a DETACH PARTITION or a DROP EXPRESSION launders nothing. Nobody keeps them
+//! across a restart; then the catalog's names are all there is.
 
 mod bodies;
 mod columns;

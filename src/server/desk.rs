@@ -47,7 +47,7 @@ fn list_databases(house: &House) -> Vec<Database> {
 }
 
 /// Logins are records of their own here; what changes requests and grants is one of the store's
-/// events, and a reload leaves its own record.
+/// events, a reload leaves its own record, and a session that was killed says so at its end.
 fn remember(house: &House, occurrence: &Occurrence) {
     let Occurrence { user, address, application, deed, refused, .. } = occurrence;
     match (deed, refused) {
@@ -84,11 +84,7 @@ fn remember(house: &House, occurrence: &Occurrence) {
             | Deed::KillSession(_)
             | Deed::Reload,
             _,
-        ) => {
-            let (deed, subject) = (deed.verb(), deed.subject_id());
-            let refused = refused.map(|state| state.to_string());
-            tracing::info!(deed, subject, refused, "console");
-        }
+        ) => {}
     }
 }
 

@@ -48,6 +48,7 @@ resources = ["*"]
 actions = ["read"]
 max_duration = "30m"
 approvals = 1
+approvers = ["group:dba"]
 "#;
 
 const CASES: &[Case] = &[
@@ -180,5 +181,5 @@ fn check_finds_what_the_live_schema_does_not_have() {
     let table = "[[table]]\nname = \"public.customer\"\ncolumns = { email = \"email\" }\n";
     let (code, said) = check(&format!("{class}{table}"));
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("shop.toml:5") && said.contains("public.customer"), "{said}");
+    assert!(said.contains("shop.toml:6") && said.contains("public.customer"), "{said}");
 }

@@ -49,14 +49,13 @@ fn what_touches_no_personal_data_is_the_same_byte_for_byte() {
         (extended(products, Format::Binary), 1),
         (extended("SELECT 1/0", Format::Text), 1),
         (extended("", Format::Text), 1),
-        (extended("INSERT INTO flags VALUES (1, 2) RETURNING *", Format::Binary), 1),
+        (extended("UPDATE products SET stock = stock RETURNING *", Format::Binary), 1),
         ([extended("SELECT 1", Format::Text), query("SELECT 2"), sync()].concat(), 3),
     ];
     for (frames, replies) in cases {
         let what = frames.escape_ascii().to_string();
         let [expected, seen] = both(&shop, &[frames], replies);
         assert_eq!(seen, expected, "{}", &what[..what.len().min(120)]);
-        shop.direct().connect().query("DELETE FROM flags").ok();
     }
 }
 
@@ -167,14 +166,21 @@ fn a_cancel_request_with_a_wrong_key_does_nothing() {
 
 #[test]
 fn notifications_arrive_from_other_sessions() {
-    let shop = Shop::open("talk_notify");
-    let mut listener = shop.alice().connect();
-    listener.query("LISTEN ch").ok();
-    shop.bob().connect().query("NOTIFY ch, 'hello'").ok();
-    // Without asking anything: it comes by itself.
-    let message = listener.read().expect("in time").expect("an open connection");
-    assert_eq!(message.tag, b'A');
-    assert!(message.body.ends_with(b"ch\0hello\0"), "{message:?}");
+    let mut shop = Shop::open("talk_notify");
+    let mut hear = |drop: &str| {
+        shop.direct().connect().query(drop).ok();
+        shop.proxy.restart();
+        let mut listener = shop.alice().connect();
+        listener.query("LISTEN ch").ok();
+        shop.bob().connect().query("NOTIFY ch, 'hello'").ok();
+        // Without asking anything: it comes by itself.
+        let message = listener.read().expect("in time").expect("an open connection");
+        assert_eq!(message.tag, b'A');
+        message.body[4..].to_vec()
+    };
+    // A trigger of this shop sends addresses: nobody knows which payload holds one.
+    assert_eq!(hear("SELECT 1"), b"ch\0\0");
+    assert_eq!(hear("DROP FUNCTION trg_points() CASCADE"), b"ch\0hello\0");
 }
 
 #[test]
@@ -246,12 +252,14 @@ fn portals_are_read_in_pieces() {
         sync(),
         execute("p", 0),
         close(b'P', "p"),
-        execute("p", 0),
         sync(),
         query("ROLLBACK"),
     ];
     let [expected, seen] = both(&shop, &frames, 4);
     assert_eq!(seen, expected);
+    let mut session = shop.alice().connect();
+    session.send(&[execute("p", 0), sync()].concat()).expect("alive");
+    assert_eq!(session.until_ready().code(), "34000");
 }
 
 #[test]
@@ -335,7 +343,14 @@ fn sighup_reloads_and_keeps_sessions() {
     let file = shop.proxy.config.path().join("shop.toml");
     std::fs::write(&file, catalog).expect("writable");
     shop.proxy.signal("HUP");
-    until("the new catalog counts", || (session.query(sql).ok().scalar() == "***").then_some(()));
+    until("the new catalog counts", || {
+        let reply = session.query(sql);
+        match &*reply.code() {
+            // Judged by the old catalog, caught by the new one.
+            "42501" => None,
+            _ => (reply.ok().scalar() == "***").then_some(()),
+        }
+    });
     // A broken one changes nothing.
     std::fs::write(&file, "[[table]\n").expect("writable");
     shop.proxy.signal("HUP");

@@ -242,7 +242,7 @@ fn a_reload_that_takes_a_class_away_counts_in_open_sessions() {
     let mut session = shop.alice().connect();
     let sku = "SELECT sku FROM products WHERE id = 1";
     assert_eq!(session.query(sku).ok().scalar(), "SKU-1");
-    let more = "\n[[table]]\nname = \"public.products\"\ncolumns = { sku = \"hidden\" }\n";
+    let more = "\n[[table]]\nname = \"public.products\"\ncolumns = { sku = \"personal\" }\n";
     let catalog = crate::support::traps::CATALOG.to_owned() + more;
     let reload = |catalog: &str| {
         std::fs::write(shop.proxy.config.path().join("shop.toml"), catalog).expect("writable");

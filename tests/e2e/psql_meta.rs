@@ -124,7 +124,7 @@ fn queries_and_their_presentation_are_the_same() {
         "EXPLAIN (COSTS OFF) SELECT * FROM products WHERE id = 1;",
         "SET datestyle = 'German'; SELECT date '2020-01-02'; SHOW timezone; RESET ALL;",
         "SET client_encoding = 'LATIN1'; SELECT chr(233); RESET client_encoding;",
-        "LISTEN ch; NOTIFY ch, 'x'; UNLISTEN *;",
+        "LISTEN ch; NOTIFY ch; UNLISTEN *;",
         ";\n/* c */;\n-- x\n;\nSELECT;\n",
         "SELECT 'customers', 'ssn' AS \"customers.ssn\", $$email$$ AS email;",
         "-- customers\nSELECT /* ssn */ 1;",

@@ -37,7 +37,11 @@ pub(crate) fn read(text: &str) -> Catalog {
     let tables = file.table.into_iter().map(|entry| {
         let (schema, name) = entry.name.split_once('.').expect("schema.table");
         let place = format!("traps_catalog.toml: {}", entry.name);
-        Table { name: RelationName::new(schema, name), columns: entry.columns, place }
+        Table {
+            name: RelationName::new(schema, name.trim_matches('"')),
+            columns: entry.columns,
+            place,
+        }
     });
     Catalog { classes: classes.collect(), tables: tables.collect(), functions: Vec::new() }
 }

@@ -1,6 +1,8 @@
 //! The masked twin: without grants, every statement answers what it answers on a database in which
 //! each hidden value has physically been replaced by its mask.
 
+use std::sync::OnceLock;
+
 use crate::desk::Shop;
 use crate::support::message::{Format, Reply};
 use crate::support::traps::{self, Variant};
@@ -23,7 +25,8 @@ fn twins(name: &str) -> (Shop, String) {
     (shop, masked)
 }
 
-/// What a client makes of a reply: names, types, rows, tags, SQLSTATE, and copied rows.
+/// What a client makes of a reply: names, types, rows, tags, SQLSTATE, and copied rows. The type of
+/// a whole row is `record`, whichever table's it is: a masked row is no row of the table.
 #[derive(Debug, PartialEq)]
 struct Seen {
     columns: Vec<(String, u32, i16)>,
@@ -41,13 +44,26 @@ impl Seen {
         }
         let columns = reply.columns().into_iter();
         Self {
-            columns: columns.map(|it| (it.name, it.type_oid, it.format)).collect(),
+            columns: columns.map(|it| (it.name, as_record(it.type_oid), it.format)).collect(),
             rows,
             copied: reply.copied(),
             tags: reply.tags(),
             code: reply.code(),
         }
     }
+}
+
+/// `record` and `record[]` for the row types of tables, whose OIDs follow those of the tables.
+fn as_record(type_oid: u32) -> u32 {
+    static ROW_TYPES: OnceLock<Vec<(u32, u32)>> = OnceLock::new();
+    let known = ROW_TYPES.get_or_init(|| {
+        let sql = "SELECT oid, 2249 FROM pg_type WHERE typtype = 'c' AND oid >= 16384 UNION ALL \
+                   SELECT typarray, 2287 FROM pg_type WHERE typtype = 'c' AND oid >= 16384";
+        let rows = Postgres::shared().admin("traps_schema").query(sql).ok().rows();
+        let number = |text: &String| text.parse().expect("an OID");
+        rows.iter().map(|row| (number(&row[0]), number(&row[1]))).collect()
+    });
+    known.iter().find(|(oid, _)| *oid == type_oid).map_or(type_oid, |(_, record)| *record)
 }
 
 /// Everywhere the same; returns what was not.

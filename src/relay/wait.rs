@@ -1,0 +1,146 @@
+//! Waiting: for bytes in either direction, for what a hold asked for, and for what ends or changes
+//! a session.
+
+use std::future::{pending, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::sleep;
+
+use super::ends::End;
+use super::line::{Ending, Moved, Reading};
+use super::{Attention, Done, Relay, Work};
+use crate::model::Timestamp;
+use crate::session::Hold;
+use crate::telemetry::labels::Direction;
+
+/// Bytes that may wait for one side before the other is no longer read.
+const BACKLOG_LEN_MAX: usize = 256 << 10;
+
+/// Bytes that are read ahead of a session that waits, so that a client that leaves is noticed.
+const AHEAD_LEN_MAX: usize = 64 << 10;
+
+/// The clock may be set while a deadline is waited for.
+const DEADLINE_SLEEP_MAX: Duration = Duration::from_secs(1);
+
+impl<C, S> Relay<'_, C, S>
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    /// Waits until there is something to do.
+    pub(super) async fn wait(
+        &mut self,
+        killed: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<(), End> {
+        let (reads_client, reads_server) = (self.reads_client(), self.reads_server());
+        let pause = self.deadline().map(|at| until(self.now, at).min(DEADLINE_SLEEP_MAX));
+        let Self { client, server, work, cancelling, grants, world_epoch, phase, .. } = self;
+        let bytes = poll_fn(|context| {
+            let server = server.poll_turn(context, reads_server);
+            match (client.poll_turn(context, reads_client), server) {
+                (Poll::Pending, Poll::Pending) => Poll::Pending,
+                (client, server) => Poll::Ready((at_once(client), at_once(server))),
+            }
+        });
+        let event = tokio::select! {
+            biased;
+            done = finished(work), if work.is_some() => Event::Done(done),
+            () = finished(cancelling), if cancelling.is_some() => Event::Cancelled,
+            (client, server) = bytes => Event::Moved { client, server },
+            _ = grants.changed() => Event::Changed,
+            _ = world_epoch.changed() => Event::Changed,
+            _ = phase.changed() => Event::Wake,
+            () = killed => Event::Wake,
+            () = sleep(pause.unwrap_or_default()), if pause.is_some() => Event::Wake,
+        };
+        match event {
+            Event::Done(done) => self.done(done),
+            Event::Moved { client, server } => self.moved(client, server),
+            Event::Cancelled => {
+                self.client.news = true;
+                Ok(())
+            }
+            Event::Changed => {
+                self.attention = Attention::Changed;
+                Ok(())
+            }
+            // What it was is looked at in the next turn.
+            Event::Wake => Ok(()),
+        }
+    }
+
+    /// The moment that the session has to be told of, if any is to come.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.session.deadline().filter(|at| Some(*at) != self.struck)
+    }
+
+    fn reads_client(&self) -> Reading {
+        let held = self.session.hold().is_some() || self.cancelling.is_some();
+        let room = self.server.backlog_len() < BACKLOG_LEN_MAX
+            && (!held || self.client.inbox.len() < AHEAD_LEN_MAX);
+        if room { Reading::On } else { Reading::Off }
+    }
+
+    fn reads_server(&self) -> Reading {
+        let refreshing = matches!(self.session.hold(), Some(Hold::Refresh));
+        let room = self.client.backlog_len() < BACKLOG_LEN_MAX
+            && (!refreshing || self.server.inbox.len() < AHEAD_LEN_MAX);
+        if room { Reading::On } else { Reading::Off }
+    }
+
+    fn moved(&mut self, client: io::Result<Moved>, server: io::Result<Moved>) -> Result<(), End> {
+        let bytes = &self.around.metrics.bytes;
+        let client = client.map_err(|_| End::ClientGone)?;
+        bytes.of(Direction::FromClient).inc_by(client.read_len as u64);
+        bytes.of(Direction::ToClient).inc_by(client.written_len as u64);
+        if client.end == Ending::Ended {
+            return Err(End::ClientGone);
+        }
+        let server = server.map_err(|_| End::ServerGone)?;
+        bytes.of(Direction::FromServer).inc_by(server.read_len as u64);
+        bytes.of(Direction::ToServer).inc_by(server.written_len as u64);
+        if server.end == Ending::Ended { Err(End::ServerGone) } else { Ok(()) }
+    }
+}
+
+/// What ended a wait.
+enum Event {
+    Done(Done),
+    Moved {
+        client: io::Result<Moved>,
+        server: io::Result<Moved>,
+    },
+    Cancelled,
+    /// Grants or world.
+    Changed,
+    Wake,
+}
+
+/// Waits for work; afterwards there is none.
+async fn finished<T>(work: &mut Work<T>) -> T {
+    match work {
+        Some(future) => {
+            let result = future.as_mut().await;
+            *work = None;
+            result
+        }
+        None => pending().await,
+    }
+}
+
+/// What moved if anything did.
+fn at_once(moved: Poll<io::Result<Moved>>) -> io::Result<Moved> {
+    match moved {
+        Poll::Ready(moved) => moved,
+        Poll::Pending => Ok(Moved::default()),
+    }
+}
+
+/// From `now` to `then`, and nothing if that is past.
+fn until(now: Timestamp, then: Timestamp) -> Duration {
+    Duration::try_from(then.duration_since(now)).unwrap_or_default()
+}
