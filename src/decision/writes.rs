@@ -14,7 +14,7 @@ use crate::analysis::facts::{
 use crate::analysis::names::{Names, Reach as NamesReach};
 use crate::analysis::sensitive::Reach;
 use crate::grant::Action;
-use crate::model::{ColumnId, ColumnNumber, Report, SqlState};
+use crate::model::{ColumnId, ColumnNumber, Oid, Report, SqlState};
 use crate::schema::{ConstraintKind, Relation};
 
 pub(super) const STORES: &str =
@@ -66,9 +66,13 @@ fn decides_by_hidden(relation: &Relation, standpoint: Standpoint<'_>) -> bool {
         let mut types = schema.types.iter();
         types.any(|code| code.oid == oid && sensitive.types.contains(&code.name.name))
     };
-    code.calls.iter().any(|function| sensitive.functions.contains_key(function))
+    // Triggers decide nothing that the application did not want known; their words are scrubbed.
+    let decides = |function: &&Oid| !relation.triggers.contains(*function);
+    let is_carrier = matches!(sensitive.reach(relation.oid), Some(Reach::Carrier(_)));
+    code.calls.iter().filter(decides).any(|function| sensitive.functions.contains_key(function))
         || code.reads.iter().any(|read| {
-            *read != relation.oid
+            is_carrier
+                && *read != relation.oid
                 && matches!(
                     sensitive.reach(*read),
                     Some(Reach::Table | Reach::View { .. } | Reach::Stored | Reach::SideDoor)
