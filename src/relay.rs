@@ -11,6 +11,9 @@ mod line;
 mod tally;
 mod wait;
 
+#[cfg(test)]
+mod tests;
+
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 

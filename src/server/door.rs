@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::databases::Site;
 use super::desk::login_failure;
 use super::house::House;
-use super::setup::{Setup, Spec};
+use super::setup::{Setup, Spec, Upkeep};
 use crate::audit::{Event, Login, LoginFailed, Logout};
 use crate::auth::login::{self, Accepted, Arrival, LoginError, Request};
 use crate::model::{Client, Report, SqlState, User};
@@ -245,10 +245,12 @@ impl Guest {
                     break;
                 }
             }
+            let upkeep = site.spec.borrow().upkeep;
+            // Nobody may have looked at it since its last session.
+            upkeep == Upkeep::Always || site.database.refresh().await.is_ok()
         };
-        // Without a world it is refused below, whatever the reason.
-        let _ = timeout(WORLD_TIMEOUT, known).await;
-        if site.database.world().is_some() && !site.database.is_expired() {
+        let fresh = timeout(WORLD_TIMEOUT, known).await.unwrap_or(false);
+        if fresh && site.database.world().is_some() && !site.database.is_expired() {
             return Ok(());
         }
         let report = Report::fatal(

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
 use super::databases::Site;
-use super::setup::Spec;
+use super::setup::{Spec, Upkeep};
 use crate::analysis::mention::MentionError;
 use crate::analysis::sensitive::{Problem, Sensitive, Tags};
 use crate::audit::{CatalogChange, CatalogStep, Event};
@@ -72,10 +72,11 @@ enum RefreshError {
 /// Runs for as long as the database is served.
 pub(super) async fn keep_up(site: Arc<Site>, around: Around) {
     let specs = site.spec.subscribe();
-    let mut upkeep = Upkeep {
+    let mut refresher = Refresher {
         site,
         around,
         specs,
+        bound: None,
         tags: Tags::default(),
         epoch: Epoch::default(),
         link: None,
@@ -84,15 +85,17 @@ pub(super) async fn keep_up(site: Arc<Site>, around: Around) {
         failing_since: None,
     };
     loop {
-        let outcome = upkeep.round().await;
-        upkeep.rest(outcome).await;
+        let outcome = refresher.round().await;
+        refresher.rest(outcome).await;
     }
 }
 
-struct Upkeep {
+struct Refresher {
     site: Arc<Site>,
     around: Around,
     specs: watch::Receiver<Arc<Spec>>,
+    /// What the published world was made from.
+    bound: Option<Arc<Spec>>,
     tags: Tags,
     epoch: Epoch,
     /// Kept while there are sessions; without them it would keep the database from being dropped.
@@ -112,7 +115,7 @@ struct Made {
     masks: Vec<(Arc<ColumnPath>, MaskError)>,
 }
 
-impl Upkeep {
+impl Refresher {
     /// One refresh, for everybody who has asked until now.
     async fn round(&mut self) -> Result<(), Stale> {
         let refreshing = self.site.database.begin_refresh();
@@ -163,15 +166,17 @@ impl Upkeep {
                 RETRY_PAUSE
             }
         };
+        let always = self.specs.borrow().upkeep == Upkeep::Always;
         let mut sessions = self.site.database.sessions();
         let pause = sleep(pause);
         tokio::pin!(pause);
         loop {
-            if *sessions.borrow_and_update() == 0 {
+            let used = *sessions.borrow_and_update() > 0;
+            if !used {
                 self.link = None;
             }
             tokio::select! {
-                () = &mut pause => return,
+                () = &mut pause, if used || always => return,
                 () = self.site.database.refresh_wanted() => return,
                 // Neither sender goes away while this task runs.
                 _ = self.specs.changed() => return,
@@ -181,10 +186,10 @@ impl Upkeep {
     }
 
     async fn refresh(&mut self) -> Result<(), RefreshError> {
-        let specs_changed = self.specs.has_changed().unwrap_or(false);
         let spec = Arc::clone(&self.specs.borrow_and_update());
+        let changed = self.bound.as_ref().is_some_and(|bound| !Arc::ptr_eq(bound, &spec));
         let known = self.site.schema.load_full();
-        if let Some(schema) = known.as_ref().filter(|_| specs_changed) {
+        if let Some(schema) = known.as_ref().filter(|_| changed) {
             // At once and without the database: a catalog that hides more must not wait.
             self.link = None;
             self.publish((**schema).clone(), &spec).await?;
@@ -257,6 +262,7 @@ impl Upkeep {
         self.tell(&problems, &masks);
         self.epoch = epoch;
         self.tags = tags;
+        self.bound = Some(Arc::clone(spec));
         let before = self.site.database.world();
         let step = if before.is_none() { CatalogStep::Loaded } else { CatalogStep::Refreshed };
         let change = CatalogChange {

@@ -45,6 +45,14 @@ struct Served {
     catalog: Arc<Catalog>,
 }
 
+/// How long a database's world is kept up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Upkeep {
+    Always,
+    /// Only while it has sessions: `*` serves whatever is there, and that may be dropped again.
+    WhileUsed,
+}
+
 /// All that the world of one database is made from, except its schema.
 #[derive(Clone)]
 pub(super) struct Spec {
@@ -56,6 +64,7 @@ pub(super) struct Spec {
     pub(super) unclassified: Unclassified,
     /// How often its schema is read again.
     pub(super) refresh: Duration,
+    pub(super) upkeep: Upkeep,
 }
 
 impl Setup {
@@ -111,6 +120,10 @@ impl Setup {
             rules: rules(&self.config.enforcement),
             unclassified: self.config.enforcement.unclassified,
             refresh: self.config.schema.refresh,
+            upkeep: match served.name {
+                DatabaseName::Named(_) => Upkeep::Always,
+                DatabaseName::Any => Upkeep::WhileUsed,
+            },
         })
     }
 
