@@ -157,7 +157,10 @@ impl Connection {
                 left = (u32::from_be_bytes(body_len) as usize).saturating_sub(4);
                 match kind {
                     b'D' | b'd' => answer.rows += 1,
-                    b'E' => return Err("the server reports an error".into()),
+                    b'E' => {
+                        let fields = &bytes[..left.min(bytes.len())];
+                        return Err(String::from_utf8_lossy(fields).replace('\0', " ").into());
+                    }
                     // One byte of status, which the next read would find.
                     b'Z' if bytes.len() >= left => return Ok(answer),
                     b'Z' => {

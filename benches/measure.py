@@ -88,8 +88,7 @@ class Latency:
 
     def run_all(self, lab, endpoints, options):
         ports = [endpoint.port for endpoint in endpoints]
-        secs = options.seconds * 2
-        command = [lab.programs.relay, "latency", secs, self.sql.format(key="$1"), *ports]
+        command = [lab.programs.relay, "latency", options.seconds, self.sql.format(key="$1"), *ports]
         answer, _ = timed_json(command)
         found = {endpoint.name: answer[str(endpoint.port)] for endpoint in endpoints}
         return {name: {"value": at["p50_us"], **at} for name, at in found.items()}

@@ -1,17 +1,23 @@
 //! Statements that change what exists, and code in strings: allowed only as long as no text in
 //! them, decoded as PostgreSQL decodes it, mentions anything sensitive.
 
+use pg_query::protobuf::GrantTargetType;
+
 use super::facts::Obstacle;
 use super::mention::Hits;
 use super::tree::Node;
 use super::walk::Walker;
 
 /// Statements that open a way around the proxy whatever they name.
-const ALWAYS_REFUSED: [&str; 22] = [
+const ALWAYS_REFUSED: [&str; 29] = [
+    "AlterDatabaseSetStmt",
+    "AlterDefaultPrivilegesStmt",
     "AlterEventTrigStmt",
     "AlterFdwStmt",
     "AlterForeignServerStmt",
     "AlterPublicationStmt",
+    "AlterRoleSetStmt",
+    "AlterRoleStmt",
     "AlterSubscriptionStmt",
     "AlterSystemStmt",
     "AlterUserMappingStmt",
@@ -22,9 +28,12 @@ const ALWAYS_REFUSED: [&str; 22] = [
     "CreateForeignTableStmt",
     "CreatePLangStmt",
     "CreatePublicationStmt",
+    "CreateRoleStmt",
     "CreateSubscriptionStmt",
     "CreateTransformStmt",
     "CreateUserMappingStmt",
+    "DropOwnedStmt",
+    "GrantRoleStmt",
     "ImportForeignSchemaStmt",
     "LoadStmt",
     "ReassignOwnedStmt",
@@ -35,7 +44,11 @@ const ALWAYS_REFUSED: [&str; 22] = [
 /// Refuses a defining statement that mentions, or may hide, anything sensitive.
 pub(super) fn check(walker: &mut Walker<'_>, tree: &Node) {
     let what = statement_name(tree.kind);
-    if ALWAYS_REFUSED.contains(&tree.kind) {
+    // A grant on everything of a schema names no table.
+    let everything = tree.kind == "GrantStmt"
+        && tree.int("targtype") == GrantTargetType::AclTargetAllInSchema as i64
+        && tree.is("is_grant");
+    if everything || ALWAYS_REFUSED.contains(&tree.kind) {
         return walker.out.obstacles.push(Obstacle::Ddl(what));
     }
     let mention = &walker.context.sensitive.mention;

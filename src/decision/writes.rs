@@ -14,7 +14,7 @@ use crate::analysis::facts::{
 use crate::analysis::names::{Names, Reach as NamesReach};
 use crate::analysis::sensitive::Reach;
 use crate::grant::Action;
-use crate::model::{ColumnId, ColumnNumber, Report};
+use crate::model::{ColumnId, ColumnNumber, Oid, Report, SqlState};
 use crate::schema::{ConstraintKind, Relation};
 
 pub(super) const STORES: &str =
@@ -40,6 +40,12 @@ pub(super) fn check(
             .map_or(Ok(()), |target| target.write(write, analysis, hidden))?;
     }
     for reference in &analysis.references {
+        if matches!(reference.place, Place::Target(_) | Place::CopyTarget)
+            && let Some(relation) = standpoint.world.schema.relation(reference.relation)
+            && decides_by_hidden(relation, standpoint)
+        {
+            return Err(carrier(relation));
+        }
         if reference.place == Place::CopyTarget
             && let Some(target) =
                 Target::new(reference, &unreadable(reference, standpoint), standpoint)
@@ -49,6 +55,40 @@ pub(super) fn check(
         }
     }
     Ok(())
+}
+
+/// Whether checks, defaults, rules or domains of the relation run over personal data: the server's
+/// verdict on a row, or what it stores for it, would tell.
+fn decides_by_hidden(relation: &Relation, standpoint: Standpoint<'_>) -> bool {
+    let (schema, sensitive) = (&standpoint.world.schema, &standpoint.world.sensitive);
+    let code = &relation.on_write;
+    let domain = |oid| {
+        let mut types = schema.types.iter();
+        types.any(|code| code.oid == oid && sensitive.types.contains(&code.name.name))
+    };
+    // Triggers decide nothing that the application did not want known; their words are scrubbed.
+    let decides = |function: &&Oid| !relation.triggers.contains(*function);
+    let is_carrier = matches!(sensitive.reach(relation.oid), Some(Reach::Carrier(_)));
+    code.calls.iter().filter(decides).any(|function| sensitive.functions.contains_key(function))
+        || code.reads.iter().any(|read| {
+            is_carrier
+                && *read != relation.oid
+                && matches!(
+                    sensitive.reach(*read),
+                    Some(Reach::Table | Reach::View { .. } | Reach::Stored | Reach::SideDoor)
+                )
+        })
+        || relation.columns.iter().any(|column| domain(column.type_oid))
+}
+
+fn carrier(relation: &Relation) -> Box<Report> {
+    Report::error(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        format!("permission denied for writing to {}", relation.name),
+    )
+    .detail("Its checks, defaults, rules or domains run over personal data, and would tell.")
+    .hint("An administrator can declare the functions that they call in the catalog.")
+    .into()
 }
 
 /// Whether some value that is assigned to a hidden column may be the mask of what is stored.

@@ -25,7 +25,19 @@ pub(super) fn same_outside(
 }
 
 /// Fields that say where, not what.
-const PLACES: [&str; 4] = ["location", "stmt_location", "stmt_len", "arg_location"];
+const PLACES: [&str; 11] = [
+    "location",
+    "stmt_location",
+    "stmt_len",
+    "arg_location",
+    "name_location",
+    "payload_location",
+    "conninfo_location",
+    "list_start",
+    "list_end",
+    "rexpr_list_start",
+    "rexpr_list_end",
+];
 
 struct Comparison<'a> {
     inserted: &'a [Inserted],

@@ -221,7 +221,7 @@ fn copy_in_reaches_tables_and_its_errors_come_back() {
     assert_eq!(reply.ok().tags(), ["COPY 2"]);
     let reply = copy(&mut session, settings, &[b"e\tf\n"], frame(b'f', b"enough\0"));
     assert_eq!(reply.code(), "57014");
-    let bad = copy(&mut session, "COPY flags FROM STDIN", &[b"bad\t1\n"], frame(b'c', b""));
+    let bad = copy(&mut session, "COPY contacts FROM STDIN", &[b"bad\ta\tb\n"], frame(b'c', b""));
     assert_eq!((bad.code(), bad.status()), ("22P02".to_owned(), Some('I')));
     let count = "SELECT count(*) FROM app_settings WHERE key IN ('a', 'c', 'e')";
     assert_eq!(session.query(count).ok().scalar(), "2");

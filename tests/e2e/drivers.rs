@@ -79,21 +79,31 @@ fn psql_sees_the_loop() {
     };
     let (raw, hidden) = (email(), masked(&email()));
     let mut dba = shop.dba();
-    ask(&format!("PREPARE kept AS {EMAIL};"));
-    let ways =
-        [format!("{EMAIL};"), "EXECUTE kept;".to_owned(), format!("\\copy ({EMAIL}) to stdout")];
+    let ways = [
+        format!("{EMAIL};"),
+        format!("{EMAIL} \\g"),
+        format!("PREPARE kept AS {EMAIL}; EXECUTE kept; DEALLOCATE kept;"),
+        format!("\\copy ({EMAIL}) to stdout"),
+    ];
+    ask(&format!("PREPARE before AS {EMAIL};"));
     for way in &ways {
         assert_eq!(ask(way), hidden, "{way}");
     }
+    assert_eq!(ask("EXECUTE before;"), hidden);
     assert_ne!(ask(&format!("{REQUEST};")), "");
     dba.approve("alice");
     for way in &ways {
         assert_eq!(ask(way), raw, "{way}");
     }
+    // What SQL has prepared keeps the mask it was prepared with; preparing it again shows more.
+    assert_eq!(ask("EXECUTE before;"), hidden);
+    ask(&format!("PREPARE under AS {EMAIL};"));
+    assert_eq!(ask("EXECUTE under;"), raw);
     dba.revoke("alice");
     for way in &ways {
         assert_eq!(ask(way), hidden, "{way}");
     }
+    assert_ne!(ask("EXECUTE under;"), raw);
 }
 
 #[test]

@@ -80,3 +80,13 @@ NOTIFY customers, 'x'
 COMMENT ON TABLE customers IS 'x'
 
 GRANT SELECT ON customers TO public
+
+ALTER ROLE app PASSWORD 'x'
+
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO bob
+
+GRANT SELECT ON orders TO bob
+
+GRANT app TO bob
+
+CREATE ROLE eve LOGIN

@@ -111,3 +111,5 @@ SELECT c.email, count(*) FROM customers c GROUP BY ROLLUP (c.email)
 SELECT rank() OVER (ORDER BY ssn) FROM customers
 
 SELECT c.email FROM customers c, LATERAL (SELECT max(total) FROM orders o WHERE o.customer_id = c.id) m
+
+SELECT id FROM customers WHERE email IN ('a', 'b') AND ARRAY[ssn] = ARRAY['x']

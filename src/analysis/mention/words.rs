@@ -12,8 +12,8 @@ const WORDS: &[(Hits, &[&str])] = &[
         // Those after `drop` change no object, but reach tables that they do not name.
         Hits::DDL,
         &[
-            "create", "alter", "drop", "load", "security", "import", "reassign", "truncate",
-            "reindex", "cluster", "refresh", "vacuum", "analyze", "analyse",
+            "create", "alter", "drop", "grant", "load", "security", "import", "reassign",
+            "truncate", "reindex", "cluster", "refresh", "vacuum", "analyze", "analyse",
         ],
     ),
     (Hits::PREPARED, &["prepare", "execute", "deallocate"]),

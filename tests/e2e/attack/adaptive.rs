@@ -35,6 +35,7 @@ fn adaptive() {
         if believed != [truth(Variant::A), truth(Variant::B)] {
             failures.push(format!("{title}: without the proxy it fails: {believed:?}"));
         }
+        lab.expect_masks();
         let [a, b] = lab.proxied().map(|target| dig(&mut target.connect()));
         lab.clean_up();
         if a != b {

@@ -76,6 +76,7 @@ fn fail(class: &str, attacks: &[Attack]) {
     let mut lab = Lab::open(class);
     let mut failures = Vec::new();
     for attack in attacks {
+        lab.expect_masks();
         for form in Form::of(attack) {
             if let Err(leak) = lab.try_proxied(attack, form) {
                 failures.push(format!("{} ({form:?}): {leak}", attack.title));

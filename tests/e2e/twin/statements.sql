@@ -84,7 +84,7 @@ SELECT id FROM customers WHERE ssn = ANY (SELECT ssn FROM kyc_checks WHERE resul
 SELECT c FROM customers c WHERE id < 4 ORDER BY id
 SELECT row_to_json(c) FROM customers c WHERE id < 4 ORDER BY id
 SELECT to_jsonb(n)->>'addr' FROM newsletter n ORDER BY id
-SELECT array_agg(n ORDER BY id) FROM newsletter n WHERE id < 4
+SELECT array_agg(n::text ORDER BY id) FROM newsletter n WHERE id < 4
 SELECT (c).email, c IS NULL FROM customers c WHERE id < 4 ORDER BY id
 
 -- views
