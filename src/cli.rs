@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 mod audit;
 mod check;
 mod demo;
+mod explain;
 mod serve;
 mod user;
 
@@ -38,6 +39,11 @@ enum Command {
     ///
     /// Prints one line per problem, with file and line, and exits 1 if there is any.
     Check(FromConfig),
+    /// Say what would happen to a statement, and why, without running it
+    ///
+    /// Exits 0 if it would run and 1 if it would be refused. Grants that are bound to networks do
+    /// not count, as there is no connection.
+    Explain(explain::Arguments),
     /// Look after the audit log
     #[command(subcommand)]
     Audit(audit::Command),
@@ -73,6 +79,7 @@ pub fn main() -> ExitCode {
     let code = match arguments.command {
         Command::Serve(from) => runtime.block_on(serve::run(&from.config)),
         Command::Check(from) => runtime.block_on(check::run(&from.config)),
+        Command::Explain(arguments) => runtime.block_on(explain::run(&arguments)),
         Command::Audit(command) => audit::run(&command),
         Command::User(command) => runtime.block_on(user::run(&command)),
         Command::Demo(arguments) => runtime.block_on(demo::run(&arguments)),

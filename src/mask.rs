@@ -212,7 +212,8 @@ impl WireMask {
     }
 }
 
-fn mask_name(spec: &MaskSpec) -> &'static str {
+/// What the catalog calls the kind of mask.
+pub fn mask_name(spec: &MaskSpec) -> &'static str {
     match spec {
         MaskSpec::Redact => "redact",
         MaskSpec::Null => "null",

@@ -8,6 +8,7 @@ mod gauges;
 mod grant_events;
 mod house;
 mod keys;
+pub mod preview;
 mod refresher;
 mod setup;
 

@@ -29,8 +29,8 @@ use crate::telemetry::labels::{Refresh, UpstreamError};
 use crate::upstream::introspect::{self, IntrospectError};
 use crate::upstream::own::{self, OwnError};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A reading fails when objects are dropped meanwhile; it is tried again so many times.
 const ATTEMPTS_MAX: usize = 3;
@@ -107,8 +107,8 @@ struct Refresher {
 }
 
 /// A world and what it was made of.
-struct Made {
-    world: World,
+pub(super) struct Made {
+    pub(super) world: World,
     schema: Snapshot,
     tags: Tags,
     problems: Vec<Problem>,
@@ -293,7 +293,12 @@ impl Refresher {
     }
 }
 
-fn make(epoch: Epoch, schema: Snapshot, spec: &Spec, tags: &Tags) -> Result<Made, MentionError> {
+pub(super) fn make(
+    epoch: Epoch,
+    schema: Snapshot,
+    spec: &Spec,
+    tags: &Tags,
+) -> Result<Made, MentionError> {
     let (sensitive, tags, problems) =
         Sensitive::bind(&schema, &spec.catalog, tags, spec.unclassified)?;
     let view = CatalogView::new(&*spec.name, &spec.catalog, Some(&schema));

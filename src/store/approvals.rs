@@ -3,6 +3,7 @@
 
 mod clock;
 mod journal;
+mod peek;
 mod shared;
 mod writer;
 
@@ -24,6 +25,7 @@ use crate::grant::{
 use crate::model::{Epoch, Report, SqlState, Timestamp, User};
 
 pub use clock::{Clock, steady_clock};
+pub use peek::{peek, standing_only};
 
 /// So many changes may wait for the disk; further ones are refused.
 const QUEUE_MAX: usize = 1_024;

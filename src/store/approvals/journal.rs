@@ -44,13 +44,7 @@ enum Doubt {
 impl Journal {
     /// Opens or creates the file; returns it locked, checked and writable.
     pub(super) fn open(url: &str, base_dir: &Path) -> Result<Self, StoreError> {
-        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            return Err(StoreError::Postgres);
-        }
-        let path = match url.strip_prefix("sqlite:") {
-            Some(path) if !path.is_empty() && !path.starts_with(':') => base_dir.join(path),
-            _ => return Err(StoreError::Url(url.to_owned())),
-        };
+        let path = path_of(url, base_dir)?;
         create_private(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
         let connection = connect(&path).map_err(|source| match source.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
@@ -61,6 +55,25 @@ impl Journal {
         let mut journal = Self { connection, path, doubt: Doubt::None };
         journal.prepare()?;
         Ok(journal)
+    }
+
+    /// The file as it is, only to be read; None if there is none.
+    pub(super) fn open_to_read(url: &str, base_dir: &Path) -> Result<Option<Self>, StoreError> {
+        let path = path_of(url, base_dir)?;
+        if !path.exists() {
+            return Ok(None);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&path, flags)
+            .and_then(|connection| connection.busy_timeout(Duration::ZERO).map(|()| connection))
+            .map_err(|source| StoreError::Sqlite { path: path.clone(), source })?;
+        let journal = Self { connection, path, doubt: Doubt::None };
+        match journal.meta("schema_version").map_err(|error| journal.failed(error))? {
+            Some(found) if found == SCHEMA_VERSION.to_string() => Ok(Some(journal)),
+            found => {
+                Err(StoreError::Version { path: journal.path, found: found.unwrap_or_default() })
+            }
+        }
     }
 
     fn prepare(&mut self) -> Result<(), StoreError> {
@@ -86,8 +99,14 @@ impl Journal {
         Ok(())
     }
 
-    fn failed(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::Sqlite { path: self.path.clone(), source }
+    /// What an error of SQLite's means here.
+    pub(super) fn failed(&self, source: rusqlite::Error) -> StoreError {
+        match source.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                StoreError::InUse(self.path.clone())
+            }
+            _ => StoreError::Sqlite { path: self.path.clone(), source },
+        }
     }
 
     /// Every event after `sequence`, in order.
@@ -191,6 +210,16 @@ fn set(connection: &Connection, key: &str, value: &str) -> rusqlite::Result<()> 
         )?
         .execute([key, value])
         .map(drop)
+}
+
+fn path_of(url: &str, base_dir: &Path) -> Result<PathBuf, StoreError> {
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        return Err(StoreError::Postgres);
+    }
+    match url.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() && !path.starts_with(':') => Ok(base_dir.join(path)),
+        _ => Err(StoreError::Url(url.to_owned())),
+    }
 }
 
 /// The file exists, is readable by its owner only, and its name is on the disk.

@@ -33,6 +33,11 @@ pub(super) enum Command {
     Replace { policies: Policies, standing: Vec<Standing>, answer: Answer },
 }
 
+/// Whether the clock has gone back since the store was last written.
+pub(super) fn is_set_back(seen_at: Option<Timestamp>, now: Timestamp) -> bool {
+    seen_at.is_some_and(|seen| now.checked_add(CLOCK_BACK_MAX).unwrap_or(Timestamp::MAX) < seen)
+}
+
 /// Owns the journal; runs on a thread of its own, since writing blocks.
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -83,10 +88,8 @@ impl Writer {
         let begins: Vec<_> =
             self.shared.ledger().open_grants().cloned().map(Change::Begins).collect();
         self.shared.publish(&begins);
-        let set_back = seen_at
-            .is_some_and(|seen| now.checked_add(CLOCK_BACK_MAX).unwrap_or(Timestamp::MAX) < seen);
         let mut events = Vec::new();
-        if set_back {
+        if is_set_back(seen_at, now) {
             tracing::error!("the clock is behind the store's last record: all grants end");
             events = self.shared.ledger().revoke_for_clock(now);
         }

@@ -1,0 +1,117 @@
+//! One database as the proxy would see it now, made once and without serving anybody.
+
+use crate::analysis::SearchPath;
+use crate::analysis::mention::MentionError;
+use crate::analysis::sensitive::Tags;
+use crate::auth::scram::MockKey;
+use crate::config::{Config, StoreLocation};
+use crate::decision::World;
+use crate::grant::LiveTable;
+use crate::model::{Epoch, Timestamp, User};
+use crate::store::approvals::{StoreError, peek, standing_only, steady_clock};
+use crate::upstream::introspect;
+use crate::upstream::own;
+
+use super::refresher::{CONNECT_TIMEOUT, READ_TIMEOUT, make, with_cause};
+use super::setup::{Setup, Spec};
+
+/// `search_path` of the database's account, schemas that do not exist left out.
+const PATH: &str = "SELECT pg_catalog.current_schemas(true)::text[]";
+
+/// Why there is nothing to see.
+#[derive(Debug, thiserror::Error)]
+pub enum PreviewError {
+    #[error("{}", .0.join("\n"))]
+    Setup(Vec<String>),
+    #[error("no [[database]] serves \"{0}\"")]
+    Database(String),
+    #[error("no [[user]] has the name \"{0}\"")]
+    User(String),
+    #[error("database \"{0}\": {1}")]
+    Upstream(String, String),
+    #[error("the catalog names too much: {0}")]
+    Mention(#[from] MentionError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What decisions about one database rest on at one moment.
+#[derive(Debug)]
+pub struct Preview {
+    pub world: World,
+    /// Where unqualified names are looked up when a session begins.
+    pub path: SearchPath,
+    pub grants: LiveTable,
+    pub source: Source,
+    /// In the order asked for.
+    pub users: Vec<User>,
+    pub now: Timestamp,
+}
+
+/// Which grants are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    Store,
+    /// A proxy has the store; what it granted is known to it alone.
+    StandingOnly,
+}
+
+impl Preview {
+    /// Reads configuration, schema and approval store for `database` as clients name it, and looks
+    /// up the users called `names`. Writes nothing anywhere.
+    ///
+    /// # Errors
+    /// [`PreviewError`]: the first thing that is missing or out of reach.
+    pub async fn open(
+        config: Config,
+        database: &str,
+        names: &[String],
+    ) -> Result<Self, PreviewError> {
+        let setup = Setup::build(config, &MockKey::new(rand::random()));
+        let setup = setup.map_err(PreviewError::Setup)?;
+        let user = |name: &String| {
+            setup.user(name).cloned().ok_or_else(|| PreviewError::User(name.clone()))
+        };
+        let users = names.iter().map(user).collect::<Result<_, _>>()?;
+        let spec = setup.spec(database);
+        let spec = spec.ok_or_else(|| PreviewError::Database(database.to_owned()))?;
+        let (world, path) = read(&spec).await?;
+        let now = steady_clock()();
+        let StoreLocation::Sqlite(store) = &setup.config.store.location;
+        let url = format!("sqlite:{}", store.display());
+        let (grants, source) = match peek(&url, std::path::Path::new(""), &setup.standing, now) {
+            Ok(grants) => (grants, Source::Store),
+            Err(StoreError::InUse(_)) => {
+                (standing_only(&setup.standing, now)?, Source::StandingOnly)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self { world, path, grants, source, users, now })
+    }
+}
+
+async fn read(spec: &Spec) -> Result<(World, SearchPath), PreviewError> {
+    let failed = |why: String| PreviewError::Upstream(spec.name.to_string(), why);
+    let connected = tokio::time::timeout(CONNECT_TIMEOUT, own::connect(&spec.target)).await;
+    let connected = connected.map_err(|_| failed(format!("no answer in {CONNECT_TIMEOUT:?}")))?;
+    let (mut client, connection) = connected.map_err(|error| failed(with_cause(&error)))?;
+    let reading = async {
+        let epoch = Epoch(1);
+        let schema = introspect::read(&mut client, epoch).await;
+        let schema = schema.map_err(|error| failed(with_cause(&error)))?;
+        let row = client.query_one(PATH, &[]).await;
+        let path = row.and_then(|row| row.try_get(0));
+        let path = path.map_err(|error| failed(with_cause(&error)))?;
+        Ok((make(epoch, schema, spec, &Tags::default())?.world, SearchPath(path)))
+    };
+    tokio::select! {
+        read = tokio::time::timeout(READ_TIMEOUT, reading) => match read {
+            Ok(read) => read,
+            Err(_) => Err(failed(format!("the schema was not read in {READ_TIMEOUT:?}"))),
+        },
+        ended = connection => Err(failed(match ended {
+            Ok(()) => "the connection ended".to_owned(),
+            Err(error) => with_cause(&error),
+        })),
+    }
+}
