@@ -98,15 +98,19 @@ fn a_cut_simple_query_does_not_end_the_batch_behind_it() {
     let _ = (bench.sent(), bench.shown());
     bench.revoke();
     bench.tick();
-    bench.client(&ask(|to| to.sync()));
-    assert_eq!(asked(&bench.sent()).0, "S");
+    bench.client(&ask(|to| {
+        to.parse("two", "SELECT 2");
+        to.sync();
+    }));
+    assert_eq!(asked(&bench.sent()).0, "PS");
     bench.server(&tell(|to| {
         to.error("57014", "canceled");
         to.ready(b'I');
         to.parsed();
+        to.parsed();
         to.ready(b'I');
     }));
-    assert_eq!(bench.told().tags, "EZ1Z");
+    assert_eq!(bench.told().tags, "EZ11Z");
     bench.works();
 }
 
