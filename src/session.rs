@@ -249,8 +249,7 @@ impl Session {
 
     /// The release record could not be written: the statement is refused.
     pub fn not_released(&mut self, env: Env<'_>, out: &mut Effects) {
-        self.hold = None;
-        if let Some(pending) = self.after.take() {
+        if let Some(pending) = self.end_hold() {
             self.refuse_pending(pending, errors::audit_unavailable(), env, out);
         }
     }

@@ -5,120 +5,16 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use keyhole::analysis::parse::parse;
-use keyhole::analysis::sensitive::{Sensitive, Tags, Unclassified};
 use keyhole::analysis::{Context, SearchPath, analyse};
-use keyhole::catalog::{Catalog, Class, Hiding, MaskSpec, Table};
-use keyhole::decision::{
-    Dates, Encoding, Forms, Mode, Notice, Persist, Rules, Standpoint, Way, World, Writes, decide,
-};
-use keyhole::grant::{CatalogView, LiveTable};
-use keyhole::model::{Client, Epoch, RelationName, Timestamp, User};
+use keyhole::decision::{Dates, Encoding, Forms, Standpoint, Way, World, decide};
+use keyhole::grant::LiveTable;
+use keyhole::model::{Client, Timestamp, User};
 use keyhole::rewrite::{Decided, rewrite};
-use keyhole::schema::{
-    Column, Constraint, ConstraintKind, Relation, RelationKind, Snapshot, ValueType,
-};
 
-fn column(number: i16, name: &str, oid: u32, sql: &str, category: u8) -> Column {
-    let value = ValueType { oid, typmod: -1, sql: sql.to_owned(), category };
-    let name = name.to_owned();
-    Column { number, name, type_oid: oid, value, not_null: false, generated_from: None }
-}
+#[path = "support/small_shop.rs"]
+mod small_shop;
 
-fn table(oid: u32, schema: &str, name: &str, columns: &[(&str, u32, &str, u8)]) -> Relation {
-    let mut relation = Relation::new(oid, RelationName::new(schema, name), RelationKind::Table);
-    relation.columns = columns
-        .iter()
-        .zip(1..)
-        .map(|((name, oid, sql, category), number)| column(number, name, *oid, sql, *category))
-        .collect();
-    relation
-}
-
-const INT: (u32, &str, u8) = (23, "integer", b'N');
-const TEXT: (u32, &str, u8) = (25, "text", b'S');
-const DATE: (u32, &str, u8) = (1082, "date", b'D');
-
-fn with<'a>(name: &'a str, of: (u32, &'a str, u8)) -> (&'a str, u32, &'a str, u8) {
-    (name, of.0, of.1, of.2)
-}
-
-fn world() -> World {
-    let mut customers = table(
-        20_000,
-        "public",
-        "customers",
-        &[
-            with("id", INT),
-            with("name", TEXT),
-            with("email", TEXT),
-            with("ssn", TEXT),
-            with("dob", DATE),
-            with("balance", INT),
-        ],
-    );
-    customers.primary_key = vec![1];
-    customers.constraints = vec![Constraint {
-        kind: ConstraintKind::Unique,
-        columns: vec![4],
-        cascades: false,
-        other: None,
-    }];
-    let orders = table(
-        20_001,
-        "public",
-        "orders",
-        &[with("id", INT), with("customer_id", INT), with("total", INT)],
-    );
-    let employees = table(20_002, "hr", "employees", &[with("id", INT), with("salary", INT)]);
-    let open = table(20_003, "public", "contacts", &[with("id", INT), with("email", TEXT)]);
-    let hidden = table(20_004, "hr", "contacts", &[with("id", INT), with("email", TEXT)]);
-    let mut view = table(20_005, "public", "v_customers", &[with("id", INT), with("email", TEXT)]);
-    view.kind = RelationKind::View;
-    view.reads = vec![20_000];
-    view.definition =
-        Some("SELECT customers.id,\n    customers.email\n   FROM public.customers".to_owned());
-    let schema = Snapshot::new(
-        Epoch(1),
-        150_000,
-        vec![customers, orders, employees, open, hidden, view],
-        Vec::new(),
-        vec!["public".into(), "hr".into(), "pg_catalog".into()],
-    );
-    let class = |name: &str, hiding| {
-        (name.to_owned(), Class { name: name.to_owned(), hiding, sensitivity: None })
-    };
-    let catalog = Catalog {
-        classes: [
-            class("email", Hiding::Mask(MaskSpec::Email)),
-            class("id", Hiding::Mask(MaskSpec::Partial { keep_first: 0, keep_last: 4 })),
-            class("name", Hiding::Mask(MaskSpec::Redact)),
-            class("pay", Hiding::Deny),
-        ]
-        .into(),
-        tables: vec![
-            catalogued(
-                "public",
-                "customers",
-                &[("email", "email"), ("ssn", "id"), ("name", "name")],
-            ),
-            catalogued("hr", "employees", &[("salary", "pay")]),
-            catalogued("hr", "contacts", &[("email", "email")]),
-        ],
-        functions: Vec::new(),
-    };
-    let (sensitive, _, problems) =
-        Sensitive::bind(&schema, &catalog, &Tags::default(), Unclassified::Allow)
-            .expect("the catalog binds");
-    assert!(problems.is_empty(), "{problems:?}");
-    let view = CatalogView::new("shop", &catalog, Some(&schema));
-    let rules = Rules {
-        mode: Mode::Enforce,
-        persist: Persist::Refuse,
-        writes: Writes::Allow,
-        notice: Notice::PerStatement,
-    };
-    World::new(Epoch(1), "shop".into(), schema, sensitive, view, rules).0
-}
+use small_shop::world;
 
 fn outcome(world: &World, sql: &str) -> String {
     let hits = world.sensitive.mention.scan(sql.as_bytes());
@@ -222,12 +118,4 @@ fn other_statements_are_no_way_round() {
 #[test]
 fn texts_that_other_parsers_misread_are_read_as_postgresql_reads_them() {
     golden("parsers", include_str!("golden/parsers.sql"));
-}
-
-fn catalogued(schema: &str, name: &str, columns: &[(&str, &str)]) -> Table {
-    Table {
-        name: RelationName::new(schema, name),
-        columns: columns.iter().map(|(c, class)| ((*c).to_owned(), (*class).to_owned())).collect(),
-        place: "catalog.toml:1".to_owned(),
-    }
 }

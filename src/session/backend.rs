@@ -5,7 +5,7 @@ use bytes::{Buf, BytesMut};
 use super::errors::{self, protocol};
 use super::gate::Gate;
 use super::queue::{Batch, Completes, Expected, Origin, Run};
-use super::{Cancel, Effects, Env, Relay, Session};
+use super::{Cancel, Effects, Env, Hold, Relay, Session};
 use crate::analysis::sensitive::Notifies;
 use crate::audit;
 use crate::model::{Report, SqlState};
@@ -52,6 +52,10 @@ impl Session {
             input.advance(run_len);
             run_len = 0;
             let frame = input.split_to(header.len);
+            if header.tag != tag::READY_FOR_QUERY {
+                // What is at the front now may have been behind something else before.
+                self.recheck(env, out);
+            }
             match self.server_frame(&frame, env, out) {
                 Pass::Yes => out.to_client.extend_from_slice(&frame),
                 Pass::No => {}
@@ -127,8 +131,12 @@ impl Session {
             let state = Some(SqlState::INSUFFICIENT_PRIVILEGE);
             self.record(&ended, self.queue.progress, state, env, out);
         }
-        if self.queue.batch == Batch::Open {
+        if self.queue.front_is_in_open_batch() {
             self.queue.batch = Batch::Skipping;
+            if matches!(self.hold, Some(Hold::Server)) {
+                // The answer that it waits for is part of what is cut.
+                self.go_on(env, out);
+            }
         }
     }
 

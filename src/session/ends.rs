@@ -178,8 +178,12 @@ impl Session {
             }
         }
         if status == TxStatus::Idle {
-            self.scrub.transaction_ended();
-            self.tables.transaction_ended();
+            // Of a pipeline, the messages of later transactions have been looked at already.
+            if !self.queue.scrubs_behind() {
+                self.scrub.transaction_ended();
+            }
+            let bound = self.queue.bound().map(str::to_owned).collect();
+            self.tables.transaction_ended(&bound);
             if self.defined == SchemaState::Stale {
                 self.defined = SchemaState::Fresh;
                 self.schema = SchemaState::Stale;

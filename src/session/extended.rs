@@ -213,12 +213,16 @@ impl Session {
         out: &mut Effects,
     ) {
         out.to_server.extend_from_slice(frame);
-        if let Some(prepared) = prepared {
-            let formats = message.result_formats.iter().collect();
-            let made = prepared.made.clone();
-            self.tables.bind(message.portal, Portal { prepared, made, formats });
+        match prepared {
+            Some(prepared) => {
+                let formats = message.result_formats.iter().collect();
+                let made = prepared.made.clone();
+                self.tables.bind(message.portal, Portal { prepared, made, formats });
+            }
+            None => self.tables.close_portal(message.portal),
         }
-        self.queue.push(Expected::Bind { origin: Origin::Client });
+        self.queue
+            .push(Expected::Bind { portal: message.portal.to_owned(), origin: Origin::Client });
     }
 
     pub(super) fn describe(&mut self, frame: &[u8], target: Target<'_>, out: &mut Effects) {

@@ -266,10 +266,17 @@ impl Session {
         }
     }
 
+    /// Ends the hold and gives what waited. A message whose batch has failed meanwhile is dropped,
+    /// as the server drops it; a frame that was not looked at yet is skipped where others are.
+    pub(super) fn end_hold(&mut self) -> Option<Pending> {
+        self.hold = None;
+        let skipping = self.queue.batch == Batch::Skipping;
+        self.after.take().filter(|pending| !skipping || matches!(pending, Pending::Frame(_)))
+    }
+
     /// The hold is over: what waited goes on.
     pub(super) fn go_on(&mut self, env: Env<'_>, out: &mut Effects) {
-        self.hold = None;
-        match self.after.take() {
+        match self.end_hold() {
             None => {}
             Some(Pending::Frame(frame)) => self.client_frame(&frame, env, out),
             Some(Pending::Query { plan, answers, text, number }) => {
@@ -319,8 +326,7 @@ impl Session {
         env: Env<'_>,
         out: &mut Effects,
     ) {
-        self.hold = None;
-        let Some(pending) = self.after.take() else { return };
+        let Some(pending) = self.end_hold() else { return };
         let tables: Result<Vec<InBandTable>, Report> = answers.into_iter().collect();
         match (tables, pending) {
             (Err(report), pending) => self.refuse_pending(pending, report, env, out),

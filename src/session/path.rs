@@ -129,7 +129,7 @@ impl Session {
         if self.is_in_batch() {
             let origin = Origin::Proxy;
             self.queue.push(Expected::Parse { name: NAME.to_owned(), id: 0, origin });
-            self.queue.push(Expected::Bind { origin });
+            self.queue.push(Expected::Bind { portal: NAME.to_owned(), origin });
             self.queue.push(Expected::PathInBatch { schemas: None });
             for _ in 0..2 {
                 let (statement, portal) = (None, None);

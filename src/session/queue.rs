@@ -89,6 +89,7 @@ pub(super) enum Expected {
         origin: Origin,
     },
     Bind {
+        portal: String,
         origin: Origin,
     },
     Close {
@@ -230,6 +231,53 @@ impl Queue {
             .position(|expected| matches!(expected, Expected::Sync))
             .unwrap_or(self.expected.len());
         self.expected.drain(..until).collect()
+    }
+
+    /// Whether the client is still sending the batch whose reply comes now.
+    pub(super) fn front_is_in_open_batch(&self) -> bool {
+        let simple = matches!(
+            self.front(),
+            Some(
+                Expected::Query { .. }
+                    | Expected::Path { .. }
+                    | Expected::Refused { ends: Ends::Ready, .. }
+            )
+        );
+        self.batch == Batch::Open && !simple && !self.has_sync()
+    }
+
+    /// Portals that were bound by messages whose replies are still to come.
+    pub(super) fn bound(&self) -> impl Iterator<Item = &str> {
+        self.expected.iter().filter_map(|expected| match expected {
+            Expected::Bind { portal, .. } => Some(portal.as_str()),
+            Expected::Query { .. }
+            | Expected::Parse { .. }
+            | Expected::Close { .. }
+            | Expected::DescribeStatement { .. }
+            | Expected::DescribePortal { .. }
+            | Expected::Execute { .. }
+            | Expected::Sync
+            | Expected::Path { .. }
+            | Expected::PathInBatch { .. }
+            | Expected::Refused { .. } => None,
+        })
+    }
+
+    /// Whether something behind the front may make later errors tell about hidden data.
+    pub(super) fn scrubs_behind(&self) -> bool {
+        self.expected.iter().skip(1).any(|expected| match expected {
+            Expected::Query { runs, .. } => runs.iter().any(|run| run.scrub == Scrub::Transaction),
+            Expected::Execute { run, .. } => run.scrub == Scrub::Transaction,
+            Expected::Parse { .. }
+            | Expected::Bind { .. }
+            | Expected::Close { .. }
+            | Expected::DescribeStatement { .. }
+            | Expected::DescribePortal { .. }
+            | Expected::Sync
+            | Expected::Path { .. }
+            | Expected::PathInBatch { .. }
+            | Expected::Refused { .. } => false,
+        })
     }
 
     pub(super) fn has_sync(&self) -> bool {

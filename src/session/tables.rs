@@ -4,7 +4,7 @@
 //! made; so do we. A name may stand for several makings until the server has confirmed the last:
 //! whatever is asked of the name then must be right for all of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -198,9 +198,9 @@ impl Tables {
         self.portals.remove(name);
     }
 
-    /// Portals end with the transaction.
-    pub(super) fn transaction_ended(&mut self) {
-        self.portals.clear();
+    /// Portals end with the transaction; those of `bound` belong to one that comes after it.
+    pub(super) fn transaction_ended(&mut self, bound: &HashSet<String>) {
+        self.portals.retain(|name, _| bound.contains(name));
     }
 
     pub(super) fn declare(&mut self, name: &str, made: Made) -> u64 {

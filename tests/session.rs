@@ -1,0 +1,21 @@
+//! Transcripts of the pure session: what a client says, what a server answers, what passes.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "session/bench.rs"]
+mod bench;
+#[path = "session/extended.rs"]
+mod extended;
+#[path = "session/grants.rs"]
+mod grants;
+#[path = "session/messages.rs"]
+mod messages;
+#[path = "session/pipelines.rs"]
+mod pipelines;
+#[path = "session/simple.rs"]
+mod simple;
+#[path = "support/small_shop.rs"]
+mod small_shop;
+#[path = "session/splits.rs"]
+mod splits;
+#[path = "session/words.rs"]
+mod words;
