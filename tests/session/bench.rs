@@ -224,9 +224,8 @@ impl Bench {
 
     /// Statements that ended, by their decision and SQLSTATE.
     pub(crate) fn records(&self) -> Vec<(audit::Decision, Option<String>)> {
-        let statements = self.out.audit.iter().filter_map(|event| match event {
-            Event::Statement(statement) => Some(statement),
-            _ => None,
+        let statements = self.out.audit.iter().filter_map(|event| {
+            if let Event::Statement(statement) = event { Some(statement) } else { None }
         });
         statements.map(|s| (s.decision, s.sqlstate.map(|state| state.to_string()))).collect()
     }

@@ -2,7 +2,7 @@
 
 use keyhole::model::{Report, SqlState};
 use keyhole::wire::backend::{DataRow, ErrorFields, Field};
-use keyhole::wire::frontend::{self, Frontend, Target};
+use keyhole::wire::frontend::{self, Frontend, Parse, Target};
 use keyhole::wire::{FrameHeader, TxStatus, write};
 
 /// Messages of a client, one after another.
@@ -211,10 +211,9 @@ pub(crate) fn asked(bytes: &[u8]) -> (String, Vec<String>) {
     let (mut tags, mut texts) = (String::new(), Vec::new());
     for (tag, payload) in frames(bytes) {
         tags.push(char::from(tag));
-        match frontend::read(tag, payload).unwrap() {
-            Frontend::Query(sql) => texts.push(sql.to_owned()),
-            Frontend::Parse(parse) => texts.push(parse.sql.to_owned()),
-            _ => {}
+        let message = frontend::read(tag, payload).unwrap();
+        if let Frontend::Query(sql) | Frontend::Parse(Parse { sql, .. }) = message {
+            texts.push(sql.to_owned());
         }
     }
     (tags, texts)

@@ -331,7 +331,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 /// Does what the session waits for, whatever that is; a release is recorded or not.
 fn end_hold(bench: &mut Bench, log: &Log, count: usize) {
     match bench.session.hold() {
-        Some(Hold::Release(_)) if count % 2 == 0 => bench.release(log),
+        Some(Hold::Release(_)) if count.is_multiple_of(2) => bench.release(log),
         Some(Hold::Release(_)) => bench.not_released(),
         Some(Hold::Refresh) => bench.refreshed(),
         Some(Hold::InBand(_)) => bench.refuse_calls(),

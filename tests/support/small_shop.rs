@@ -35,7 +35,7 @@ fn with<'a>(name: &'a str, of: (u32, &'a str, u8)) -> (&'a str, u32, &'a str, u8
     (name, of.0, of.1, of.2)
 }
 
-pub(crate) fn world() -> World {
+fn schema() -> Snapshot {
     let mut customers = table(
         20_000,
         "public",
@@ -70,13 +70,17 @@ pub(crate) fn world() -> World {
     view.reads = vec![20_000];
     view.definition =
         Some("SELECT customers.id,\n    customers.email\n   FROM public.customers".to_owned());
-    let schema = Snapshot::new(
+    Snapshot::new(
         Epoch(1),
         150_000,
         vec![customers, orders, employees, open, hidden, view],
         Vec::new(),
         vec!["public".into(), "hr".into(), "pg_catalog".into()],
-    );
+    )
+}
+
+pub(crate) fn world() -> World {
+    let schema = schema();
     let class = |name: &str, hiding| {
         (name.to_owned(), Class { name: name.to_owned(), hiding, sensitivity: None })
     };
