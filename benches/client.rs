@@ -38,6 +38,7 @@ impl Connection {
         Ok(connection)
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "parameters, keys and notices tell nothing")]
     fn log_in(&mut self) -> Result<(), Failure> {
         let password = std::env::var("PGPASSWORD")?;
         let mut scram = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
