@@ -23,6 +23,9 @@ pub(super) struct Attack {
     /// Why it fails without the proxy too, for those that do.
     #[serde(default)]
     pub(super) harmless: Option<String>,
+    /// Why it succeeds through the proxy too, for the few that do.
+    #[serde(default)]
+    pub(super) gap: Option<String>,
     /// What counts is how long it takes.
     #[serde(default)]
     pub(super) timed: bool,
