@@ -25,7 +25,9 @@ pub(super) fn wrapped(form: Form, sql: &str, status: u8) -> Option<Vec<String>> 
         Form::Copy if words.query() || words.any(&WRITES[..3]) && words.any(&["RETURNING"]) => {
             Some(vec![format!("COPY ({text}\n) TO STDOUT")])
         }
-        _ => None,
+        Form::Simple | Form::Text | Form::Binary | Form::Pipelined | Form::Cursor | Form::Copy => {
+            None
+        }
     }
 }
 
