@@ -1,6 +1,6 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
-.PHONY: all setup build test lint demo demo-serve bench
+.PHONY: all setup build test attacks lint demo demo-serve bench
 
 all: build
 
@@ -13,6 +13,10 @@ build:
 
 test: setup
 	@scripts/test.sh
+
+# Every attack in every form; `make test` leaves out some of those that take seconds.
+attacks: setup
+	KEYHOLE_ATTACKS=all cargo test --test e2e --no-fail-fast attack::
 
 lint:
 	cargo fmt --check
