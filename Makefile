@@ -1,6 +1,6 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
-.PHONY: all setup build test lint demo demo-serve bench
+.PHONY: all setup build test lint demo demo-serve bench prove
 
 all: build
 
@@ -29,3 +29,12 @@ demo-serve:
 bench:
 	@scripts/setup.sh demo
 	python3 benches/run.py $(BENCH)
+
+# The proof that nothing leaks, as long as wanted: make prove N=100000 [SEED=1] [ONLY=random:17]
+N ?= 100000
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+
+prove:
+	@scripts/setup.sh demo
+	KEYHOLE_PROVE_N=$(N) KEYHOLE_PROVE_SEED=$(SEED) KEYHOLE_PROVE_ONLY=$(ONLY) \
+		cargo test --test prove -- --nocapture nothing_leaks
