@@ -13,8 +13,12 @@ mod compare;
 mod corpus;
 #[path = "prove/dice.rs"]
 mod dice;
+#[path = "prove/generate/random.rs"]
+mod generate;
 #[path = "prove/run.rs"]
 mod run;
+#[path = "prove/shop.rs"]
+mod shop;
 #[path = "prove/statement.rs"]
 mod statement;
 #[path = "support/fixture.rs"]
@@ -67,6 +71,13 @@ fn nothing_leaks() {
             if due && wish.wants(&statement.name()) && !run.enough() {
                 run.try_one(&statement, *form);
             }
+        }
+    }
+    for number in 0..wish.random {
+        if wish.wants(&format!("random:{number}")) && !run.enough() {
+            let (statement, mut dice) = generate::statement(wish.seed, number);
+            let form = *dice.of(&Form::of(&statement));
+            run.try_one(&statement, form);
         }
     }
     run.read_audit_log();
