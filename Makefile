@@ -37,4 +37,4 @@ SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 prove:
 	@scripts/setup.sh demo
 	KEYHOLE_PROVE_N=$(N) KEYHOLE_PROVE_SEED=$(SEED) KEYHOLE_PROVE_ONLY=$(ONLY) \
-		cargo test --test prove -- --nocapture nothing_leaks
+		KEYHOLE_PROVE_SQL="$(SQL)" cargo test --test prove -- --nocapture nothing_leaks

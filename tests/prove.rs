@@ -5,7 +5,8 @@
 //! - *Noninterference*: both others give the same bytes.
 //! - *Canary*: no piece of a hidden value is in any byte.
 //!
-//! `make prove N=100000 SEED=1` for a long run; `ONLY=random:17` or `ONLY=basics:12` repeats one.
+//! `make prove N=100000 SEED=1` for a long run; `ONLY=random:17` or `ONLY=basics:12` repeats one;
+//! `SQL='SELECT …'` tries one of your own, in all forms.
 
 #[path = "prove/compare.rs"]
 mod compare;
@@ -15,6 +16,8 @@ mod corpus;
 mod dice;
 #[path = "prove/generate/random.rs"]
 mod generate;
+#[path = "prove/known.rs"]
+mod known;
 #[path = "prove/run.rs"]
 mod run;
 #[path = "prove/shop.rs"]
@@ -37,6 +40,7 @@ struct Wish {
     random: usize,
     seed: u64,
     only: Option<String>,
+    sql: Option<String>,
     long: bool,
 }
 
@@ -50,6 +54,7 @@ impl Wish {
             random: random.unwrap_or(1500) as usize,
             seed: number("KEYHOLE_PROVE_SEED").unwrap_or(20_241_122),
             only: get("KEYHOLE_PROVE_ONLY"),
+            sql: get("KEYHOLE_PROVE_SQL"),
         }
     }
 
@@ -63,6 +68,14 @@ fn nothing_leaks() {
     let wish = Wish::read();
     eprintln!("SEED={} N={}", wish.seed, wish.random);
     let mut run = Run::open("prove");
+    if let Some(sql) = &wish.sql {
+        let statement = corpus::statement("asked", 1, sql);
+        for form in Form::of(&statement) {
+            run.try_one(&statement, form);
+        }
+        eprintln!("{}", run.tally);
+        return;
+    }
     for (index, statement) in corpus::read().into_iter().enumerate() {
         let forms = Form::of(&statement);
         for (turn, form) in forms.iter().enumerate() {
@@ -77,6 +90,9 @@ fn nothing_leaks() {
         if wish.wants(&format!("random:{number}")) && !run.enough() {
             let (statement, mut dice) = generate::statement(wish.seed, number);
             let form = *dice.of(&Form::of(&statement));
+            if wish.only.is_some() {
+                eprintln!("{form:?}: {}\n    with {:?}", statement.sql, statement.params);
+            }
             run.try_one(&statement, form);
         }
     }

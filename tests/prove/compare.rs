@@ -8,7 +8,7 @@ const RECORD: u32 = 2249;
 const RECORDS: u32 = 2287;
 
 /// One message as it is compared and as it is shown.
-type Line = (u8, Vec<u8>);
+pub(crate) type Line = (u8, Vec<u8>);
 
 /// SQLSTATEs with which the proxy itself refuses.
 const REFUSALS: [&str; 5] = ["42501", "54000", "54001", "0A000", "42601"];

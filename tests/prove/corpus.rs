@@ -22,16 +22,20 @@ fn statements(file: &Path) -> Vec<Statement> {
     let lines = text.lines().map(str::trim).enumerate();
     lines
         .filter(|(_, line)| !line.is_empty() && !line.starts_with("--"))
-        .map(|(number, sql)| Statement {
-            origin: origin.clone(),
-            number: number + 1,
-            sql: sql.trim_end_matches(';').to_owned(),
-            params: Vec::new(),
-            order: if ends_ordered(sql) { Order::Total } else { Order::Any },
-            trust: Trust::Twin,
-            check: None,
-        })
+        .map(|(number, sql)| statement(&origin, number + 1, sql))
         .collect()
+}
+
+pub(crate) fn statement(origin: &str, number: usize, sql: &str) -> Statement {
+    Statement {
+        origin: origin.to_owned(),
+        number,
+        sql: sql.trim_end_matches(';').to_owned(),
+        params: Vec::new(),
+        order: if ends_ordered(sql) { Order::Total } else { Order::Any },
+        trust: Trust::Twin,
+        check: None,
+    }
 }
 
 /// Whether an ORDER BY stands outside all parentheses; such statements of the corpus order totally.

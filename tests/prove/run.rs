@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 
 use super::compare::{as_heard, as_seen, code, difference, masked, refusal, rows};
+use super::known::known;
 use super::statement::{Form, Statement, Trust};
 use super::tally::{Outcome, Tally};
 use super::trio::{Answers, Trio};
@@ -61,16 +62,21 @@ impl Run {
             rows: rows(&answers.a),
             refused,
         };
-        self.tally.note(&statement.origin, &statement.kind(), form, &statement.sql, &outcome);
+        self.tally.note(statement, form, &outcome);
         self.tally.took += now() - began;
     }
 
-    fn unlike_the_twin(&self, statement: &Statement, answers: &Answers) -> Option<String> {
+    fn unlike_the_twin(&mut self, statement: &Statement, answers: &Answers) -> Option<String> {
         if statement.trust != Trust::Twin {
             return None;
         }
         let of = |heard| as_seen(heard, statement.order, &self.trio);
-        let found = difference(&of(&answers.twin), &of(&answers.a))?;
+        let (expected, seen) = (of(&answers.twin), of(&answers.a));
+        let found = difference(&expected, &seen)?;
+        if let Some(why) = known(statement, &expected, &seen) {
+            self.tally.known(why);
+            return None;
+        }
         let errors = answers.a.messages.iter().chain(&answers.twin.messages);
         let errors = errors.filter(|message| message.tag == b'E').map(|m| m.error().to_string());
         let errors: Vec<_> = errors.collect();

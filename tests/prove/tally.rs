@@ -1,10 +1,10 @@
 //! What a run of the proof has seen, as tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use super::statement::Form;
+use super::statement::{Form, Statement};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Count {
@@ -25,22 +25,34 @@ pub(crate) struct Outcome {
     pub(crate) rows: usize,
 }
 
+/// So many examples of each reason are shown, the shortest ones.
+const EXAMPLES_MAX: usize = 4;
+
+#[derive(Default)]
+struct Reason {
+    corpus: usize,
+    random: usize,
+    shortest: BTreeSet<(usize, String)>,
+}
+
 #[derive(Default)]
 pub(crate) struct Tally {
     origins: BTreeMap<String, Count>,
     kinds: BTreeMap<String, Count>,
     forms: BTreeMap<String, Count>,
-    reasons: BTreeMap<String, (usize, usize, String)>,
+    reasons: BTreeMap<String, Reason>,
     codes: BTreeMap<String, (usize, String)>,
     verdicts: BTreeMap<&'static str, usize>,
+    known: BTreeMap<&'static str, usize>,
     pub(crate) took: Duration,
 }
 
 impl Tally {
-    pub(crate) fn note(&mut self, origin: &str, kind: &str, form: Form, sql: &str, what: &Outcome) {
+    pub(crate) fn note(&mut self, statement: &Statement, form: Form, what: &Outcome) {
+        let (origin, sql) = (&statement.origin, &statement.sql);
         let whose = [
-            self.origins.entry(origin.to_owned()).or_default(),
-            self.kinds.entry(kind.to_owned()).or_default(),
+            self.origins.entry(origin.clone()).or_default(),
+            self.kinds.entry(statement.kind()).or_default(),
             self.forms.entry(format!("{form:?}")).or_default(),
         ];
         for count in whose {
@@ -51,9 +63,12 @@ impl Tally {
             count.with_rows += usize::from(what.rows > 0);
         }
         if let Some(reason) = &what.refused {
-            let example = || (0, 0, sql.to_owned());
-            let (corpus, random, _) = self.reasons.entry(reason.clone()).or_insert_with(example);
-            *if origin == "random" { random } else { corpus } += 1;
+            let found = self.reasons.entry(reason.clone()).or_default();
+            *if origin == "random" { &mut found.random } else { &mut found.corpus } += 1;
+            found.shortest.insert((sql.len(), format!("{} {sql}", statement.name())));
+            if found.shortest.len() > EXAMPLES_MAX {
+                found.shortest.pop_last();
+            }
         } else if !what.code.is_empty() {
             self.codes.entry(what.code.clone()).or_insert_with(|| (0, sql.to_owned())).0 += 1;
         }
@@ -61,6 +76,10 @@ impl Tally {
 
     pub(crate) fn verdict(&mut self, name: &'static str) {
         *self.verdicts.entry(name).or_default() += 1;
+    }
+
+    pub(crate) fn known(&mut self, why: &'static str) {
+        *self.known.entry(why).or_default() += 1;
     }
 
     pub(crate) fn total(&self) -> Count {
@@ -73,10 +92,6 @@ impl Tally {
             total.with_rows += count.with_rows;
         }
         total
-    }
-
-    pub(crate) fn of(&self, origin: &str) -> Count {
-        self.origins.get(origin).copied().unwrap_or_default()
     }
 }
 
@@ -99,14 +114,18 @@ impl fmt::Display for Tally {
         table("by form", &self.forms)?;
         table("together", &all)?;
         writeln!(f, "\nrefused: corpus  random  why")?;
-        for (reason, (corpus, random, example)) in &self.reasons {
-            writeln!(f, "{corpus:>15}{random:>8}  {reason}\n{:25}{}", "", short(example))?;
+        for (reason, Reason { corpus, random, shortest }) in &self.reasons {
+            writeln!(f, "{corpus:>15}{random:>8}  {reason}")?;
+            for (_, sql) in shortest {
+                writeln!(f, "{:25}{}", "", short(sql))?;
+            }
         }
         writeln!(f, "\nfailed on the twin and through the proxy alike")?;
         for (code, (count, example)) in &self.codes {
             writeln!(f, "{count:>15}  {code}  {}", short(example))?;
         }
-        writeln!(f, "\nverdicts in the audit log of A: {:?}", self.verdicts)?;
+        writeln!(f, "\nknown differences from the twin: {:?}", self.known)?;
+        writeln!(f, "verdicts in the audit log of A: {:?}", self.verdicts)?;
         let per_second = self.total().ran as f64 / self.took.as_secs_f64().max(0.001);
         writeln!(f, "{:.1} s, {per_second:.0} statements a second", self.took.as_secs_f64())
     }
@@ -121,5 +140,5 @@ impl fmt::Display for Count {
 }
 
 fn short(sql: &str) -> String {
-    sql.chars().take(150).collect()
+    sql.chars().take(220).collect()
 }

@@ -31,6 +31,8 @@ struct Gen {
     subqueries: bool,
     /// Columns of the innermost scope only.
     local: bool,
+    /// How many of a hundred columns are named without their table, where that is clear.
+    bare_percent: usize,
 }
 
 /// Statement `number` of the run with this seed.
@@ -48,6 +50,7 @@ pub(crate) fn statement(seed: u64, number: usize) -> (Statement, Dice) {
         trust: Trust::Twin,
         subqueries: true,
         local: false,
+        bare_percent: 25,
     };
     let (sql, order, check) = if generator.dice.chance(14) {
         let write = generator.write();

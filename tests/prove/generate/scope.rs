@@ -46,7 +46,8 @@ impl Gen {
         let alone = same.filter(|other| other.name == column.name).count() == 1;
         let reference = format!("{}.{}", source.alias, column.name);
         let bare = column.name.clone();
-        Some(if innermost && alone && self.dice.chance(25) { bare } else { reference })
+        let bare_percent = self.bare_percent;
+        Some(if innermost && alone && self.dice.chance(bare_percent) { bare } else { reference })
     }
 
     /// A source of the innermost scope.

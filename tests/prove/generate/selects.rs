@@ -208,7 +208,7 @@ impl Gen {
         let (local, subqueries) = (self.local, self.subqueries);
         (self.local, self.subqueries) = (true, false);
         let call = self.aggregate_call(of);
-        let filter = match self.dice.chance(15) {
+        let filter = match self.dice.chance(15) && !call.ends_with(']') {
             true => format!(" FILTER (WHERE {})", self.condition(0)),
             false => String::new(),
         };
