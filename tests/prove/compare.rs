@@ -137,6 +137,7 @@ pub(crate) fn refusal(proxied: &Heard, twin: &Heard) -> Option<String> {
 }
 
 fn without_names(text: &str) -> String {
+    let text = text.split_once("one of ").map_or(text, |(before, _)| before);
     let words = text
         .split(' ')
         .map(|word| if word.contains('.') && !word.ends_with('.') { "…" } else { word });

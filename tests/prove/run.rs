@@ -6,7 +6,7 @@ use super::compare::{as_heard, as_seen, code, difference, masked, refusal, rows}
 use super::known::known;
 use super::statement::{Form, Statement, Trust};
 use super::tally::{Outcome, Tally};
-use super::trio::{Answers, Trio};
+use super::trio::{Answers, Trio, Way};
 use crate::support::traps::{self, Variant};
 use crate::support::wait::now;
 
@@ -20,12 +20,21 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn open(name: &str) -> Self {
-        Self { trio: Trio::open(name), tally: Tally::default(), differences: Vec::new() }
+    pub(crate) fn open(name: &str, way: Way) -> Self {
+        Self { trio: Trio::open(name, way), tally: Tally::default(), differences: Vec::new() }
     }
 
     pub(crate) fn enough(&self) -> bool {
         self.differences.len() >= DIFFERENCES_MAX
+    }
+
+    /// As [`Self::try_one`], saying at once what differs. False if something did.
+    pub(crate) fn is_proven(&mut self, statement: &Statement, form: Form) -> bool {
+        let before = self.differences.len();
+        self.try_one(statement, form);
+        let new = &self.differences[before..];
+        new.iter().for_each(|text| eprintln!("DIFFERENCE {text}"));
+        new.is_empty()
     }
 
     /// Runs it in this form, and notes what differs.
@@ -36,11 +45,13 @@ impl Run {
         }
         let script = statement.script(form);
         let answers = self.trio.run(&script);
+        self.tally.waited += now() - began;
         let refused = refusal(&answers.a, &answers.twin);
         let found = [
             ended(&answers),
             self.apart(statement, &answers),
             self.leaks(&script.bytes, &answers),
+            twin_leaks(statement, &script.bytes, &answers),
             match refused.is_some() {
                 false => self.unlike_the_twin(statement, &answers),
                 true => None,
@@ -53,7 +64,6 @@ impl Run {
                 false => format!("\n    with {:?}", statement.params),
             };
             let text = format!("ONLY={name} {form:?}: {sql}{params}\n{what}");
-            eprintln!("DIFFERENCE {text}");
             self.differences.push(text);
         }
         let outcome = Outcome {
@@ -84,6 +94,9 @@ impl Run {
     }
 
     fn apart(&self, statement: &Statement, answers: &Answers) -> Option<String> {
+        if answers.a.messages == answers.b.messages {
+            return None;
+        }
         let of = |heard| as_heard(heard, statement.order, &self.trio);
         let found = difference(&of(&answers.a), &of(&answers.b))?;
         Some(format!("  A and B are told apart\n{found}"))
@@ -115,6 +128,15 @@ impl Run {
             }
         }
     }
+}
+
+/// The twin is what the proof believes in. (Among random values there are coincidences.)
+fn twin_leaks(statement: &Statement, said: &[u8], answers: &Answers) -> Option<String> {
+    if statement.origin == "random" {
+        return None;
+    }
+    let leaks = traps::finder(Variant::A).find(&answers.twin.bytes, said);
+    (!leaks.is_empty()).then(|| format!("  canaries on the twin itself: {leaks:?}"))
 }
 
 fn ended(answers: &Answers) -> Option<String> {

@@ -160,7 +160,7 @@ impl Statement {
             Form::Cursor => self.cursor(&mut script),
             Form::Copy => {
                 let option = ["", " (FORMAT csv)", " CSV HEADER"][self.number % 3];
-                script.simple(&format!("COPY ({}) TO STDOUT{option}", self.literal()));
+                script.simple(&format!("COPY ({}\n) TO STDOUT{option}", self.literal()));
             }
             Form::Prepare => {
                 script.simple(&format!("PREPARE p AS {}", self.sql));

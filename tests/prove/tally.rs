@@ -45,6 +45,8 @@ pub(crate) struct Tally {
     verdicts: BTreeMap<&'static str, usize>,
     known: BTreeMap<&'static str, usize>,
     pub(crate) took: Duration,
+    /// Of it, for answers.
+    pub(crate) waited: Duration,
 }
 
 impl Tally {
@@ -127,7 +129,11 @@ impl fmt::Display for Tally {
         writeln!(f, "\nknown differences from the twin: {:?}", self.known)?;
         writeln!(f, "verdicts in the audit log of A: {:?}", self.verdicts)?;
         let per_second = self.total().ran as f64 / self.took.as_secs_f64().max(0.001);
-        writeln!(f, "{:.1} s, {per_second:.0} statements a second", self.took.as_secs_f64())
+        let [took, waited] = [self.took, self.waited].map(|time| time.as_secs_f64());
+        writeln!(
+            f,
+            "{took:.1} s ({waited:.1} s of it for answers), {per_second:.0} statements a second"
+        )
     }
 }
 

@@ -36,6 +36,14 @@ pub(crate) struct Answers {
     pub(crate) b: Heard,
 }
 
+/// How the variants are reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Proxied,
+    /// Past the proxy, to see the proof fail.
+    Direct,
+}
+
 pub(crate) struct Trio {
     pub(crate) proxy: Keyhole,
     targets: [Target; 3],
@@ -49,7 +57,7 @@ pub(crate) struct Trio {
 }
 
 impl Trio {
-    pub(crate) fn open(name: &str) -> Self {
+    pub(crate) fn open(name: &str, way: Way) -> Self {
         let server = Postgres::shared();
         let names = ["m", "a", "b"].map(|which| format!("{name}_{which}"));
         let variants = [Variant::A, Variant::A, Variant::B];
@@ -64,8 +72,11 @@ impl Trio {
             traps::CATALOG,
         );
         let proxy = Keyhole::start(config);
-        let through = |database| proxy.data("alice", database);
-        let targets = [server.direct(&names[0]), through("shop_a"), through("shop_b")];
+        let to = |which: usize, database| match way {
+            Way::Proxied => proxy.data("alice", database),
+            Way::Direct => server.direct(&names[which]),
+        };
+        let targets = [server.direct(&names[0]), to(1, "shop_a"), to(2, "shop_b")];
         let sessions = targets.each_ref().map(Target::connect);
         let mut admins = names.each_ref().map(|name| server.admin(name));
         let row_types = row_types(&mut admins);

@@ -1,6 +1,7 @@
 //! What can be named: sources of FROM with their columns, and common table expressions.
 
 use super::super::shop::{Column, Relation, Type};
+use super::super::statement::Trust;
 use super::Gen;
 
 /// The sources of one FROM.
@@ -12,6 +13,8 @@ pub(super) struct Source {
     pub(super) columns: Vec<Column>,
     /// Columns that no two of its rows share; none are known if empty.
     pub(super) keys: Vec<String>,
+    /// A list of column aliases stands behind its name.
+    pub(super) renamed: bool,
     /// Rows of it can be locked.
     pub(super) table: bool,
     pub(super) relation: Option<&'static Relation>,
@@ -53,7 +56,12 @@ impl Gen {
     /// A source of the innermost scope.
     pub(super) fn source(&mut self) -> Source {
         let scope = self.scopes.last().expect("inside of a query");
-        scope[self.dice.below(scope.len())].clone()
+        let source = scope[self.dice.below(scope.len())].clone();
+        if source.renamed && source.relation.is_some() {
+            // As a whole, a row of a table has the table's names, one of a subselect the aliases.
+            self.trust = Trust::Variants;
+        }
+        source
     }
 
     /// Columns that together tell all rows of the innermost FROM apart, if that is known.

@@ -173,7 +173,7 @@ impl Gen {
             }
             text = format!("{text} TABLESAMPLE {method} ({share}) REPEATABLE (7)");
         }
-        (text, Source { alias, columns, keys, table: true, relation: Some(relation) })
+        (text, Source { alias, columns, keys, renamed, table: true, relation: Some(relation) })
     }
 
     fn cte_source(&mut self) -> (String, Source) {
@@ -181,7 +181,7 @@ impl Gen {
         let alias = self.name("w");
         let text = format!("{} {alias}", cte.name);
         let (columns, keys) = (cte.columns, cte.keys);
-        (text, Source { alias, columns, keys, table: false, relation: None })
+        (text, Source { alias, columns, keys, table: false, renamed: false, relation: None })
     }
 
     fn derived(&mut self, depth: usize, lateral: bool) -> (String, Source) {
@@ -193,7 +193,7 @@ impl Gen {
         let word = if lateral { "LATERAL " } else { "" };
         let text = format!("{word}({}) AS {alias}", query.sql);
         let (columns, keys) = (query.columns, query.keys);
-        (text, Source { alias, columns, keys, table: false, relation: None })
+        (text, Source { alias, columns, keys, table: false, renamed: false, relation: None })
     }
 
     fn values_source(&mut self) -> (String, Source) {
@@ -209,7 +209,17 @@ impl Gen {
             Column { name: key.clone(), of: Type::Int, hidden: false },
             Column { name, of: Type::Text, hidden: false },
         ];
-        (text, Source { alias, columns, keys: vec![key], table: false, relation: None })
+        (
+            text,
+            Source {
+                alias,
+                columns,
+                keys: vec![key],
+                table: false,
+                renamed: false,
+                relation: None,
+            },
+        )
     }
 
     fn unnested(&mut self) -> (String, Source) {
@@ -220,6 +230,16 @@ impl Gen {
             Column { name: value, of: Type::Text, hidden: true },
             Column { name: number.clone(), of: Type::Int, hidden: false },
         ];
-        (text, Source { alias, columns, keys: vec![number], table: false, relation: None })
+        (
+            text,
+            Source {
+                alias,
+                columns,
+                keys: vec![number],
+                table: false,
+                renamed: false,
+                relation: None,
+            },
+        )
     }
 }

@@ -47,7 +47,14 @@ impl Gen {
             alias.clone()
         };
         let (columns, keys) = (target.columns.clone(), target.keys.clone());
-        let source = Source { alias: called, columns, keys, table: true, relation: Some(target) };
+        let source = Source {
+            alias: called,
+            columns,
+            keys,
+            table: true,
+            renamed: false,
+            relation: Some(target),
+        };
         self.scopes.push(vec![source]);
         let sql = match self.dice.below(12) {
             0..=4 => self.update(target, &alias),
@@ -123,6 +130,7 @@ impl Gen {
             columns: other.columns.clone(),
             keys: other.keys.clone(),
             table: true,
+            renamed: false,
             relation: Some(other),
         };
         self.scopes.last_mut().expect("the target").push(source);
