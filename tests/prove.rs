@@ -81,10 +81,9 @@ fn nothing_leaks() {
         for (turn, form) in forms.iter().enumerate() {
             // In a short run the forms take turns.
             let due = wish.long || wish.only.is_some() || index % forms.len() == turn;
-            if due && wish.wants(&statement.name()) && !run.enough() {
-                if !run.is_proven(&statement, *form) {
-                    break;
-                }
+            let due = due && wish.wants(&statement.name()) && !run.enough();
+            if due && !run.is_proven(&statement, *form) {
+                break;
             }
         }
     }

@@ -94,7 +94,7 @@ impl Trio {
 
     pub(crate) fn run(&mut self, script: &Script) -> Answers {
         self.ran += 1;
-        if self.ran % STATEMENTS_PER_VACUUM == 0 {
+        if self.ran.is_multiple_of(STATEMENTS_PER_VACUUM) {
             self.admins.iter_mut().for_each(|admin| admin.start(TABLES));
             for admin in &mut self.admins {
                 admin.until_ready().ok();

@@ -49,11 +49,9 @@ impl Gen {
     }
 
     fn comparison(&mut self, depth: usize) -> String {
-        let of = match self.some_type() {
-            // Compared by their parts elsewhere.
-            Type::Person => Type::Text,
-            other => other,
-        };
+        let of = self.some_type();
+        // Composites are compared by their parts elsewhere.
+        let of = if of == Type::Person { Type::Text } else { of };
         let left = self.value(of, depth.min(1));
         let right = if self.dice.chance(60) { self.needle(&left, of) } else { self.leaf(of) };
         let operators = ["=", "=", "=", "<>", "<", "<=", ">", ">="];

@@ -5,7 +5,7 @@ use super::super::shop::{Column, Type};
 use super::super::statement::Order;
 use super::Gen;
 use super::scope::Cte;
-use super::selects::Query;
+use super::selects::{Naming, Query};
 
 impl Gen {
     /// A statement of its own, and whether it orders its rows totally.
@@ -17,8 +17,11 @@ impl Gen {
             _ => {}
         }
         let with = if self.dice.chance(25) { self.with() } else { String::new() };
-        let query =
-            if self.dice.chance(15) { self.set_operation(2) } else { self.select(&[], 2, false) };
+        let query = if self.dice.chance(15) {
+            self.set_operation(2)
+        } else {
+            self.select(&[], 2, Naming::Some)
+        };
         let (tail, order) = self.tail(&query);
         (format!("{with}{}{tail}", query.sql), order)
     }
@@ -52,7 +55,7 @@ impl Gen {
     fn total_order(&mut self, query: &Query) -> Option<String> {
         let directions = ["", "", " DESC", " ASC NULLS FIRST", " DESC NULLS LAST"];
         if let Some(keys) = &query.inner_keys
-            && (!query.counted || self.dice.chance(40))
+            && (query.counted.is_none() || self.dice.chance(40))
         {
             let mut by: Vec<_> = keys.clone();
             if self.dice.chance(30) {
@@ -60,10 +63,7 @@ impl Gen {
             }
             return Some(by.join(", "));
         }
-        if !query.counted {
-            return None;
-        }
-        let mut by: Vec<_> = (1..=query.columns.len()).collect();
+        let mut by: Vec<_> = (1..=query.counted?).collect();
         let turn = self.dice.below(by.len());
         by.rotate_left(turn);
         let by = by.iter().map(|at| format!("{at}{}", self.dice.pick(&directions)));
@@ -116,13 +116,13 @@ impl Gen {
         let count = self.dice.between(1, 3);
         let types = [Type::Text, Type::Text, Type::Int, Type::Date, Type::Texts, Type::Bool];
         let types: Vec<_> = (0..count).map(|_| *self.dice.of(&types)).collect();
-        let first = self.select(&types, depth - 1, true);
+        let first = self.select(&types, depth - 1, Naming::Every);
         let mut sql = first.sql;
         let mut distinct = true;
         for _ in 0..self.dice.between(1, 2) {
             let operator =
                 *self.dice.of(&["UNION", "UNION ALL", "INTERSECT", "EXCEPT", "EXCEPT ALL"]);
-            let next = self.select(&types, depth - 1, true);
+            let next = self.select(&types, depth - 1, Naming::Every);
             distinct = !operator.ends_with("ALL");
             sql = match self.dice.chance(30) {
                 true => format!("({sql}) {operator} ({})", next.sql),
@@ -133,10 +133,10 @@ impl Gen {
         let keys = if distinct { Vec::from_iter(names) } else { Vec::new() };
         Query {
             sql,
+            counted: Some(first.columns.len()),
             columns: first.columns,
             keys,
             inner_keys: None,
-            counted: true,
             lockable: false,
         }
     }
@@ -145,7 +145,7 @@ impl Gen {
     pub(super) fn table_query(&mut self, depth: usize) -> Query {
         let mut query = match self.dice.below(10) {
             0 if depth > 0 => self.set_operation(depth),
-            _ => self.select(&[], depth, true),
+            _ => self.select(&[], depth, Naming::Every),
         };
         if self.dice.chance(12)
             && let Some(by) = self.total_order(&query)

@@ -29,8 +29,8 @@ struct Gen {
     trust: Trust,
     /// Where a value may hold a query.
     subqueries: bool,
-    /// Columns of the innermost scope only.
-    local: bool,
+    /// How many of a hundred columns may come from outer scopes too.
+    outer_percent: usize,
     /// How many of a hundred columns are named without their table, where that is clear.
     bare_percent: usize,
 }
@@ -49,7 +49,7 @@ pub(crate) fn statement(seed: u64, number: usize) -> (Statement, Dice) {
         names: 0,
         trust: Trust::Twin,
         subqueries: true,
-        local: false,
+        outer_percent: 20,
         bare_percent: 25,
     };
     let (sql, order, check) = if generator.dice.chance(14) {

@@ -15,8 +15,7 @@ pub(super) struct Source {
     pub(super) keys: Vec<String>,
     /// A list of column aliases stands behind its name.
     pub(super) renamed: bool,
-    /// Rows of it can be locked.
-    pub(super) table: bool,
+    /// None for queries, values and functions.
     pub(super) relation: Option<&'static Relation>,
 }
 
@@ -30,7 +29,8 @@ pub(super) struct Cte {
 impl Gen {
     /// A column of that type, hidden ones first, or None.
     pub(super) fn column(&mut self, of: Type) -> Option<String> {
-        let outermost = if self.local || self.dice.chance(80) { self.scopes.len() - 1 } else { 0 };
+        let outer_percent = self.outer_percent;
+        let outermost = if self.dice.chance(outer_percent) { 0 } else { self.scopes.len() - 1 };
         let mut found = Vec::new();
         for (level, scope) in self.scopes.iter().enumerate().skip(outermost) {
             for source in scope {

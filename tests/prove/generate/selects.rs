@@ -3,6 +3,20 @@
 use super::super::shop::{Column, Type};
 use super::Gen;
 
+/// Which output columns have a name of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Naming {
+    Every,
+    Some,
+}
+
+/// What stands in GROUP BY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    Column,
+    Computed,
+}
+
 /// A query and what it gives out.
 pub(super) struct Query {
     pub(super) sql: String,
@@ -11,8 +25,8 @@ pub(super) struct Query {
     pub(super) keys: Vec<String>,
     /// What ORDER BY may name besides output columns, if rows differ in it.
     pub(super) inner_keys: Option<Vec<String>>,
-    /// Output columns can be counted, so that ORDER BY can name them by position.
-    pub(super) counted: bool,
+    /// How many columns it gives out, if that is known: ORDER BY can name them by position.
+    pub(super) counted: Option<usize>,
     /// Its rows can be locked.
     pub(super) lockable: bool,
 }
@@ -22,17 +36,17 @@ const ORDERED_SETS: [&str; 2] =
 
 impl Gen {
     /// Without ORDER BY; closes the scope that FROM opens. `want`: types of the columns, any if
-    /// empty. `named`: every output column has a name of its own.
-    pub(super) fn select(&mut self, want: &[Type], depth: usize, named: bool) -> Query {
+    /// empty.
+    pub(super) fn select(&mut self, want: &[Type], depth: usize, naming: Naming) -> Query {
         let most = if depth > 1 { 3 } else { 2 };
         let from = self.from(depth, most);
         let filter = self.filter(depth);
         let query = match self.dice.below(12) {
-            0..=2 => self.grouped(want, &from, &filter, named),
-            3 | 4 => self.windowed(want, &from, &filter, named),
-            5 => self.distinct(want, &from, &filter, named),
-            6 | 7 if want.is_empty() && !named => self.starred(&from, &filter),
-            _ => self.listed_columns(want, &from, &filter, named),
+            0..=2 => self.grouped(want, &from, &filter, naming),
+            3 | 4 => self.windowed(want, &from, &filter, naming),
+            5 => self.distinct(want, &from, &filter, naming),
+            6 | 7 if want.is_empty() && naming == Naming::Some => self.starred(&from, &filter),
+            _ => self.listed_columns(want, &from, &filter, naming),
         };
         self.scopes.pop();
         query
@@ -55,35 +69,36 @@ impl Gen {
     }
 
     /// `expression AS name`, and the column that comes of it.
-    fn output(&mut self, value: &str, of: Type, named: bool) -> (String, Column) {
+    fn output(&mut self, value: &str, of: Type, naming: Naming) -> (String, Column) {
         let name = self.name("x");
         let column = Column { name: name.clone(), of, hidden: true };
-        if named || self.dice.chance(60) {
+        if naming == Naming::Every || self.dice.chance(60) {
             let word = self.dice.pick(&["AS ", ""]);
             return (format!("{value} {word}{name}"), column);
         }
         (value.to_owned(), column)
     }
 
-    fn listed_columns(&mut self, want: &[Type], from: &str, filter: &str, named: bool) -> Query {
+    fn listed_columns(&mut self, want: &[Type], from: &str, filter: &str, naming: Naming) -> Query {
         let types = self.types(want);
         let (mut items, mut columns, mut keys) = (Vec::new(), Vec::new(), Vec::new());
         for of in types {
             let value = self.value(of, 2);
-            let (item, column) = self.output(&value, of, named);
+            let (item, column) = self.output(&value, of, naming);
             items.push(item);
             columns.push(column);
         }
-        if want.is_empty() && !named && self.dice.chance(12) {
+        if want.is_empty() && naming == Naming::Some && self.dice.chance(12) {
             items.push(self.row_item());
             columns.push(Column { name: String::new(), of: Type::Person, hidden: true });
         }
         let inner = self.keys();
-        if let (Some(inner), true, true) = (&inner, named && want.is_empty(), self.dice.chance(75))
+        if let (Some(inner), true, true) =
+            (&inner, naming == Naming::Every && want.is_empty(), self.dice.chance(75))
         {
             for key in inner {
                 let of = self.type_of(key);
-                let (item, column) = self.output(key, of, true);
+                let (item, column) = self.output(key, of, Naming::Every);
                 items.push(item);
                 keys.push(column.name.clone());
                 columns.push(Column { hidden: false, ..column });
@@ -91,9 +106,9 @@ impl Gen {
         }
         let sql = format!("SELECT {} FROM {from}{filter}", items.join(", "));
         let scope = self.scopes.last().expect("open");
-        let lockable = scope.iter().all(|source| source.table && source.relation.is_some())
+        let lockable = scope.iter().all(|source| source.relation.is_some())
             && !["FULL", "LEFT", "RIGHT", "v_", "mv_"].iter().any(|word| from.contains(word));
-        Query { sql, columns, keys, inner_keys: inner, counted: true, lockable }
+        Query { sql, counted: Some(columns.len()), columns, keys, inner_keys: inner, lockable }
     }
 
     /// A whole row or a system column.
@@ -139,43 +154,41 @@ impl Gen {
         };
         let inner_keys = self.keys();
         let sql = format!("SELECT {list} FROM {from}{filter}");
-        let counted = !(merged && list == "*");
+        let counted = (!merged || list != "*").then_some(columns.len());
         Query { sql, columns, keys: Vec::new(), inner_keys, counted, lockable: false }
     }
 
-    fn distinct(&mut self, want: &[Type], from: &str, filter: &str, named: bool) -> Query {
+    fn distinct(&mut self, want: &[Type], from: &str, filter: &str, naming: Naming) -> Query {
         let types = self.types(want);
         let (mut items, mut columns) = (Vec::new(), Vec::new());
         for of in types {
             let value = self.value(of, 1);
-            let (item, column) = self.output(&value, of, named);
+            let (item, column) = self.output(&value, of, naming);
             items.push(item);
             columns.push(column);
         }
         let keys = columns.iter().map(|column| column.name.clone()).collect();
         let sql = format!("SELECT DISTINCT {} FROM {from}{filter}", items.join(", "));
-        Query { sql, columns, keys, inner_keys: None, counted: true, lockable: false }
+        Query {
+            sql,
+            counted: Some(columns.len()),
+            columns,
+            keys,
+            inner_keys: None,
+            lockable: false,
+        }
     }
 
-    fn grouped(&mut self, want: &[Type], from: &str, filter: &str, named: bool) -> Query {
+    fn grouped(&mut self, want: &[Type], from: &str, filter: &str, naming: Naming) -> Query {
         let types = self.types(want);
         let (mut items, mut columns, mut groups) = (Vec::new(), Vec::new(), Vec::new());
         for (index, of) in types.into_iter().enumerate() {
             let group = index == 0 && self.dice.chance(75) || index == 1 && self.dice.chance(25);
-            let value = if group {
-                let subqueries = std::mem::replace(&mut self.subqueries, false);
-                let params_percent = std::mem::replace(&mut self.params_percent, 0);
-                let value = match self.column(of) {
-                    Some(column) if self.dice.chance(60) => column,
-                    _ => self.value(of, 1),
-                };
-                (self.subqueries, self.params_percent) = (subqueries, params_percent);
-                groups.push(value.clone());
-                value
-            } else {
-                self.aggregate(of)
+            let value = match group {
+                true => self.group_by(of, &mut groups),
+                false => self.aggregate(of),
             };
-            let (item, column) = self.output(&value, of, named);
+            let (item, column) = self.output(&value, of, naming);
             items.push(item);
             columns.push(column);
         }
@@ -186,18 +199,42 @@ impl Gen {
             _ => String::new(),
         };
         let sql = format!("SELECT {} FROM {from}{filter}{sets}{having}", items.join(", "));
-        Query { sql, columns, keys: Vec::new(), inner_keys: None, counted: true, lockable: false }
+        Query {
+            sql,
+            counted: Some(columns.len()),
+            columns,
+            keys: Vec::new(),
+            inner_keys: None,
+            lockable: false,
+        }
     }
 
-    fn grouping(&mut self, groups: &[String]) -> String {
+    /// A value to group by, added to `groups` with whether it is a column.
+    fn group_by(&mut self, of: Type, groups: &mut Vec<(String, Group)>) -> String {
+        let before = (self.subqueries, self.params_percent, self.outer_percent);
+        (self.subqueries, self.params_percent, self.outer_percent) = (false, 0, 0);
+        let (value, group) = match self.column(of) {
+            Some(column) if self.dice.chance(60) => (column, Group::Column),
+            _ => (self.value(of, 1), Group::Computed),
+        };
+        (self.subqueries, self.params_percent, self.outer_percent) = before;
+        groups.push((value.clone(), group));
+        value
+    }
+
+    /// GROUP BY. Only columns stand in grouping sets: whether a constant there becomes NULL hangs on
+    /// the plan (before PostgreSQL 18).
+    fn grouping(&mut self, groups: &[(String, Group)]) -> String {
         if groups.is_empty() {
             return String::new();
         }
-        let list = groups.join(", ");
+        let columns = groups.iter().all(|(_, group)| *group == Group::Column);
+        let values: Vec<_> = groups.iter().map(|(value, _)| value.as_str()).collect();
+        let list = values.join(", ");
         match self.dice.below(10) {
-            0 => format!(" GROUP BY ROLLUP ({list})"),
-            1 => format!(" GROUP BY CUBE ({list})"),
-            2 => format!(" GROUP BY GROUPING SETS (({list}), ())"),
+            0 if columns => format!(" GROUP BY ROLLUP ({list})"),
+            1 if columns => format!(" GROUP BY CUBE ({list})"),
+            2 if columns => format!(" GROUP BY GROUPING SETS (({list}), ())"),
             3 => format!(" GROUP BY DISTINCT {list}"),
             _ => format!(" GROUP BY {list}"),
         }
@@ -205,18 +242,15 @@ impl Gen {
 
     /// An aggregate of that type over columns of the innermost FROM.
     pub(super) fn aggregate(&mut self, of: Type) -> String {
-        let (local, subqueries) = (self.local, self.subqueries);
-        (self.local, self.subqueries) = (true, false);
+        let (outer_percent, subqueries) = (self.outer_percent, self.subqueries);
+        (self.outer_percent, self.subqueries) = (0, false);
         let call = self.aggregate_call(of);
         let filter = match self.dice.chance(15) && !call.ends_with(']') {
             true => format!(" FILTER (WHERE {})", self.condition(0)),
             false => String::new(),
         };
-        (self.local, self.subqueries) = (local, subqueries);
-        let cast = match of {
-            Type::Int => "::int",
-            _ => "",
-        };
+        (self.outer_percent, self.subqueries) = (outer_percent, subqueries);
+        let cast = if of == Type::Int { "::int" } else { "" };
         format!("({call}{filter}){cast}")
     }
 
@@ -269,7 +303,7 @@ impl Gen {
         }
     }
 
-    fn windowed(&mut self, want: &[Type], from: &str, filter: &str, named: bool) -> Query {
+    fn windowed(&mut self, want: &[Type], from: &str, filter: &str, naming: Naming) -> Query {
         let keys = self.keys();
         let types = self.types(want);
         let (mut items, mut columns) = (Vec::new(), Vec::new());
@@ -279,13 +313,20 @@ impl Gen {
                 true => self.over(of, keys.as_deref()),
                 false => self.value(of, 1),
             };
-            let (item, column) = self.output(&value, of, named);
+            let (item, column) = self.output(&value, of, naming);
             items.push(item);
             columns.push(column);
         }
         let window = format!(" WINDOW w AS (PARTITION BY {partition})");
         let sql = format!("SELECT {} FROM {from}{filter}{window}", items.join(", "));
-        Query { sql, columns, keys: Vec::new(), inner_keys: keys, counted: true, lockable: false }
+        Query {
+            sql,
+            counted: Some(columns.len()),
+            columns,
+            keys: Vec::new(),
+            inner_keys: keys,
+            lockable: false,
+        }
     }
 
     /// A window function whose result does not hang on the order of peers.
@@ -305,7 +346,17 @@ impl Gen {
                 }
                 Type::Text => format!("max({}) OVER w", self.leaf(Type::Text)),
                 Type::Num => format!("sum({}) OVER {peers}", self.leaf(Type::Num)),
-                _ => format!("first_value({}) OVER (PARTITION BY 1 ORDER BY 1)", self.constant(of)),
+                Type::Date
+                | Type::Time
+                | Type::Bool
+                | Type::Json
+                | Type::Texts
+                | Type::Inet
+                | Type::Bytes
+                | Type::Person
+                | Type::Status => {
+                    format!("first_value({}) OVER (PARTITION BY 1 ORDER BY 1)", self.constant(of))
+                }
             };
         };
         let total = format!("{partition}ORDER BY {by}{direction}, {}", keys.join(", "));

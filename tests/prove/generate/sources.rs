@@ -5,16 +5,25 @@ use super::super::statement::Trust;
 use super::Gen;
 use super::scope::Source;
 
+/// What an item of FROM may refer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sees {
+    /// What is outside of the FROM.
+    Outside,
+    /// The items before it too.
+    Left,
+}
+
 impl Gen {
     /// Opens a scope and fills it: the text after FROM.
     pub(super) fn from(&mut self, depth: usize, most: usize) -> String {
         self.scopes.push(Vec::new());
-        let mut text = self.add_source(depth, false);
+        let mut text = self.add_source(depth, Sees::Outside);
         let count = 1 + [0, 0, 0, 1, 1, 1, 1, 2][self.dice.below(8)];
         let mut by_text = 0;
         for _ in 1..count.min(most) {
-            let lateral = self.dice.chance(25);
-            let source = self.add_source(depth, lateral);
+            let sees = if self.dice.chance(25) { Sees::Left } else { Sees::Outside };
+            let source = self.add_source(depth, sees);
             text = self.join(text, &source, &mut by_text);
         }
         text
@@ -99,12 +108,12 @@ impl Gen {
     }
 
     /// One item of FROM, now in scope.
-    fn add_source(&mut self, depth: usize, lateral: bool) -> String {
+    fn add_source(&mut self, depth: usize, sees: Sees) -> String {
         let (text, source) = match self.dice.below(20) {
             0 | 1 if !self.ctes.is_empty() => self.cte_source(),
-            2..=4 if depth > 0 => self.derived(depth - 1, lateral),
+            2..=4 if depth > 0 => self.derived(depth - 1, sees),
             5 => self.values_source(),
-            6 if lateral => self.unnested(),
+            6 if sees == Sees::Left => self.unnested(),
             _ => self.relation_source(),
         };
         self.scopes.last_mut().expect("just opened").push(source);
@@ -173,7 +182,7 @@ impl Gen {
             }
             text = format!("{text} TABLESAMPLE {method} ({share}) REPEATABLE (7)");
         }
-        (text, Source { alias, columns, keys, renamed, table: true, relation: Some(relation) })
+        (text, Source { alias, columns, keys, renamed, relation: Some(relation) })
     }
 
     fn cte_source(&mut self) -> (String, Source) {
@@ -181,19 +190,19 @@ impl Gen {
         let alias = self.name("w");
         let text = format!("{} {alias}", cte.name);
         let (columns, keys) = (cte.columns, cte.keys);
-        (text, Source { alias, columns, keys, table: false, renamed: false, relation: None })
+        (text, Source { alias, columns, keys, renamed: false, relation: None })
     }
 
-    fn derived(&mut self, depth: usize, lateral: bool) -> (String, Source) {
+    fn derived(&mut self, depth: usize, sees: Sees) -> (String, Source) {
         // Without LATERAL it sees nothing of the FROM that it stands in.
-        let own = if lateral { None } else { self.scopes.pop() };
+        let own = if sees == Sees::Left { None } else { self.scopes.pop() };
         let query = self.table_query(depth);
         self.scopes.extend(own);
         let alias = self.name("d");
-        let word = if lateral { "LATERAL " } else { "" };
+        let word = if sees == Sees::Left { "LATERAL " } else { "" };
         let text = format!("{word}({}) AS {alias}", query.sql);
         let (columns, keys) = (query.columns, query.keys);
-        (text, Source { alias, columns, keys, table: false, renamed: false, relation: None })
+        (text, Source { alias, columns, keys, renamed: false, relation: None })
     }
 
     fn values_source(&mut self) -> (String, Source) {
@@ -209,17 +218,7 @@ impl Gen {
             Column { name: key.clone(), of: Type::Int, hidden: false },
             Column { name, of: Type::Text, hidden: false },
         ];
-        (
-            text,
-            Source {
-                alias,
-                columns,
-                keys: vec![key],
-                table: false,
-                renamed: false,
-                relation: None,
-            },
-        )
+        (text, Source { alias, columns, keys: vec![key], renamed: false, relation: None })
     }
 
     fn unnested(&mut self) -> (String, Source) {
@@ -230,16 +229,6 @@ impl Gen {
             Column { name: value, of: Type::Text, hidden: true },
             Column { name: number.clone(), of: Type::Int, hidden: false },
         ];
-        (
-            text,
-            Source {
-                alias,
-                columns,
-                keys: vec![number],
-                table: false,
-                renamed: false,
-                relation: None,
-            },
-        )
+        (text, Source { alias, columns, keys: vec![number], renamed: false, relation: None })
     }
 }

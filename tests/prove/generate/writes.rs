@@ -47,14 +47,8 @@ impl Gen {
             alias.clone()
         };
         let (columns, keys) = (target.columns.clone(), target.keys.clone());
-        let source = Source {
-            alias: called,
-            columns,
-            keys,
-            table: true,
-            renamed: false,
-            relation: Some(target),
-        };
+        let source =
+            Source { alias: called, columns, keys, renamed: false, relation: Some(target) };
         self.scopes.push(vec![source]);
         let sql = match self.dice.below(12) {
             0..=4 => self.update(target, &alias),
@@ -101,9 +95,8 @@ impl Gen {
             sets.push(format!("{0} = {0}", target.keys[0]));
         }
         let from = self.beside("FROM");
-        let filter = self.write_filter(from.is_some(), target);
-        let returning = self.returning(from.is_some());
-        let from = from.map(|(text, _)| text).unwrap_or_default();
+        let filter = self.write_filter(target);
+        let returning = self.returning();
         self.close_beside();
         format!("UPDATE {name} SET {}{from}{filter}{returning}", sets.join(", "))
     }
@@ -111,17 +104,16 @@ impl Gen {
     fn delete(&mut self, target: &Relation, alias: &str) -> String {
         let name = self.named_target(target, alias);
         let from = self.beside("USING");
-        let filter = self.write_filter(from.is_some(), target);
-        let returning = self.returning(from.is_some());
-        let from = from.map(|(text, _)| text).unwrap_or_default();
+        let filter = self.write_filter(target);
+        let returning = self.returning();
         self.close_beside();
         format!("DELETE FROM {name}{from}{filter}{returning}")
     }
 
     /// Another relation with whose key the target's rows are matched, at most one for each.
-    fn beside(&mut self, word: &str) -> Option<(String, ())> {
+    fn beside(&mut self, word: &str) -> String {
         if !self.dice.chance(25) {
-            return None;
+            return String::new();
         }
         let other = named(self.dice.pick(&["orders", "customers", "newsletter", "hr.contacts"]));
         let (spelled, alias) = (self.spelled(other), self.name("o"));
@@ -129,33 +121,33 @@ impl Gen {
             alias: alias.clone(),
             columns: other.columns.clone(),
             keys: other.keys.clone(),
-            table: true,
             renamed: false,
             relation: Some(other),
         };
         self.scopes.last_mut().expect("the target").push(source);
-        Some((format!(" {word} {spelled} {alias}"), ()))
+        format!(" {word} {spelled} {alias}")
     }
 
     fn close_beside(&mut self) {
         self.scopes.last_mut().expect("the target").truncate(1);
     }
 
-    fn write_filter(&mut self, beside: bool, target: &Relation) -> String {
+    fn write_filter(&mut self, target: &Relation) -> String {
         let condition = self.condition(1);
-        if beside {
-            let scope = self.scopes.last().expect("the target");
+        let scope = self.scopes.last().expect("the target");
+        if scope.len() > 1 {
             let joined = format!("{}.id = {}.{}", scope[1].alias, scope[0].alias, target.keys[0]);
             return format!(" WHERE {joined} AND {condition}");
         }
         if self.dice.chance(10) { String::new() } else { format!(" WHERE {condition}") }
     }
 
-    fn returning(&mut self, beside: bool) -> String {
+    fn returning(&mut self) -> String {
         if !self.dice.chance(75) {
             return String::new();
         }
-        if !beside && self.dice.chance(25) {
+        let alone = self.scopes.last().expect("the target").len() == 1;
+        if alone && self.dice.chance(25) {
             return " RETURNING *".to_owned();
         }
         let subqueries = std::mem::replace(&mut self.subqueries, false);
@@ -199,7 +191,7 @@ impl Gen {
         }
         let names: Vec<_> = chosen.iter().map(|column| &*column.name).collect();
         let conflict = self.on_conflict(target);
-        let returning = self.returning(false);
+        let returning = self.returning();
         format!(
             "INSERT INTO {name} ({}) VALUES {}{conflict}{returning}",
             names.join(", "),
