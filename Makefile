@@ -34,7 +34,8 @@ bench:
 N ?= 100000
 SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 
+prove: export KEYHOLE_PROVE_SQL = $(SQL)
 prove:
 	@scripts/setup.sh demo
 	KEYHOLE_PROVE_N=$(N) KEYHOLE_PROVE_SEED=$(SEED) KEYHOLE_PROVE_ONLY=$(ONLY) \
-		KEYHOLE_PROVE_SQL="$(SQL)" cargo test --test prove -- --nocapture nothing_leaks
+		cargo test --test prove -- --nocapture nothing_leaks

@@ -48,7 +48,7 @@ const KNOWN: [Known; 4] = [
                     || failed("42883")
                     || failed("23514")
                     || sql.contains("pg_typeof(addr)")
-                    || same_but_types(expected, seen))
+                    || same_but_types(&untitled(expected), &untitled(seen)))
         },
     },
 ];
@@ -79,6 +79,11 @@ fn without_names(body: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(body);
     let columns = text.split("; ").map(|column| column.split_once('\0').map_or("", |it| it.1));
     columns.collect::<Vec<_>>().join("; ").into_bytes()
+}
+
+/// Without descriptions of columns, which tell the types of arrays.
+fn untitled(lines: &[Line]) -> Vec<Line> {
+    lines.iter().filter(|line| line.0 != b'T').cloned().collect()
 }
 
 /// Whether rows differ only in that the OID of text stands in a binary record where that of another

@@ -217,8 +217,8 @@ impl Gen {
         self.ctes.push(Cte { name: name.clone(), columns, keys: vec!["n".to_owned()] });
         format!(
             "WITH RECURSIVE {name} (n, v) AS (SELECT id, {text} FROM {spelled} WHERE id = {start} \
-             UNION {all}SELECT t.id, left(r.v || t.{text}, 40) FROM {spelled} t JOIN {name} r ON {step} \
-             WHERE r.n < {}) ",
+             UNION {all}SELECT t.id, left(r.v || t.{text}, 40) \
+             FROM {spelled} t JOIN {name} r ON {step} WHERE r.n < {}) ",
             start + 6
         )
     }
@@ -227,9 +227,18 @@ impl Gen {
         let name = self.name("q");
         let (sql, column, hidden) = *self.dice.of(&[
             ("DELETE FROM newsletter WHERE addr LIKE 'b%' RETURNING id, addr", "addr", true),
-            ("DELETE FROM contact_points WHERE customer_id < 4 RETURNING customer_id AS id, emails[1] AS e", "e", true),
+            (
+                "DELETE FROM contact_points WHERE customer_id < 4 \
+                 RETURNING customer_id AS id, emails[1] AS e",
+                "e",
+                true,
+            ),
             ("UPDATE leads SET source = 'x' WHERE id < 5 RETURNING id, source", "source", false),
-            ("UPDATE support_tickets SET state = 'done' WHERE body = '***' RETURNING id, body", "body", true),
+            (
+                "UPDATE support_tickets SET state = 'done' WHERE body = '***' RETURNING id, body",
+                "body",
+                true,
+            ),
         ]);
         let columns = vec![
             Column { name: "id".to_owned(), of: Type::Int, hidden: false },

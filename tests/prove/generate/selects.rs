@@ -222,8 +222,8 @@ impl Gen {
         value
     }
 
-    /// GROUP BY. Only columns stand in grouping sets: whether a constant there becomes NULL hangs on
-    /// the plan (before PostgreSQL 18).
+    /// GROUP BY. Only columns stand in grouping sets: whether a constant there becomes NULL hangs
+    /// on the plan (before PostgreSQL 18).
     fn grouping(&mut self, groups: &[(String, Group)]) -> String {
         if groups.is_empty() {
             return String::new();
