@@ -72,12 +72,16 @@ impl Gen {
         };
         let (ints, texts) = (pairs(Type::Int), pairs(Type::Text));
         let on = match (ints.is_empty(), texts.is_empty() || *by_text > 0) {
-            (_, false) if self.dice.chance(30) => {
+            // Masks are alike: such joins are large, and inside of others too large.
+            (_, false) if self.scopes.len() == 1 && self.dice.chance(30) => {
                 *by_text += 1;
                 self.dice.of(&texts).clone()
             }
             (false, _) => self.dice.of(&ints).clone(),
-            (true, _) => return format!("{left} CROSS JOIN {right}"),
+            (true, _) if right.starts_with("(VALUES") || self.scopes.len() == 1 => {
+                return format!("{left} CROSS JOIN {right}");
+            }
+            (true, _) => return format!("{left} LEFT JOIN {right} ON false"),
         };
         if lateral {
             let kind = self.dice.pick(&["JOIN", "LEFT JOIN"]);
