@@ -31,5 +31,3 @@ mod psql_meta;
 mod telemetry;
 #[path = "e2e/the_loop.rs"]
 mod the_loop;
-#[path = "e2e/twin/twins.rs"]
-mod twin;
