@@ -9,17 +9,27 @@
 
 #[path = "parsers/bench.rs"]
 mod bench;
+#[path = "introspect/catalog_file.rs"]
+mod catalog_file;
 #[path = "parsers/corpus.rs"]
 mod corpus;
+#[path = "parsers/dependencies.rs"]
+mod dependencies;
 #[path = "masks/dice.rs"]
 #[expect(dead_code, reason = "integers are for masks")]
 mod dice;
 #[path = "parsers/fuzz.rs"]
 mod fuzz;
+#[path = "parsers/live.rs"]
+mod live;
 #[path = "parsers/mutants.rs"]
 mod mutants;
+#[path = "parsers/regress.rs"]
+mod regress;
 #[path = "support/small_shop.rs"]
 mod small_shop;
+#[path = "support/fixture.rs"]
+mod support;
 #[path = "parsers/unsplice.rs"]
 mod unsplice;
 
@@ -27,9 +37,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench::{Bench, Outcome};
+use dependencies::Compared;
 use dice::Dice;
 use fuzz::Length;
 use mutants::mutant;
+use support::Postgres;
+use support::traps::{self, Variant};
 
 /// The small shop, whose `search_path` is the default one.
 fn shop() -> Bench {
@@ -137,4 +150,28 @@ fn no_bytes_violate_a_fuzz_target() {
     eprintln!("seed {}, {length:?}", seed());
     let count = on_a_worker_stack(move || fuzz::run(seed(), length));
     eprintln!("{count} inputs for each of {} targets", fuzz::TARGETS.len());
+}
+
+#[test]
+fn the_traps_are_read_as_postgresql_reads_them() {
+    let server = Postgres::shared();
+    traps::create(server, "parsers_traps", Variant::A);
+    let bench = live::bench(server, "parsers_traps", traps::CATALOG);
+    on_a_worker_stack(move || {
+        let (mut tally, mut compared) = (Tally::default(), Compared::default());
+        let mut session = server.direct("parsers_traps").connect();
+        let texts = corpus::all();
+        for text in &texts {
+            tally.check(&bench, text);
+            compared.add(&bench, &mut session, text);
+        }
+        let mut dice = Dice::new(seed());
+        for _ in 0..number("FUZZ").unwrap_or(10_000) {
+            let [one, other] = [(); 2].map(|()| &texts[dice.below(texts.len() as u64) as usize]);
+            tally.check(&bench, &mutant(one, other, &mut dice));
+        }
+        tally.assert_none_violated();
+        compared.assert_none_different();
+        assert!(compared.sensitive > 200, "{compared:?}");
+    });
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use keyhole::analysis::facts::{Analysis, Obstacle, Place};
+use keyhole::analysis::facts::{Analysis, Obstacle, Place, Qualify, Reference};
 use keyhole::analysis::mention::Hits;
 use keyhole::analysis::parse::{ParseError, Parsed, parse};
+use keyhole::analysis::sensitive::Reach;
 use keyhole::analysis::{Context, SearchPath, analyse};
 use keyhole::decision::{Dates, Decision, Encoding, Forms, Hidden, Standpoint, Way, World, decide};
 use keyhole::grant::{Action, Grant, LiveTable, Resource, Subject};
@@ -34,7 +35,7 @@ pub(crate) enum Outcome {
     Show,
     Compute,
     Refused,
-    /// Wrong, and known to be: see [`glued`].
+    /// Wrong, and known to be: see [`Bench::is_known`].
     Known,
 }
 
@@ -71,10 +72,7 @@ impl Bench {
     /// Every property of one text; what was violated, if something was.
     pub(crate) fn check(&self, text: &str) -> Result<Outcome, String> {
         let hits = self.world.sensitive.mention.scan(text.as_bytes());
-        if text.trim().is_empty() {
-            return Ok(Outcome::Clear);
-        }
-        let parsed = match parse(text) {
+        let parsed = match read(text) {
             Ok(parsed) => parsed,
             Err(ParseError::Parser) if !text.contains('\0') => {
                 return Err("the parser's answer could not be read".to_owned());
@@ -109,7 +107,7 @@ impl Bench {
         let Ok(new) = rewrite(text, &parsed, &decided, &[], self.context(), standpoint) else {
             return Ok(Outcome::Refused);
         };
-        if new != text && glued(text, &analyses) {
+        if new != text && self.is_known(text, &analyses) {
             return Ok(Outcome::Known);
         }
         if new != text {
@@ -128,11 +126,33 @@ impl Bench {
         })
     }
 
+    /// What is wrong in `rewrite` and to be mended there: `contacts"x"`, a name that gets qualified
+    /// and a quoted alias right behind it, become one name; TABLESAMPLE of a view, which
+    /// PostgreSQL refuses, is not masked.
+    fn is_known(&self, text: &str, analyses: &[Analysis]) -> bool {
+        analyses.iter().any(|analysis| {
+            let glued = |name: &Qualify| text[name.span.end..].starts_with('"');
+            let sampled_view = |it: &Reference| {
+                let reach = self.world.sensitive.reach(it.relation);
+                it.place == Place::Sampled && matches!(reach, Some(Reach::View { .. }))
+            };
+            analysis.qualify.iter().any(glued) || analysis.references.iter().any(sampled_view)
+        })
+    }
+
     /// A clean gate 1 means that gate 2 finds nothing, and that no identifier or string anywhere in
     /// the tree is a sensitive name.
     fn nothing_was_missed(&self, parsed: &Parsed, analyses: &[Analysis]) -> Result<(), String> {
         for analysis in analyses {
-            let harmless = |it: &Obstacle| matches!(it, Obstacle::Unsupported(_));
+            let harmless = |it: &Obstacle| match it {
+                Obstacle::Unsupported(_) => true,
+                // REVOKE of a role takes away, and is no word of gate 1.
+                Obstacle::Ddl(what) => what == "grant role",
+                Obstacle::SideDoor(_)
+                | Obstacle::Function(_)
+                | Obstacle::OpaqueView(_)
+                | Obstacle::Unknown { .. } => false,
+            };
             let clean = analysis.references.is_empty()
                 && analysis.qualify.is_empty()
                 && analysis.classed.is_empty()
@@ -229,11 +249,13 @@ impl Bench {
     }
 }
 
-/// `contacts"x"`, a name that gets qualified and a quoted alias right behind it: the two become one
-/// name. To be mended in `rewrite`.
-fn glued(text: &str, analyses: &[Analysis]) -> bool {
-    let mut qualified = analyses.iter().flat_map(|analysis| &analysis.qualify);
-    qualified.any(|name| text[name.span.end..].starts_with('"'))
+/// As `parse`, which today ends the process on a text without a token.
+pub(crate) fn read(text: &str) -> Result<Parsed, ParseError> {
+    let is_space = |c: char| c.is_ascii_whitespace() || c == '\u{b}';
+    if text.trim_matches(is_space).is_empty() {
+        return Err(ParseError::Syntax("nothing".to_owned()));
+    }
+    parse(text)
 }
 
 fn shrinks(fewer: &Decision, more: &Decision) -> Result<(), String> {
