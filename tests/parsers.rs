@@ -13,6 +13,8 @@ mod bench;
 mod catalog_file;
 #[path = "parsers/corpus.rs"]
 mod corpus;
+#[path = "parsers/crosscheck.rs"]
+mod crosscheck;
 #[path = "parsers/dependencies.rs"]
 mod dependencies;
 #[path = "masks/dice.rs"]
@@ -37,6 +39,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench::{Bench, Outcome};
+use crosscheck::Opinions;
 use dependencies::Compared;
 use dice::Dice;
 use fuzz::Length;
@@ -50,7 +53,7 @@ fn shop() -> Bench {
 }
 
 fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
+    let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")))
 }
 
@@ -130,7 +133,7 @@ fn mutants_of_every_statement_keep_the_properties() {
     on_a_worker_stack(|| {
         let (shop, texts) = (shop(), corpus::all());
         let (mut tally, mut dice) = (Tally::default(), Dice::new(seed()));
-        for _ in 0..number("FUZZ").unwrap_or(60_000) {
+        for _ in 0..number("FUZZ").unwrap_or(40_000) {
             let [one, other] = [(); 2].map(|()| &texts[dice.below(texts.len() as u64) as usize]);
             tally.check(&shop, &mutant(one, other, &mut dice));
         }
@@ -138,6 +141,23 @@ fn mutants_of_every_statement_keep_the_properties() {
         tally.assert_none_violated();
         // The mutants are not all nonsense.
         assert!(tally.of(Outcome::Compute) > 100, "{:?}", tally.outcomes);
+    });
+}
+
+#[test]
+fn a_parser_of_another_make_finds_the_same_relations() {
+    on_a_worker_stack(|| {
+        let shop = shop();
+        let mut opinions = Opinions::default();
+        for text in corpus::all() {
+            opinions.add(&shop, &text);
+        }
+        let Opinions { unread, agree, sensitive, explained, different } = opinions;
+        eprintln!("{agree} agree, {sensitive} of them sensitive, {unread} unread, {explained:?}");
+        assert!(different.is_empty(), "{} differ:\n{}", different.len(), different.join("\n"));
+        let explained: usize = explained.values().sum();
+        assert!(sensitive > 200 && explained * 10 < agree, "{sensitive} {agree} {explained}");
+        assert!(explained >= 5, "{explained}: it is trusted by nobody, for a reason");
     });
 }
 

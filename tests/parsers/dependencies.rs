@@ -22,8 +22,9 @@ type Explanation = (&'static str, fn(&str, &Analysis) -> bool);
 const EXPLANATIONS: [Explanation; 3] = [
     ("the relation's name is a constant", |sql, _| sql.contains("::regclass")),
     ("a field of a row type, whose table is not read", |sql, _| sql.contains(").")),
-    ("refused, for the function that reads it", |_, analysis| {
-        analysis.obstacles.iter().any(|it| matches!(it, Obstacle::Function(_)))
+    ("refused, for a function that may read it", |_, analysis| {
+        let refused = |it: &Obstacle| matches!(it, Obstacle::Function(_) | Obstacle::SideDoor(_));
+        analysis.obstacles.iter().any(refused)
     }),
 ];
 

@@ -219,6 +219,20 @@ fn is_out_of_place(sql: &str) -> Option<&'static str> {
         "TransactionStmt" => Some("transaction control"),
         "ListenStmt" | "NotifyStmt" => Some("notifications"),
         "DiscardStmt" => Some("DISCARD"),
+        // One session's would wait for the other's, or be seen by all.
+        "CreateRoleStmt"
+        | "AlterRoleStmt"
+        | "AlterRoleSetStmt"
+        | "DropRoleStmt"
+        | "GrantRoleStmt"
+        | "CreatedbStmt"
+        | "DropdbStmt"
+        | "CreateTableSpaceStmt"
+        | "DropTableSpaceStmt"
+        | "CreateSubscriptionStmt"
+        | "DropSubscriptionStmt"
+        | "ReassignOwnedStmt"
+        | "DropOwnedStmt" => Some("objects of the whole cluster"),
         _ => None,
     })
 }
@@ -263,7 +277,9 @@ fn run(places: &mut Places, sql: &str, data: &str, report: &mut Report) -> Resul
     } else {
         let told = replies[0].error().map(|error| format!("\n    {error}")).unwrap_or_default();
         let what = if mentions { "" } else { "(mentions nothing) " };
-        report.wrong.push(format!("{what}{sql}\n{}{told}", proxied.difference(&twin)));
+        let wrong = format!("{what}{sql}\n{}{told}", proxied.difference(&twin));
+        eprintln!("wrong: {wrong}\n");
+        report.wrong.push(wrong);
         Verdict::Wrong
     };
     report.note(mentions, verdict);
