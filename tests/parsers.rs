@@ -34,6 +34,8 @@ mod small_shop;
 mod support;
 #[path = "parsers/unsplice.rs"]
 mod unsplice;
+#[path = "parsers/wrong_rewrites.rs"]
+mod wrong_rewrites;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //! can drive it. [`run`] does so with mutants of the corpora and with noise.
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keyhole::analysis::mention::Mention;
 use keyhole::audit::normalize::TEXT_BYTES_MAX;
@@ -17,9 +17,12 @@ use keyhole::wire::{FrameHeader, frontend};
 use crate::bench::Bench;
 use crate::dice::Dice;
 use crate::mutants::mutant;
+use crate::support::wait::now;
 use crate::{corpus, shop};
 
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 6] = [
+type Target = fn(&[u8]);
+
+pub(crate) const TARGETS: [(&str, Target); 6] = [
     ("statement", statement),
     ("mention", mention),
     ("normalizer", normalizer),
@@ -124,7 +127,7 @@ pub(crate) enum Length {
 pub(crate) fn run(seed: u64, length: Length) -> u64 {
     let texts = corpus::all();
     let mut dice = Dice::new(seed);
-    let started = Instant::now();
+    let started = now();
     let mut count = 0;
     let goes_on = |count: u64| match length {
         Length::Inputs(inputs) => count < inputs,

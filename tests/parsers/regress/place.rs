@@ -14,7 +14,7 @@ pub(crate) const TWIN: &str = "regress_twin";
 pub(crate) const CONTROL: &str = "regress_control";
 
 /// The scripts that make what most others stand on.
-const FOUNDATION: [&str; 7] = [
+const FOUNDATION: [&str; 30] = [
     "test_setup",
     "create_misc",
     "create_operator",
@@ -22,11 +22,34 @@ const FOUNDATION: [&str; 7] = [
     "create_type",
     "create_index",
     "create_aggregate",
+    "float4",
+    "numeric",
+    "point",
+    "lseg",
+    "line",
+    "box",
+    "path",
+    "polygon",
+    "circle",
+    "date",
+    "time",
+    "timetz",
+    "timestamp",
+    "timestamptz",
+    "interval",
+    "inet",
+    "case",
+    "aggregates",
+    "subselect",
+    "tsearch",
+    "jsonb",
+    "rangetypes",
+    "select",
 ];
 
 /// Tables (children included), and their hidden columns with the masks' SQL. Inherited columns are
 /// hidden wherever they are.
-pub(crate) const HIDDEN: [(&str, &[(&str, &str)]); 15] = [
+pub(crate) const HIDDEN: [(&str, &[(&str, &str)]); 38] = [
     ("tenk1", &[("unique2", BUCKET), ("stringu1", PARTIAL_NAME)]),
     ("onek", &[("unique2", BUCKET), ("stringu1", PARTIAL_NAME)]),
     ("int4_tbl", &[("f1", "42")]),
@@ -42,6 +65,29 @@ pub(crate) const HIDDEN: [(&str, &[(&str, &str)]); 15] = [
     ("road", &[("name", PARTIAL)]),
     ("ihighway", &[("name", PARTIAL)]),
     ("shighway", &[("name", PARTIAL)]),
+    ("char_tbl", &[("f1", "'***'::char(4)")]),
+    ("int2_tbl", &[("f1", "NULL::int2")]),
+    ("float4_tbl", &[("f1", "NULL::float4")]),
+    ("num_data", &[("val", "NULL::numeric")]),
+    ("lseg_tbl", &[("s", "NULL::lseg")]),
+    ("line_tbl", &[("s", "NULL::line")]),
+    ("box_tbl", &[("f1", "NULL::box")]),
+    ("path_tbl", &[("f1", "NULL::path")]),
+    ("polygon_tbl", &[("f1", "NULL::polygon")]),
+    ("circle_tbl", &[("f1", "NULL::circle")]),
+    ("date_tbl", &[("f1", "date_trunc('year', @)::date")]),
+    ("time_tbl", &[("f1", "NULL::time")]),
+    ("timetz_tbl", &[("f1", "NULL::timetz")]),
+    ("timestamp_tbl", &[("d1", "date_trunc('year', @)::timestamp")]),
+    ("timestamptz_tbl", &[("d1", "NULL::timestamptz")]),
+    ("interval_tbl", &[("f1", "NULL::interval")]),
+    ("inet_tbl", &[("i", "NULL::inet")]),
+    ("aggtest", &[("b", "NULL::float4")]),
+    ("subselect_tbl", &[("f3", "NULL::float8")]),
+    ("test_tsvector", &[("t", "'***'::text")]),
+    ("testjsonb", &[("j", "NULL::jsonb")]),
+    ("onek2", &[("stringu2", "'***'::name")]),
+    ("tenk2", &[("hundred", "42")]),
 ];
 
 const BUCKET: &str = "(floor(@::numeric / 10) * 10)::integer";
@@ -68,6 +114,10 @@ mask = { kind = "partial", keep_first = 2 }
 [[class]]
 name = "answer"
 mask = { kind = "constant", value = "42" }
+
+[[class]]
+name = "year"
+mask = { kind = "date", to = "year" }
 
 [[class]]
 name = "redacted"
@@ -120,6 +170,98 @@ columns = { salary = "nothing" }
 [[table]]
 name = "public.road"
 columns = { name = "begins" }
+
+[[table]]
+name = "public.char_tbl"
+columns = { f1 = "redacted" }
+
+[[table]]
+name = "public.int2_tbl"
+columns = { f1 = "nothing" }
+
+[[table]]
+name = "public.float4_tbl"
+columns = { f1 = "nothing" }
+
+[[table]]
+name = "public.num_data"
+columns = { val = "nothing" }
+
+[[table]]
+name = "public.lseg_tbl"
+columns = { s = "nothing" }
+
+[[table]]
+name = "public.line_tbl"
+columns = { s = "nothing" }
+
+[[table]]
+name = "public.box_tbl"
+columns = { f1 = "nothing" }
+
+[[table]]
+name = "public.path_tbl"
+columns = { f1 = "nothing" }
+
+[[table]]
+name = "public.polygon_tbl"
+columns = { f1 = "nothing" }
+
+[[table]]
+name = "public.circle_tbl"
+columns = { f1 = "nothing" }
+
+[[table]]
+name = "public.date_tbl"
+columns = { f1 = "year" }
+
+[[table]]
+name = "public.time_tbl"
+columns = { f1 = "nothing" }
+
+[[table]]
+name = "public.timetz_tbl"
+columns = { f1 = "nothing" }
+
+[[table]]
+name = "public.timestamp_tbl"
+columns = { d1 = "year" }
+
+[[table]]
+name = "public.timestamptz_tbl"
+columns = { d1 = "nothing" }
+
+[[table]]
+name = "public.interval_tbl"
+columns = { f1 = "nothing" }
+
+[[table]]
+name = "public.inet_tbl"
+columns = { i = "nothing" }
+
+[[table]]
+name = "public.aggtest"
+columns = { b = "nothing" }
+
+[[table]]
+name = "public.subselect_tbl"
+columns = { f3 = "nothing" }
+
+[[table]]
+name = "public.test_tsvector"
+columns = { t = "redacted" }
+
+[[table]]
+name = "public.testjsonb"
+columns = { j = "nothing" }
+
+[[table]]
+name = "public.onek2"
+columns = { stringu2 = "redacted" }
+
+[[table]]
+name = "public.tenk2"
+columns = { hundred = "answer" }
 "#;
 
 /// `src/test/regress` of PostgreSQL's sources.
@@ -162,6 +304,14 @@ pub(crate) fn prepare(server: &Postgres) {
             .status();
         assert!(done.is_ok_and(|status| status.success()), "{script}");
     }
+    let missing: Vec<_> = HIDDEN
+        .iter()
+        .filter(|(table, _)| {
+            let sql = format!("SELECT to_regclass('{table}') IS NULL");
+            server.admin(RAW).query(&sql).ok().scalar() == "t"
+        })
+        .collect();
+    assert!(missing.is_empty(), "the suite did not make {missing:?}");
     let count = server.admin(RAW).query("SELECT count(*) FROM tenk1").ok().scalar();
     assert_eq!(count, "10000", "the suite's tables are filled");
     admin.query(&format!("CREATE DATABASE {TWIN} TEMPLATE {RAW} OWNER app")).ok();

@@ -54,9 +54,10 @@ impl<'a> Cutter<'a> {
             '\'' => {
                 let escapes = self.sql.ends_with(['e', 'E'])
                     && !self.sql[..self.sql.len() - 1].ends_with(is_word);
-                self.keep(quoted_len(rest, '\'', escapes));
+                let backslash = if escapes { Backslash::Escapes } else { Backslash::Stands };
+                self.keep(quoted_len(rest, '\'', backslash));
             }
-            '"' => self.keep(quoted_len(rest, '"', false)),
+            '"' => self.keep(quoted_len(rest, '"', Backslash::Stands)),
             '$' => self.keep(dollar_len(rest, &self.sql)),
             '\\' => self.meta(),
             ';' => {
@@ -150,12 +151,18 @@ fn comment_len(text: &str) -> usize {
     text.len()
 }
 
-fn quoted_len(text: &str, quote: char, escapes: bool) -> usize {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Backslash {
+    Escapes,
+    Stands,
+}
+
+fn quoted_len(text: &str, quote: char, backslash: Backslash) -> usize {
     let mut escaped = true;
     for (at, c) in text.char_indices() {
         if escaped {
             escaped = false;
-        } else if c == '\\' && escapes {
+        } else if c == '\\' && backslash == Backslash::Escapes {
             escaped = true;
         } else if c == quote {
             // A doubled quote is the end of one string and the start of another, all the same.
