@@ -32,8 +32,12 @@ fetch() {
         -o Dir::Etc::sourcelist=/dev/null -o "Dir::State::lists=$place/lists"
         -o APT::Sandbox::User=root)
     "${apt[@]}" update
-    (cd "$place/package" && "${apt[@]}" source --download-only "postgresql-15=$version" ||
-        cd "$place/package" && "${apt[@]}" source --download-only postgresql-15)
+    # The mirror may have dropped the installed version already: the newest will do.
+    (
+        cd "$place/package"
+        "${apt[@]}" source --download-only "postgresql-15=$version" ||
+            "${apt[@]}" source --download-only postgresql-15
+    )
     tar -xf "$place"/package/postgresql-15*.orig.tar.* -C "$place" --strip-components=1 \
         --wildcards '*/src/test/regress'
     rm -rf "$place/package" "$place/lists"

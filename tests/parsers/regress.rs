@@ -162,8 +162,11 @@ fn run(places: &mut Places, sql: &str, data: &str, report: &mut Report) -> Resul
     let failed = replies.iter().any(|reply| reply.error().is_some());
     let [proxied, twin, control] = [0, 1, 2].map(|at| Seen::of(sql, &replies[at]));
     let explain = sql.to_ascii_lowercase().trim_start().starts_with("explain");
-    let verdict = if proxied == twin || proxied.clone().sorted() == twin.clone().sorted() {
-        Verdict::Equal
+    let verdict = if proxied == twin {
+        if twin.code.is_empty() { Verdict::Equal } else { Verdict::EqualError }
+    } else if proxied.clone().sorted() == twin.clone().sorted() && twin != control {
+        // ORDER BY with ties: the twins do not agree on an order either.
+        Verdict::EqualButForTies
     } else if let Some(why) = refusal(&replies[0]).filter(|_| proxied.code != twin.code) {
         report.reason(about, why);
         Verdict::Refused
@@ -183,11 +186,12 @@ fn run(places: &mut Places, sql: &str, data: &str, report: &mut Report) -> Resul
         Verdict::Wrong
     };
     report.note(about, verdict);
-    if failed || verdict != Verdict::Equal {
+    let equal = [Verdict::Equal, Verdict::EqualError, Verdict::EqualButForTies].contains(&verdict);
+    if failed || !equal {
         places.all("ROLLBACK TO SAVEPOINT parsers");
     }
     places.all("RELEASE SAVEPOINT parsers");
-    if verdict != Verdict::Equal {
+    if !equal {
         forget_prepared(places, sql);
     }
     Ok(())

@@ -7,7 +7,11 @@ use super::about;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
+    /// The same, without an error.
     Equal,
+    /// The same SQLSTATE.
+    EqualError,
+    EqualButForTies,
     Refused,
     /// The twins differ from each other.
     Undetermined,
