@@ -7,6 +7,7 @@ pub mod parse;
 pub mod sensitive;
 pub mod tree;
 
+mod ctes;
 mod define;
 mod in_band;
 mod relations;

@@ -16,7 +16,7 @@ use crate::mask::{Format, MaskError, Needs, WireMask};
 use crate::model::{Client, ColumnId, ColumnPath, Epoch, Report, Timestamp};
 use crate::schema::Snapshot;
 
-pub use refusal::{ask_for, hidden_notice, scrubbed};
+pub use refusal::{ask_for, hidden_notice, may_not_change, scrubbed};
 pub use verdict::decide;
 
 /// What the configuration says about hiding.
@@ -175,6 +175,9 @@ pub struct Decision {
     pub way: Way,
     /// For each reference of the analysis, the columns that stay hidden in it.
     pub hidden: Vec<Vec<Hidden>>,
+    /// Columns that the statement may only set to what they are or show: constraints over hidden
+    /// values rest on them.
+    pub guarded: Vec<ColumnId>,
     pub release: Release,
     /// Whether errors and notices of the statement may tell about hidden values.
     pub scrub: Scrub,

@@ -12,6 +12,7 @@ mod kind;
 mod number;
 mod sql;
 mod text;
+mod write_back;
 
 use crate::catalog::{DatePrecision, MaskSpec};
 use crate::schema::ValueType;
@@ -19,6 +20,7 @@ use crate::schema::ValueType;
 use fixed::Fixed;
 use kind::{Instant, Kind, Network, Number, Width};
 pub use sql::sql_expression;
+pub use write_back::{Otherwise, REFUSED_MARK, kept};
 
 /// The two encodings of a field (protocol chapter, "Formats and Format Codes").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

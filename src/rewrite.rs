@@ -130,6 +130,11 @@ struct Inserted {
     new: Range<usize>,
 }
 
+/// Letters, digits, quotes and what PostgreSQL's scanner takes for letters.
+fn is_part_of_a_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'"' | b'\'') || !byte.is_ascii()
+}
+
 fn apply(text: &str, mut splices: Vec<Splice>) -> Result<(String, Vec<Inserted>), RewriteError> {
     splices.sort_by_key(|splice| (splice.range.start, splice.range.end));
     let mut out = String::with_capacity(text.len() + 256 * splices.len());
@@ -137,10 +142,18 @@ fn apply(text: &str, mut splices: Vec<Splice>) -> Result<(String, Vec<Inserted>)
     for splice in splices {
         let before = text.get(at..splice.range.start).ok_or(RewriteError::Verification)?;
         out.push_str(before);
+        // `FROM contacts"x"`, `RETURNING"email"`: what touched before must not run together.
+        let sticks = |byte: Option<&u8>| byte.is_some_and(|byte| is_part_of_a_name(*byte));
+        if sticks(out.as_bytes().last()) {
+            out.push(' ');
+        }
         let start = out.len();
         out.push_str(&splice.text);
         inserted.push(Inserted { old: splice.range.clone(), new: start..out.len() });
         at = splice.range.end;
+        if sticks(text.as_bytes().get(at)) {
+            out.push(' ');
+        }
     }
     out.push_str(text.get(at..).ok_or(RewriteError::Verification)?);
     Ok((out, inserted))
@@ -178,6 +191,7 @@ impl Builder<'_> {
         for write in &one.analysis.writes {
             self.write(write, one, splices)?;
         }
+        self.rows_by_schema(one, splices);
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! What the analysis of one statement found: the words in which decisions are made.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::names::Names;
@@ -19,12 +20,14 @@ pub struct Analysis {
     /// Functions with a declared class that the statement calls.
     pub classed: Vec<ClassedCall>,
     pub shape: Shape,
-    /// INSERT, UPDATE, DELETE on sensitive relations, in CTEs as well.
+    /// INSERT, UPDATE, DELETE, MERGE on sensitive relations, in CTEs as well.
     pub writes: Vec<Write>,
     /// What the values read that an UPDATE stores into a relation that is not sensitive.
     pub stored: Vec<Names>,
     /// References to the proxy's own relations and functions in schema `keyhole`.
     pub in_band: Vec<InBand>,
+    /// `schema.relation` before a column, where the relation is sensitive.
+    pub rows_by_schema: Vec<Qualify>,
     pub names: Names,
     /// The statement's bytes in the text.
     pub span: Range<usize>,
@@ -157,17 +160,22 @@ pub struct ClassedCall {
     pub class: String,
 }
 
-/// An INSERT, UPDATE or DELETE whose target is sensitive.
+/// An INSERT, UPDATE, DELETE or MERGE whose target is sensitive.
 #[derive(Clone, Debug)]
 pub struct Write {
-    pub action: WriteAction,
+    /// One, except for MERGE.
+    pub actions: Vec<WriteAction>,
     /// Index into `references`.
     pub target: usize,
     pub assigned: Vec<Assignment>,
     /// Column references at the statement's own level.
     pub uses: Vec<ColumnUse>,
-    /// Other items in FROM/USING, by what is known of their columns.
+    /// Other items in FROM/USING.
     pub others: Vec<OtherItem>,
+    /// Every name by which rows go, anywhere in the statement, but the target's.
+    pub aliases: HashSet<String>,
+    /// Names of the target's row before and after the write, for RETURNING.
+    pub versions: Vec<String>,
     pub conflict: Conflict,
 }
 
@@ -189,7 +197,7 @@ pub struct Assignment {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Assigned {
-    /// A constant, parameter or `excluded` column; the bytes of the expression.
+    /// A constant, a parameter, or a column of what the client sent along; the expression's bytes.
     Plain(Range<usize>),
     /// DEFAULT.
     Default,
@@ -223,12 +231,21 @@ pub enum UsePlace {
     Nested,
 }
 
-/// Another item of UPDATE … FROM or DELETE … USING.
+/// Another item of UPDATE … FROM, DELETE … USING or MERGE … USING.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OtherItem {
-    Relation(Oid),
-    /// A subquery, function, CTE or join alias.
-    Unknown,
+pub struct OtherItem {
+    /// The name by which its rows go.
+    pub alias: Option<String>,
+    /// The relation that it is; None for a subquery, function, CTE or join.
+    pub relation: Option<Oid>,
+    pub source: Source,
+}
+
+/// Whether anything sensitive is read below an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    Harmless,
+    Sensitive,
 }
 
 /// ON CONFLICT's choice of index.

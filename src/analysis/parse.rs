@@ -69,6 +69,10 @@ pub fn parse(text: &str) -> Result<Parsed, ParseError> {
     if comment_depth(text.as_bytes()) > COMMENTS_MAX {
         return Err(ParseError::Nesting);
     }
+    // Of no tokens the crate makes a slice from a null pointer.
+    if text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)) {
+        return Ok(Parsed { tokens: Vec::new(), statements: Vec::new() });
+    }
     let tokens = scan(text)?;
     within_limits(&tokens)?;
     // The crate computes summaries of the tree that can panic on shapes they do not expect.

@@ -54,8 +54,8 @@ impl Walker<'_> {
             return self.in_band(node, name, None);
         }
         let in_from = matches!(place, Place::From);
-        if schema.is_empty() && in_from && self.is_cte(name) {
-            return;
+        if schema.is_empty() && in_from && self.ctes.is_in_scope(name) {
+            return self.reads_cte(name);
         }
         let (snapshot, sensitive) = (self.context.schema, self.context.sensitive);
         let named_schema = if schema.is_empty() { "pg_catalog" } else { schema };
@@ -65,6 +65,7 @@ impl Walker<'_> {
         if !snapshot.named(name).any(|relation| sensitive.relations.contains_key(&relation.oid)) {
             return;
         }
+        self.sensitive_names += 1;
         let found = if schema.is_empty() {
             self.context.path.resolve(snapshot, name)
         } else {
@@ -133,6 +134,28 @@ impl Walker<'_> {
         })
         .map(|(number, _)| ColumnId { relation: relation.oid, number })
         .collect()
+    }
+
+    /// `public.customers.email`: a subselect in the place of `public.customers` has no schema.
+    pub(super) fn row_by_schema(&mut self, column: &Node) {
+        let star = column.nodes("fields").any(|part| part.kind == "AStar");
+        let names = column.names("fields");
+        let (schema, name, dots) = match (names.as_slice(), star) {
+            ([.., schema, name], true) => (schema, name, names.len() - 1),
+            ([.., schema, name, _], false) => (schema, name, names.len() - 2),
+            _ => return,
+        };
+        let found = self.context.schema.find(schema, name);
+        let Some(relation) = found.filter(|it| self.context.sensitive.reach(it.oid).is_some())
+        else {
+            return;
+        };
+        let first = column.location().and_then(|at| self.token_at(at));
+        let Some(last) = first.and_then(|first| self.tokens.get(first + 2 * dots)) else { return };
+        if let Some(start) = column.location() {
+            let span = start..last.end;
+            self.out.rows_by_schema.push(Qualify { span, relation: relation.oid });
+        }
     }
 
     fn system_columns(&self) -> Vec<&'static str> {

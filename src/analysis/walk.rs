@@ -1,10 +1,10 @@
 //! The walk over queries: which relations they reach, under CTE scopes and a `search_path`.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use pg_query::protobuf::Token as TokenKind;
 
+use super::ctes::Ctes;
 use super::facts::{Analysis, ClassedCall, Flow, Group, Kind, Obstacle, Place, Shape};
 use super::mention::side_door_function;
 use super::names::Names;
@@ -93,7 +93,7 @@ const PLAIN_QUERY: [&str; 14] = [
     "WindowDef",
     "XmlExpr",
     "XmlSerialize",
-    "MergeWhenClause",
+    "MergeSupportFunc",
     "TypeName",
 ];
 
@@ -103,8 +103,9 @@ pub(super) struct Walker<'a> {
     pub out: Analysis,
     /// Where rows read here go.
     pub flow: Flow,
-    /// Names of CTEs in scope, innermost last.
-    ctes: Vec<HashSet<String>>,
+    pub ctes: Ctes,
+    /// How often something sensitive has been named so far.
+    pub sensitive_names: usize,
     /// The writes whose columns are in scope, innermost last.
     pub levels: Vec<Level>,
     /// The GROUP BY of the SELECT whose FROM is being walked.
@@ -130,11 +131,21 @@ impl<'a> Walker<'a> {
             writes: Vec::new(),
             stored: Vec::new(),
             in_band: Vec::new(),
+            rows_by_schema: Vec::new(),
             names,
             span,
         };
-        let (ctes, levels, group, sample) = (Vec::new(), Vec::new(), None, None);
-        Self { tokens, context, out, flow: Flow::Client, ctes, levels, group, sample }
+        Self {
+            tokens,
+            context,
+            out,
+            flow: Flow::Client,
+            ctes: Ctes::default(),
+            sensitive_names: 0,
+            levels: Vec::new(),
+            group: None,
+            sample: None,
+        }
     }
 
     pub(super) fn finish(self) -> Analysis {
@@ -184,9 +195,11 @@ impl<'a> Walker<'a> {
                     self.applied(applied);
                 }
                 self.column(node);
+                self.row_by_schema(node);
             }
             "AIndirection" => {
                 self.applied(&node.names("indirection"));
+                self.field_of_row(node);
                 self.fields(node);
             }
             // `FOR UPDATE OF c` names aliases, and a new relation's name reads nothing.
@@ -244,38 +257,8 @@ impl<'a> Walker<'a> {
             }
         }
         self.group = outer;
-        self.ctes.pop();
+        self.without();
         self.shallower();
-    }
-
-    /// Enters the WITH clause of `node` (also an empty one): pushes its scope.
-    pub(super) fn with(&mut self, node: &Node) {
-        self.ctes.push(HashSet::new());
-        let Some(with) = node.node("with_clause") else { return };
-        let names: Vec<&str> = with.nodes("ctes").map(|cte| cte.text("ctename")).collect();
-        if with.is("recursive") {
-            self.scope(&names);
-        }
-        for (cte, name) in with.nodes("ctes").zip(names) {
-            self.value(cte.get("ctequery"));
-            self.value(cte.get("search_clause"));
-            self.value(cte.get("cycle_clause"));
-            self.scope(&[name]);
-        }
-    }
-
-    pub(super) fn without(&mut self) {
-        self.ctes.pop();
-    }
-
-    fn scope(&mut self, names: &[&str]) {
-        if let Some(scope) = self.ctes.last_mut() {
-            scope.extend(names.iter().map(|name| (*name).to_owned()));
-        }
-    }
-
-    pub(super) fn is_cte(&self, name: &str) -> bool {
-        self.ctes.iter().any(|scope| scope.contains(name))
     }
 
     /// The index of the token that starts at this byte.

@@ -1,5 +1,8 @@
-//! INSERT, UPDATE and DELETE: a target cannot be a subselect, so what they read of it and store
-//! into it is noted column by column.
+//! INSERT, UPDATE, DELETE and MERGE: a target cannot be a subselect, so what they read of it and
+//! store into it is noted column by column.
+
+mod merge;
+mod scope;
 
 use std::ops::Range;
 
@@ -11,13 +14,17 @@ use super::facts::{
 use super::names::Names;
 use super::tree::{Node, Value};
 use super::walk::Walker;
-use crate::model::ColumnId;
+use crate::model::Oid;
 
-/// One INSERT, UPDATE or DELETE whose columns are in scope.
-#[derive(Clone, Copy, Debug)]
+/// One write whose columns are in scope.
+#[derive(Debug)]
 pub(super) struct Level {
     /// Index of its [`Write`]; None when the target is not sensitive.
     write: Option<usize>,
+    /// What is written to, if it is known.
+    target: Option<Oid>,
+    /// Other items in FROM/USING.
+    others: Vec<OtherItem>,
     /// How many SELECTs deep the walk is below it.
     depth: usize,
     place: UsePlace,
@@ -43,9 +50,10 @@ impl Walker<'_> {
     }
 
     pub(super) fn column(&mut self, node: &Node) {
-        let Some(Level { write: Some(write), depth, place }) = self.levels.last().copied() else {
+        let Some(Level { write: Some(write), depth, place, .. }) = self.levels.last() else {
             return;
         };
+        let (write, depth, place) = (*write, *depth, *place);
         let parts = node.names("fields");
         let star = node.nodes("fields").any(|part| part.kind == "AStar");
         let first = node.location().and_then(|at| self.token_at(at));
@@ -68,47 +76,82 @@ impl Walker<'_> {
         self.out.writes[write].uses.push(found);
     }
 
+    /// `(c).email` of a write's target: a field of a row that stands nowhere in FROM.
+    pub(super) fn field_of_row(&mut self, node: &Node) {
+        let is_row = node
+            .node("arg")
+            .is_some_and(|arg| arg.kind == "ColumnRef" && arg.names("fields").len() == 1);
+        if let (true, Some(Level { write: Some(_), .. })) = (is_row, self.levels.last()) {
+            self.unsupported("a field of a row in parentheses in a write");
+        }
+    }
+
     pub(super) fn write(&mut self, node: &Node) {
         let action = match node.kind {
             "InsertStmt" => WriteAction::Insert,
             "UpdateStmt" => WriteAction::Update,
             _ => WriteAction::Delete,
         };
-        self.with(node);
-        let write = self.target(node, action);
-        self.levels.push(Level { write, depth: 0, place: UsePlace::Condition });
+        let write = self.enter(node, vec![action]);
         if action == WriteAction::Insert {
             self.inserted(node, write);
         } else {
             for item in ["from_clause", "using_clause"] {
-                self.others(node.list(item), write);
+                self.others(node.list(item));
             }
             self.assigned(node.list("target_list"), write);
             self.at(UsePlace::Condition);
             self.value(node.get("where_clause"));
         }
+        self.leave(node);
+    }
+
+    /// A write begins: its WITH, its target.
+    fn enter(&mut self, node: &Node, actions: Vec<WriteAction>) -> Option<usize> {
+        self.with(node);
+        let write = self.target(node, actions);
+        let target = node.node("relation").and_then(|it| self.meant(it)).map(|it| it.oid);
+        let (others, place) = (Vec::new(), UsePlace::Condition);
+        self.levels.push(Level { write, target, others, depth: 0, place });
+        write
+    }
+
+    /// It ends, with its RETURNING.
+    fn leave(&mut self, node: &Node) {
         self.returning(node);
-        self.levels.pop();
+        if let Some(Level { write: Some(write), others, .. }) = self.levels.pop() {
+            self.out.writes[write].others = others;
+        }
         self.without();
     }
 
     /// Opens the [`Write`] if the target is sensitive.
-    fn target(&mut self, node: &Node, action: WriteAction) -> Option<usize> {
+    fn target(&mut self, node: &Node, actions: Vec<WriteAction>) -> Option<usize> {
         let write = self.out.writes.len();
         let before = self.out.references.len();
-        self.relation(node.node("relation")?, Place::Target(write));
+        let relation = node.node("relation")?;
+        self.relation(relation, Place::Target(write));
         if self.out.references.len() == before {
             return None;
         }
         self.out.writes.push(Write {
-            action,
+            actions,
             target: before,
             assigned: Vec::new(),
             uses: Vec::new(),
             others: Vec::new(),
+            aliases: scope::aliases(node, relation),
+            versions: scope::versions(node),
             conflict: Conflict::None,
         });
         Some(write)
+    }
+
+    /// The columns that an INSERT without a list of them fills.
+    fn all_columns(&self, write: usize) -> Vec<String> {
+        let target = self.out.references[self.out.writes[write].target].relation;
+        let columns = self.context.schema.relation(target).map(|r| r.columns.as_slice());
+        columns.unwrap_or(&[]).iter().map(|column| column.name.clone()).collect()
     }
 
     /// What an INSERT stores is read by its own query, which cannot see the target's columns.
@@ -122,9 +165,7 @@ impl Walker<'_> {
             let named: Vec<String> = if node.has("cols") {
                 node.nodes("cols").map(|column| column.text("name").to_owned()).collect()
             } else {
-                let target = self.out.references[self.out.writes[write].target].relation;
-                let columns = self.context.schema.relation(target).map(|r| r.columns.as_slice());
-                columns.unwrap_or(&[]).iter().map(|column| column.name.clone()).collect()
+                self.all_columns(write)
             };
             self.out.writes[write].assigned.extend(named.into_iter().map(|column| Assignment {
                 column,
@@ -149,7 +190,7 @@ impl Walker<'_> {
                 let assignment = self.assignment(target);
                 self.out.writes[write].assigned.push(assignment);
             } else {
-                self.out.stored.push(Names::of_value(target.get("val")));
+                self.out.stored.push(self.reads(target.get("val")));
             }
             self.value(target.get("indirection"));
             self.value(target.get("val"));
@@ -160,14 +201,14 @@ impl Walker<'_> {
         let value = target.node("val");
         let assigned = match value {
             Some(value) if value.kind == "SetToDefault" => Assigned::Default,
-            Some(value) if is_plain(value) && !target.has("indirection") => {
+            Some(value) if self.is_plain(value) && !target.has("indirection") => {
                 self.value_span(target).map_or(Assigned::Expression, Assigned::Plain)
             }
             _ => Assigned::Expression,
         };
         let reads = match &assigned {
             Assigned::Plain(_) | Assigned::Default => Names::default(),
-            Assigned::Expression | Assigned::Inserted => Names::of_value(target.get("val")),
+            Assigned::Expression | Assigned::Inserted => self.reads(target.get("val")),
         };
         Assignment { column: target.text("name").to_owned(), value: assigned, reads }
     }
@@ -193,6 +234,7 @@ impl Walker<'_> {
                 | TokenKind::Ascii44
                 | TokenKind::Ascii59
                 | TokenKind::From
+                | TokenKind::When
                 | TokenKind::Where
                 | TokenKind::Returning
                     if depth == 0 =>
@@ -204,25 +246,6 @@ impl Walker<'_> {
             last += 1;
         }
         (last > equals).then(|| self.tokens[equals + 1].start..self.tokens[last].end)
-    }
-
-    fn others(&mut self, items: &[Value], write: Option<usize>) {
-        for item in items {
-            self.value(item);
-            let (Some(write), Some(node)) = (write, item.as_node()) else { continue };
-            let known = (node.kind == "RangeVar" && !node.has("alias.colnames"))
-                .then(|| {
-                    let (schema, name) = (node.text("schemaname"), node.text("relname"));
-                    if schema.is_empty() {
-                        self.context.path.resolve(self.context.schema, name)
-                    } else {
-                        self.context.schema.find(schema, name)
-                    }
-                })
-                .flatten();
-            let other = known.map_or(OtherItem::Unknown, |r| OtherItem::Relation(r.oid));
-            self.out.writes[write].others.push(other);
-        }
     }
 
     fn returning(&mut self, node: &Node) {
@@ -237,42 +260,6 @@ impl Walker<'_> {
             });
             self.value(item.get("val"));
         }
-    }
-
-    /// MERGE is let through only where nothing of it is hidden: every PII column counts as touched.
-    pub(super) fn merge(&mut self, node: &Node) {
-        let before = self.out.references.len();
-        self.with(node);
-        if let Some(target) = node.node("relation") {
-            self.relation(target, Place::From);
-        }
-        for (field, value) in &node.fields {
-            if !matches!(*field, "relation" | "with_clause") {
-                self.value(value);
-            }
-        }
-        self.without();
-        let sensitive = self.context.sensitive;
-        for reference in &mut self.out.references[before..] {
-            let relation = reference.relation;
-            let all = sensitive.columns_of(relation).map(|(n, _)| ColumnId { relation, number: n });
-            reference.touched.extend(all);
-            reference.touched.sort_unstable();
-            reference.touched.dedup();
-        }
-        if self.out.references.len() > before {
-            self.unsupported("MERGE");
-        }
-    }
-}
-
-/// Constants and parameters, casts aside; `excluded.column` is a value the client sent.
-fn is_plain(value: &Node) -> bool {
-    match value.kind {
-        "AConst" | "ParamRef" => true,
-        "TypeCast" => value.node("arg").is_some_and(is_plain),
-        "ColumnRef" => matches!(value.names("fields").as_slice(), ["excluded", _]),
-        _ => false,
     }
 }
 

@@ -42,6 +42,28 @@ pub(super) fn denied(world: &World, columns: &[ColumnId], why: &str) -> Report {
     .hint(ask_for(world, columns))
 }
 
+/// A write would have changed one of `columns`, on which constraints over hidden values rest.
+pub fn may_not_change(world: &World, columns: &[ColumnId]) -> Report {
+    let mut names: Vec<String> = columns
+        .iter()
+        .filter_map(|id| {
+            let relation = world.schema.relation(id.relation)?;
+            let column = relation.column_numbered(id.number)?;
+            Some(format!("{}.{}", relation.name, column.name))
+        })
+        .collect();
+    names.sort();
+    Report::error(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        format!("permission denied: the statement changes one of {}", names.join(", ")),
+    )
+    .detail(
+        "A constraint over hidden values rests on them: success or failure would tell whether a \
+         value exists. What was shown may be written back.",
+    )
+    .hint("It takes a grant for write on the hidden columns of the constraint.")
+}
+
 pub(super) fn obstacle(obstacle: &Obstacle) -> Report {
     let denied = |message: String| Report::error(SqlState::INSUFFICIENT_PRIVILEGE, message);
     match obstacle {

@@ -19,11 +19,11 @@ pub fn decide(analysis: &Analysis, standpoint: Standpoint<'_>) -> Decision {
         .map(|reference| hidden_in(reference, standpoint, &mut release))
         .collect();
     let scrub = scrub(analysis, standpoint);
-    let way = match verdict(analysis, &hidden, standpoint, &mut release) {
-        Ok(way) => way,
-        Err(report) => Way::Refuse(report),
+    let (way, guarded) = match verdict(analysis, &hidden, standpoint, &mut release) {
+        Ok(allowed) => allowed,
+        Err(report) => (Way::Refuse(report), Vec::new()),
     };
-    Decision { way, hidden, release, scrub }
+    Decision { way, hidden, guarded, release, scrub }
 }
 
 /// The columns of a reference that stay hidden: all of the relation's, not only those touched, so
@@ -97,7 +97,7 @@ fn verdict(
     hidden: &[Vec<Hidden>],
     standpoint: Standpoint<'_>,
     release: &mut Release,
-) -> Result<Way, Box<Report>> {
+) -> Result<(Way, Vec<ColumnId>), Box<Report>> {
     let touched = touched_hidden(analysis, hidden);
     obstacles(analysis, &touched, standpoint)?;
     for call in &analysis.classed {
@@ -111,13 +111,14 @@ fn verdict(
     if !refused.is_empty() {
         return Err(denied(world, &refused, "The catalog denies it without a grant.").into());
     }
-    writes::check(analysis, hidden, standpoint)?;
+    let guarded = writes::check(analysis, hidden, standpoint)?;
     stored(analysis, hidden, standpoint)?;
     if touched.is_empty() {
         let spliced = !analysis.qualify.is_empty()
             || !analysis.in_band.is_empty()
+            || !guarded.is_empty()
             || writes::may_write_back(analysis, hidden, standpoint);
-        return Ok(if spliced { Way::Compute } else { Way::Forward });
+        return Ok((if spliced { Way::Compute } else { Way::Forward }, guarded));
     }
     release.columns.retain(|column| release_is_real(analysis, hidden, *column));
     if analysis.kind == Kind::Explain {
@@ -129,7 +130,7 @@ fn verdict(
             hidden.rows.is_none()
                 && world.wire_mask(hidden.column).is_some_and(|mask| standpoint.can_mask(mask))
         });
-    Ok(if on_the_wire { Way::Show } else { Way::Compute })
+    Ok((if on_the_wire { Way::Show } else { Way::Compute }, guarded))
 }
 
 /// Hidden columns that the statement may read.
@@ -217,8 +218,7 @@ fn stored(
             .map(|hidden| hidden.column)
             .filter(|column| reference.touched.contains(column))
             .collect();
-        let reads = !matches!(reference.place, Place::Target(_));
-        if reads && reference.flow == Flow::Stored && !columns.is_empty() {
+        if reference.flow == Flow::Stored && !columns.is_empty() {
             return Err(denied(standpoint.world, &columns, writes::STORES).into());
         }
     }

@@ -15,19 +15,34 @@ use crate::analysis::names::{Names, Reach as NamesReach};
 use crate::analysis::sensitive::Reach;
 use crate::grant::Action;
 use crate::model::{ColumnId, ColumnNumber, Oid, Report, SqlState};
-use crate::schema::{ConstraintKind, Relation};
+use crate::schema::{Constraint, ConstraintKind, Relation};
 
 pub(super) const STORES: &str =
     "The statement would store what it reads; that takes a grant for export.";
 
-type Checked = Result<(), Box<Report>>;
+const WRITING_TELLS: &str = "Writing would tell whether a value exists: a constraint rests on \
+                             it. That takes a grant for write.";
+const DELETING_TELLS: &str = "Deleting would tell whether a value exists: a constraint rests on \
+                              it. That takes a grant for write.";
 
-/// Checks every write of the statement.
+/// Constraints that compare rows.
+const TELLS: [ConstraintKind; 4] = [
+    ConstraintKind::Unique,
+    ConstraintKind::Exclusion,
+    ConstraintKind::ForeignKey,
+    ConstraintKind::ReferencedBy,
+];
+
+type Checked<T = ()> = Result<T, Box<Report>>;
+
+/// Checks every write of the statement. Gives the columns that may only be set to what they are or
+/// show.
 pub(super) fn check(
     analysis: &Analysis,
     hidden: &[Vec<Hidden>],
     standpoint: Standpoint<'_>,
-) -> Checked {
+) -> Checked<Vec<ColumnId>> {
+    let mut guarded = Vec::new();
     for reads in &analysis.stored {
         let read = hidden_read(reads, analysis, hidden, standpoint);
         if !read.is_empty() && standpoint.world.rules.persist == Persist::Refuse {
@@ -36,8 +51,9 @@ pub(super) fn check(
     }
     for write in &analysis.writes {
         let reference = &analysis.references[write.target];
-        Target::new(reference, &hidden[write.target], standpoint)
-            .map_or(Ok(()), |target| target.write(write, analysis, hidden))?;
+        if let Some(target) = Target::new(reference, &hidden[write.target], standpoint) {
+            guarded.extend(target.write(write, analysis, hidden)?);
+        }
     }
     for reference in &analysis.references {
         if matches!(reference.place, Place::Target(_) | Place::CopyTarget)
@@ -54,7 +70,9 @@ pub(super) fn check(
             target.stored_values(&columns)?;
         }
     }
-    Ok(())
+    guarded.sort_unstable();
+    guarded.dedup();
+    Ok(guarded)
 }
 
 /// Whether checks, defaults, rules or domains of the relation run over personal data: the server's
@@ -149,7 +167,12 @@ impl<'a> Target<'a> {
         self.hidden.contains(&number)
     }
 
-    fn write(&self, write: &Write, analysis: &Analysis, hidden: &[Vec<Hidden>]) -> Checked {
+    fn write(
+        &self,
+        write: &Write,
+        analysis: &Analysis,
+        hidden: &[Vec<Hidden>],
+    ) -> Checked<Vec<ColumnId>> {
         if self.is_view && !self.hidden.is_empty() {
             let why = "Writing through a view over hidden columns is not supported.";
             let columns: Vec<ColumnId> =
@@ -159,19 +182,36 @@ impl<'a> Target<'a> {
         for assignment in &write.assigned {
             self.assignment(assignment, analysis, hidden)?;
         }
-        let stored = write
-            .assigned
-            .iter()
-            .filter(|assignment| assignment.value != Assigned::Default)
-            .filter_map(|assignment| self.relation.column(&assignment.column))
-            .map(|column| column.number)
-            .collect();
-        self.stored_values(&stored)?;
+        let inserted = self.numbers(write, |value| *value == Assigned::Inserted);
+        self.stored_values(&inserted.collect())?;
+        let guarded = self.set_values(write)?;
         self.conflict(&write.conflict)?;
-        if write.action == WriteAction::Delete {
-            self.rules(&[ConstraintKind::ReferencedBy], |_| true, "Deleting")?;
+        if write.actions.contains(&WriteAction::Delete) {
+            self.rules(&[ConstraintKind::ReferencedBy], |_| true, DELETING_TELLS)?;
         }
-        Ok(())
+        Ok(guarded)
+    }
+
+    /// The columns whose values are `such`.
+    fn numbers(
+        &self,
+        write: &Write,
+        such: impl Fn(&Assigned) -> bool,
+    ) -> impl Iterator<Item = ColumnNumber> {
+        let such = write.assigned.iter().filter(move |assignment| such(&assignment.value));
+        such.filter_map(|assignment| self.relation.column(&assignment.column))
+            .map(|column| column.number)
+    }
+
+    /// With what is generated from them.
+    fn with_generated(&self, assigned: &HashSet<ColumnNumber>) -> HashSet<ColumnNumber> {
+        let mut stored = assigned.clone();
+        for column in &self.relation.columns {
+            if column.generated_from.iter().flatten().any(|source| assigned.contains(source)) {
+                stored.insert(column.number);
+            }
+        }
+        stored
     }
 
     /// Refuses values derived from hidden ones, except masks where policy stores them, and those
@@ -199,34 +239,86 @@ impl<'a> Target<'a> {
 
     /// Refuses to store a client's values where the server's verdict would tell about hidden ones.
     fn stored_values(&self, assigned: &HashSet<ColumnNumber>) -> Checked {
-        let mut stored = assigned.clone();
-        for column in &self.relation.columns {
-            if column.generated_from.iter().flatten().any(|source| assigned.contains(source)) {
-                stored.insert(column.number);
-            }
-        }
-        let refused: Vec<ColumnNumber> =
-            assigned.iter().copied().filter(|number| !self.may_write(*number)).collect();
-        if self.standpoint.world.rules.writes == Writes::Refuse && !refused.is_empty() {
-            return Err(self.denied(&refused, "Writing it takes a grant for write."));
-        }
-        let tells = [
-            ConstraintKind::Unique,
-            ConstraintKind::Exclusion,
-            ConstraintKind::ForeignKey,
-            ConstraintKind::ReferencedBy,
-        ];
+        let stored = self.with_generated(assigned);
+        self.policy(assigned)?;
         let writes = |columns: &[ColumnNumber]| {
             columns.iter().any(|number| stored.contains(number) && !self.may_write(*number))
                 || (columns.iter().any(|number| stored.contains(number))
                     && columns.iter().any(|number| !stored.contains(number)))
         };
-        self.rules(&tells, writes, "Writing")?;
+        self.rules(&TELLS, writes, WRITING_TELLS)?;
         let mixed = |columns: &[ColumnNumber]| {
             columns.iter().any(|number| stored.contains(number))
                 && columns.iter().any(|n| !stored.contains(n) && self.is_hidden(*n))
         };
-        self.rules(&[ConstraintKind::Check], mixed, "Writing")
+        self.rules(&[ConstraintKind::Check], mixed, WRITING_TELLS)
+    }
+
+    fn policy(&self, assigned: &HashSet<ColumnNumber>) -> Checked {
+        let refused: Vec<ColumnNumber> =
+            assigned.iter().copied().filter(|number| !self.may_write(*number)).collect();
+        if self.standpoint.world.rules.writes == Writes::Refuse && !refused.is_empty() {
+            return Err(self.denied(&refused, "Writing it takes a grant for write."));
+        }
+        Ok(())
+    }
+
+    /// What SET stores. Under a constraint over hidden columns that would tell, values may only be
+    /// written back: those columns are given.
+    fn set_values(&self, write: &Write) -> Checked<Vec<ColumnId>> {
+        let is_set = |value: &Assigned| matches!(value, Assigned::Plain(_) | Assigned::Expression);
+        let assigned: HashSet<ColumnNumber> = self.numbers(write, is_set).collect();
+        self.policy(&assigned)?;
+        let stored = self.with_generated(&assigned);
+        let plain = |number: ColumnNumber| {
+            let column = self.relation.column_numbered(number);
+            let mut set = write.assigned.iter().filter(|a| is_set(&a.value));
+            column.is_some_and(|column| {
+                set.all(|a| a.column != column.name || matches!(a.value, Assigned::Plain(_)))
+            })
+        };
+        let mut guarded = Vec::new();
+        for rule in &self.relation.constraints {
+            let hidden = || rule.columns.iter().copied().filter(|number| self.is_hidden(*number));
+            if hidden().next().is_none() || !self.tells(rule, &stored) {
+                continue;
+            }
+            let changes = self.sources(rule, &assigned);
+            if !changes.iter().all(|number| plain(*number)) {
+                let hidden: Vec<ColumnNumber> = hidden().collect();
+                return Err(self.denied(&hidden, WRITING_TELLS));
+            }
+            let relation = self.relation.oid;
+            guarded.extend(changes.into_iter().map(|number| ColumnId { relation, number }));
+        }
+        Ok(guarded)
+    }
+
+    /// Whether the server's verdict on new values of `stored` depends on hidden ones.
+    fn tells(&self, rule: &Constraint, stored: &HashSet<ColumnNumber>) -> bool {
+        let set = || rule.columns.iter().copied().filter(|number| stored.contains(number));
+        let kept = || rule.columns.iter().copied().filter(|number| !stored.contains(number));
+        if TELLS.contains(&rule.kind) {
+            return set().any(|number| !self.may_write(number))
+                || (set().next().is_some() && kept().next().is_some());
+        }
+        // A hidden column that is set to its mask stays what it is, too.
+        set().any(|number| {
+            let others = rule.columns.iter().copied().filter(|other| *other != number);
+            others.into_iter().any(|other| self.is_hidden(other))
+        })
+    }
+
+    /// The assigned columns that a rule sees, be it through what is generated from them.
+    fn sources(&self, rule: &Constraint, assigned: &HashSet<ColumnNumber>) -> Vec<ColumnNumber> {
+        let generated = rule
+            .columns
+            .iter()
+            .filter_map(|number| self.relation.column_numbered(*number))
+            .filter_map(|column| column.generated_from.as_ref())
+            .flatten();
+        let all = rule.columns.iter().chain(generated);
+        all.copied().filter(|number| assigned.contains(number)).collect()
     }
 
     /// Columns that are no PII, and those for which a grant for `write` is live.
@@ -241,17 +333,13 @@ impl<'a> Target<'a> {
         &self,
         kinds: &[ConstraintKind],
         applies: impl Fn(&[ColumnNumber]) -> bool,
-        doing: &str,
+        why: &str,
     ) -> Checked {
         for rule in &self.relation.constraints {
             let hidden: Vec<ColumnNumber> =
                 rule.columns.iter().copied().filter(|number| self.is_hidden(*number)).collect();
             if kinds.contains(&rule.kind) && !hidden.is_empty() && applies(&rule.columns) {
-                let why = format!(
-                    "{doing} would tell whether a value exists: a constraint rests on it. \
-                     That takes a grant for write."
-                );
-                return Err(self.denied(&hidden, &why));
+                return Err(self.denied(&hidden, why));
             }
         }
         Ok(())

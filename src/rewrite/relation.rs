@@ -51,9 +51,32 @@ impl Builder<'_> {
             }
             Place::Copy if !is_view => self.copied(relation, reference, hidden, splices),
             Place::Copy => Err(RewriteError::Unsupported("COPY of a view")),
+            // PostgreSQL refuses it, too.
+            Place::Sampled if is_view => Err(RewriteError::Unsupported("TABLESAMPLE of a view")),
             Place::Sampled => self.sampled(relation, reference, hidden, splices),
             // Column by column, in `write`.
             Place::Target(_) | Place::CopyTarget | Place::Utility => Ok(()),
+        }
+    }
+
+    /// `public.customers.email` loses its schema where `public.customers` became a subselect.
+    pub(super) fn rows_by_schema(self, one: Decided<'_>, splices: &mut Vec<Splice>) {
+        let replaced = |relation| {
+            let references = one.analysis.references.iter().zip(&one.decision.hidden);
+            references.into_iter().any(|(reference, hidden)| {
+                reference.relation == relation
+                    && reference.alias.is_none()
+                    && !hidden.is_empty()
+                    && matches!(reference.place, Place::From | Place::Sampled)
+            })
+        };
+        for row in &one.analysis.rows_by_schema {
+            let Some(relation) = self.context.schema.relation(row.relation) else { continue };
+            let is_free = !splices.iter().any(|splice| splice.range.contains(&row.span.start));
+            if is_free && replaced(row.relation) {
+                let text = quote_ident(&relation.name.name);
+                splices.push(Splice { range: row.span.clone(), text });
+            }
         }
     }
 

@@ -80,6 +80,15 @@ impl Comparison<'_> {
                 None => 0,
             };
             if taken > 0 {
+                let one =
+                    |old: &Node| rest[0].as_node().is_some_and(|it| self.is_replaced(old, it));
+                let may_be = match value.as_node() {
+                    Some(old) => is_star(old) || (taken == 1 && one(old)),
+                    None => false,
+                };
+                if !may_be {
+                    return false;
+                }
                 rest = &rest[taken..];
                 continue;
             }
@@ -138,6 +147,12 @@ impl Comparison<'_> {
             && matches!((piece, new.node("query")), (Some(piece), Some(query))
                 if all_inside(query, &piece.new))
     }
+}
+
+/// `*` or `c.*` as an output.
+fn is_star(node: &Node) -> bool {
+    let value = node.node("val").filter(|value| value.kind == "ColumnRef");
+    value.is_some_and(|value| value.nodes("fields").any(|part| part.kind == "AStar"))
 }
 
 /// The first place below a node, itself included.

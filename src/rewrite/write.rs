@@ -3,9 +3,10 @@
 
 use super::{Builder, Decided, RewriteError, Splice};
 use crate::analysis::facts::{
-    Assigned, ColumnUse, OtherItem, Reference, UsePlace, Write, WriteAction,
+    Assigned, Assignment, ColumnUse, Reference, UsePlace, Write, WriteAction,
 };
 use crate::decision::Hidden;
+use crate::mask::{self, Otherwise};
 use crate::model::{ColumnId, quote_ident};
 use crate::schema::Relation;
 
@@ -21,7 +22,7 @@ impl Builder<'_> {
         let Some(relation) = self.context.schema.relation(reference.relation) else {
             return Err(RewriteError::Unsupported("an unknown relation"));
         };
-        if hidden.is_empty() {
+        if hidden.is_empty() && one.decision.guarded.is_empty() {
             return Ok(());
         }
         let target = Target { relation, reference, hidden, builder: self };
@@ -29,16 +30,7 @@ impl Builder<'_> {
             target.read(found, write, splices)?;
         }
         for assignment in &write.assigned {
-            let Assigned::Plain(range) = &assignment.value else { continue };
-            if let Some((id, hidden)) = target.hidden_column(&assignment.column) {
-                let column = target.qualified(&assignment.column);
-                let mask = self.masked(id, &column, hidden);
-                let value = &self.text[range.clone()];
-                let text = format!(
-                    "CASE WHEN ({value}) IS NOT DISTINCT FROM {mask} THEN {column} ELSE {value} END"
-                );
-                splices.push(Splice { range: range.clone(), text });
-            }
+            splices.extend(target.assigned(assignment, one));
         }
         Ok(())
     }
@@ -52,12 +44,27 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    fn name(&self) -> &str {
-        self.reference.alias.as_deref().unwrap_or(&self.relation.name.name)
+    /// A value that may be what the client was shown.
+    fn assigned(&self, assignment: &Assignment, one: Decided<'_>) -> Option<Splice> {
+        let Assigned::Plain(range) = &assignment.value else { return None };
+        let column = self.relation.column(&assignment.column)?;
+        let id = ColumnId { relation: self.relation.oid, number: column.number };
+        let is_guarded = one.decision.guarded.contains(&id);
+        let hidden = self.hidden_column(&assignment.column);
+        if hidden.is_none() && !is_guarded {
+            return None;
+        }
+        let name = qualified(self.name(), &assignment.column);
+        let shown =
+            hidden.map_or_else(|| name.clone(), |(id, h)| self.builder.masked(id, &name, h));
+        let otherwise = if is_guarded { Otherwise::Fail } else { Otherwise::Store };
+        let value = &self.builder.text[range.clone()];
+        let text = mask::kept(&column.value, &name, &shown, value, otherwise);
+        Some(Splice { range: range.clone(), text })
     }
 
-    fn qualified(&self, column: &str) -> String {
-        format!("{}.{}", quote_ident(self.name()), quote_ident(column))
+    fn name(&self) -> &str {
+        self.reference.alias.as_deref().unwrap_or(&self.relation.name.name)
     }
 
     fn hidden_column(&self, name: &str) -> Option<(ColumnId, &Hidden)> {
@@ -73,22 +80,13 @@ impl Target<'_> {
         write: &Write,
         splices: &mut Vec<Splice>,
     ) -> Result<(), RewriteError> {
-        let is_target = match found.qualifier.as_deref() {
-            None => true,
-            Some("excluded") if write.action == WriteAction::Insert => false,
-            Some("old" | "new") if self.name() != "old" && self.name() != "new" => {
-                return self.row_version(found);
-            }
-            Some(qualifier) => qualifier == self.name(),
-        };
-        if !is_target {
-            return Ok(());
-        }
+        let Some(row) = self.row_of(found, write)? else { return Ok(()) };
         let Some(column) = &found.column else {
-            return self.star(found, write, splices);
+            return self.star(found, write, &row, splices);
         };
-        if column == self.name() && self.relation.column(column).is_none() {
-            return Err(RewriteError::Unsupported("whole rows in a write"));
+        if let Some(row) = self.whole_row(found, write) {
+            splices.push(Splice { range: found.span.clone(), text: self.row(row, found) });
+            return Ok(());
         }
         let Some((id, hidden)) = self.hidden_column(column) else {
             let known = self.relation.column(column).is_some()
@@ -102,7 +100,7 @@ impl Target<'_> {
         if found.qualifier.is_none() {
             self.is_unambiguous(column, found, write)?;
         }
-        let mask = self.builder.masked(id, &self.qualified(column), hidden);
+        let mask = self.builder.masked(id, &qualified(&row, column), hidden);
         let text = match found.place {
             UsePlace::Returned => format!("{mask} AS {}", quote_ident(column)),
             UsePlace::Condition
@@ -114,18 +112,53 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// `old.email` and `new.email` of RETURNING (PostgreSQL 18): refused where hidden.
-    fn row_version(&self, found: &ColumnUse) -> Result<(), RewriteError> {
-        match &found.column {
-            Some(column) if self.hidden_column(column).is_none() => {
-                if self.relation.column(column).is_some() {
-                    Ok(())
-                } else {
-                    Err(RewriteError::Unsupported("OLD and NEW"))
-                }
-            }
-            Some(_) | None => Err(RewriteError::Unsupported("OLD and NEW")),
+    /// The name of the row that a use reads a column of; None if it is not the target's.
+    fn row_of(&self, found: &ColumnUse, write: &Write) -> Result<Option<String>, RewriteError> {
+        let Some(qualifier) = &found.qualifier else { return Ok(Some(self.name().to_owned())) };
+        let is_other = || write.others.iter().any(|o| o.alias.as_ref() == Some(qualifier));
+        if qualifier == self.name() || (write.versions.contains(qualifier) && !is_other()) {
+            return Ok(Some(qualifier.clone()));
         }
+        let inserts = write.actions.contains(&WriteAction::Insert);
+        if (qualifier == "excluded" && inserts) || write.aliases.contains(qualifier) {
+            return Ok(None);
+        }
+        Err(RewriteError::Unsupported("a row of unknown origin in a write"))
+    }
+
+    /// The row that stands there as a value of its own: the target's, or a version of it.
+    fn whole_row<'b>(&self, found: &'b ColumnUse, write: &Write) -> Option<&'b str> {
+        let name = found.column.as_deref().filter(|_| found.qualifier.is_none())?;
+        let is_other = || write.others.iter().any(|o| o.alias.as_deref() == Some(name));
+        let is_version = write.versions.iter().any(|version| version == name) && !is_other();
+        let is_row = name == self.name() || is_version;
+        (is_row && self.relation.column(name).is_none()).then_some(name)
+    }
+
+    /// A row with masks in it, as a value.
+    fn row(&self, row: &str, found: &ColumnUse) -> String {
+        let outputs = self.outputs(row).join(", ");
+        let alias = match found.place {
+            UsePlace::Returned => format!(" AS {}", quote_ident(row)),
+            UsePlace::Condition
+            | UsePlace::ReturnedExpression
+            | UsePlace::Assigned
+            | UsePlace::Nested => String::new(),
+        };
+        format!("(SELECT masked FROM (SELECT {outputs}) AS masked){alias}")
+    }
+
+    fn outputs(&self, row: &str) -> Vec<String> {
+        let columns = self.relation.columns.iter();
+        columns
+            .map(|column| match self.hidden_column(&column.name) {
+                None => qualified(row, &column.name),
+                Some((id, hidden)) => {
+                    let mask = self.builder.masked(id, &qualified(row, &column.name), hidden);
+                    format!("{mask} AS {}", quote_ident(&column.name))
+                }
+            })
+            .collect()
     }
 
     /// `RETURNING *` names its columns, so that each can be masked.
@@ -133,6 +166,7 @@ impl Target<'_> {
         &self,
         found: &ColumnUse,
         write: &Write,
+        row: &str,
         splices: &mut Vec<Splice>,
     ) -> Result<(), RewriteError> {
         if found.place != UsePlace::Returned
@@ -140,19 +174,8 @@ impl Target<'_> {
         {
             return Err(RewriteError::Unsupported("a star in a write"));
         }
-        let outputs: Vec<String> = self
-            .relation
-            .columns
-            .iter()
-            .map(|column| match self.hidden_column(&column.name) {
-                None => self.qualified(&column.name),
-                Some((id, hidden)) => {
-                    let mask = self.builder.masked(id, &self.qualified(&column.name), hidden);
-                    format!("{mask} AS {}", quote_ident(&column.name))
-                }
-            })
-            .collect();
-        splices.push(Splice { range: found.span.clone(), text: outputs.join(", ") });
+        let text = self.outputs(row).join(", ");
+        splices.push(Splice { range: found.span.clone(), text });
         Ok(())
     }
 
@@ -164,15 +187,17 @@ impl Target<'_> {
         write: &Write,
     ) -> Result<(), RewriteError> {
         let schema = self.builder.context.schema;
-        let elsewhere = write.others.iter().any(|other| match other {
-            OtherItem::Relation(oid) => {
-                schema.relation(*oid).is_none_or(|r| r.column(column).is_some())
-            }
-            OtherItem::Unknown => true,
+        let elsewhere = write.others.iter().any(|other| {
+            let relation = other.relation.and_then(|oid| schema.relation(oid));
+            relation.is_none_or(|relation| relation.column(column).is_some())
         });
         if elsewhere || found.place == UsePlace::Nested {
             return Err(RewriteError::Unsupported("an unqualified column beside other relations"));
         }
         Ok(())
     }
+}
+
+fn qualified(row: &str, column: &str) -> String {
+    format!("{}.{}", quote_ident(row), quote_ident(column))
 }

@@ -214,6 +214,7 @@ fn clone_for_record(run: &Run) -> Run {
         touched: run.touched.clone(),
         relations: run.relations.clone(),
         scrub: run.scrub,
+        guarded: run.guarded.clone(),
         show: run.show,
         completes: Completes::Nothing,
         started: run.started,

@@ -7,7 +7,7 @@ use super::errors::{self, protocol};
 use super::queue::{Batch, Completes, Ends, Expected, Run};
 use super::{Effects, Env, Relay, SchemaState, Session};
 use crate::audit;
-use crate::decision::{Notice, Scrub, hidden_notice};
+use crate::decision::{Notice, Scrub, hidden_notice, may_not_change};
 use crate::wire::backend::{self, tag};
 use crate::wire::{TxStatus, write};
 
@@ -82,9 +82,14 @@ impl Session {
     }
 
     pub(super) fn server_error(&mut self, payload: &[u8], env: Env<'_>, out: &mut Effects) -> Pass {
-        let state = errors::state_of(payload);
+        let mut state = errors::state_of(payload);
         self.path.failed();
         let failed = self.queue.front_run().cloned();
+        let changes = failed.as_ref().filter(|run| errors::changes_what_it_may_not(payload, run));
+        let changes = changes.map(|run| may_not_change(env.world, &run.guarded));
+        if let Some(report) = &changes {
+            state = report.state;
+        }
         let (report, ends) = match self.queue.front() {
             Some(Expected::Refused { report, ends, .. }) => (Some(report.clone()), *ends),
             Some(Expected::Query { .. } | Expected::Path { .. }) => (None, Ends::Ready),
@@ -102,6 +107,9 @@ impl Session {
         let pass = if is_ours {
             Pass::No
         } else if let Some(report) = report {
+            write::error(&mut out.to_client, &report);
+            Pass::No
+        } else if let Some(report) = changes {
             write::error(&mut out.to_client, &report);
             Pass::No
         } else if self.scrub.applies(scrub) {

@@ -1,7 +1,9 @@
 //! What of the server's words a client may hear: errors and notices of statements that touch hidden
 //! data keep their SQLSTATE and nothing else.
 
+use super::queue::Run;
 use crate::decision::{Scrub, scrubbed};
+use crate::mask::REFUSED_MARK;
 use crate::model::{Report, Severity, SqlState};
 use crate::wire::backend::ErrorFields;
 use crate::wire::write;
@@ -35,6 +37,14 @@ pub(super) fn state_of(payload: &[u8]) -> SqlState {
         .ok()
         .and_then(|fields| fields.get(b'C').and_then(SqlState::parse))
         .unwrap_or(SqlState::INTERNAL_ERROR)
+}
+
+/// Whether a write failed because it set a guarded column to something new.
+pub(super) fn changes_what_it_may_not(payload: &[u8], run: &Run) -> bool {
+    let message = ErrorFields::read(payload).ok().and_then(|fields| fields.get(b'M'));
+    let mark = REFUSED_MARK.as_bytes();
+    !run.guarded.is_empty()
+        && message.is_some_and(|it| it.windows(mark.len()).any(|window| window == mark))
 }
 
 /// Appends the ErrorResponse without the server's words.

@@ -25,8 +25,8 @@ pub struct PlanCache {
     next_id: AtomicU64,
 }
 
-/// An analysed text, and what is hidden in it.
-type Rewriting = (u64, Arc<[Vec<Hidden>]>);
+/// An analysed text, what is hidden in it, and what it may only write back.
+type Rewriting = (u64, Arc<[Vec<Hidden>]>, Arc<[ColumnId]>);
 
 /// Entries of each cache; an analysis of an ordinary statement takes some 20 KiB.
 const ENTRIES_MAX: usize = 4096;
@@ -108,6 +108,10 @@ impl Plan {
                 decision.hidden.iter().map(move |h| if compute { h.clone() } else { Vec::new() })
             })
             .collect()
+    }
+
+    fn guarded(&self) -> Arc<[ColumnId]> {
+        self.decisions.iter().flat_map(|decision| decision.guarded.iter().copied()).collect()
     }
 }
 
@@ -265,7 +269,7 @@ impl Session {
         if plan.is_verbatim() && answers.is_empty() {
             return Ok(plan.analysed.text.clone());
         }
-        let key = (plan.analysed.id, plan.hidden());
+        let key = (plan.analysed.id, plan.hidden(), plan.guarded());
         if answers.is_empty()
             && let Some(known) = env.cache.rewritten.get(&key)
         {
@@ -315,6 +319,7 @@ fn observe(analysis: &Analysis, decision: &mut Decision) {
     }
     decision.way = Way::Forward;
     decision.scrub = Scrub::No;
+    decision.guarded.clear();
     decision.release.columns = touched(analysis);
     decision.hidden.iter_mut().for_each(Vec::clear);
 }

@@ -33,6 +33,8 @@ pub(super) struct Run {
     pub touched: Vec<ColumnId>,
     pub relations: Vec<Oid>,
     pub scrub: Scrub,
+    /// Columns that it may only write back.
+    pub guarded: Vec<ColumnId>,
     pub show: Show,
     pub completes: Completes,
     pub started: Timestamp,

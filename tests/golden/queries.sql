@@ -113,3 +113,15 @@ SELECT rank() OVER (ORDER BY ssn) FROM customers
 SELECT c.email FROM customers c, LATERAL (SELECT max(total) FROM orders o WHERE o.customer_id = c.id) m
 
 SELECT id FROM customers WHERE email IN ('a', 'b') AND ARRAY[ssn] = ARRAY['x']
+
+SELECT public.customers.id, public.customers.email || '' FROM public.customers WHERE public.customers.id = 5
+
+SELECT public.customers.* FROM customers ORDER BY public.customers.email
+
+SELECT (SELECT max(public.customers.email) FROM public.customers), c.email FROM public.customers c
+
+SELECT email FROM v_customers TABLESAMPLE system (1)
+
+SELECT upper(email)FROM customers"c"
+
+SELECT upper(email)FROM"customers"WHERE"customers".id=1

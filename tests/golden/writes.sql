@@ -61,3 +61,65 @@ UPDATE v_customers SET email = 'x'
 COPY customers (id, name) FROM STDIN
 
 COPY customers (id, ssn) FROM STDIN
+
+MERGE INTO customers c USING (VALUES (5, 'j***@example.com')) AS v(id, mail) ON c.id = v.id WHEN MATCHED THEN UPDATE SET email = v.mail WHEN NOT MATCHED THEN INSERT (id, email) VALUES (v.id, v.mail)
+
+MERGE INTO customers c USING (VALUES (5, 'x')) AS v(id, mail) ON c.email = v.mail WHEN MATCHED AND c.ssn LIKE '900%' THEN DELETE WHEN MATCHED THEN UPDATE SET balance = length(c.name) WHEN NOT MATCHED THEN DO NOTHING
+
+MERGE INTO customers c USING (VALUES (5, 'x')) AS v(id, mail) ON email = v.mail WHEN MATCHED THEN DELETE
+
+MERGE INTO customers c USING orders o ON c.id = o.customer_id WHEN MATCHED AND c.name = 'x' THEN UPDATE SET balance = $1, email = $2 WHEN NOT MATCHED THEN INSERT (id, name) VALUES (o.id, 'new')
+
+MERGE INTO customers c USING orders o ON c.id = o.customer_id WHEN MATCHED THEN UPDATE SET balance = 2 RETURNING merge_action(), c.id, c.email, c.*
+
+MERGE INTO customers c USING customers d ON c.id = d.id WHEN NOT MATCHED THEN INSERT (id, email) VALUES (d.id, d.email)
+
+MERGE INTO orders o USING customers c ON c.id = o.customer_id WHEN MATCHED THEN UPDATE SET total = length(c.email)
+
+MERGE INTO orders o USING customers c ON c.id = o.customer_id WHEN NOT MATCHED THEN INSERT (id, total) VALUES (c.id, length(c.email))
+
+UPDATE customers c SET email = v.email FROM (VALUES (1, 'a***@b.c')) AS v(id, email) WHERE c.id = v.id
+
+WITH v(id, email) AS (VALUES (1, 'a***@b.c')) UPDATE customers c SET email = v.email FROM v WHERE c.id = v.id
+
+WITH v AS (SELECT id, email FROM customers) UPDATE customers c SET email = v.email FROM v WHERE c.id = v.id
+
+WITH RECURSIVE v AS (SELECT id, m FROM w), w AS (SELECT id, email AS m FROM customers) UPDATE customers c SET email = v.m FROM v WHERE c.id = v.id
+
+UPDATE customers c SET balance = 1 RETURNING c
+
+UPDATE customers SET balance = 1 RETURNING row_to_json(customers), customers AS whole
+
+UPDATE customers SET balance = 1 RETURNING (customers).email
+
+UPDATE customers SET balance = 1 RETURNING old.email, new.email AS now, old.id, old.*
+
+UPDATE customers SET balance = 1 RETURNING WITH (OLD AS o, NEW AS n) o.email || '', n.name, o
+
+UPDATE customers SET balance = 1 RETURNING z.email || ''
+
+DELETE FROM customers c USING orders old WHERE old.customer_id = c.id RETURNING old.total, c.email
+
+WITH v AS (SELECT id, email AS m FROM customers) UPDATE customers c SET email = v.m FROM v WHERE c.id = v.id
+
+WITH v AS (SELECT id, email AS m FROM customers) UPDATE customers SET email = m FROM v WHERE customers.id = v.id
+
+WITH v AS (SELECT id, email AS m FROM customers) UPDATE orders SET note = (SELECT m FROM v LIMIT 1)
+
+UPDATE orders o SET note = s.m FROM (SELECT id, email AS m FROM customers) s WHERE s.id = o.customer_id
+
+UPDATE orders o SET total = 0 FROM (SELECT id, email AS m FROM customers) s WHERE s.id = o.customer_id AND s.m LIKE 'a%'
+
+WITH v AS (SELECT id, email AS m FROM customers) INSERT INTO orders (note) SELECT m FROM v
+
+WITH v AS (UPDATE customers SET balance = 0 RETURNING email AS m) INSERT INTO orders (note) SELECT m FROM v
+
+WITH v AS (SELECT id FROM customers WHERE email LIKE 'a%') DELETE FROM orders USING v WHERE v.id = customer_id
+
+UPDATE customers SET name = $1, email = $2, ssn = $3, balance = $4 WHERE id = $5
+
+UPDATE customers SET ssn = lower($1) WHERE id = 5
+
+UPDATE public.customers SET balance = 1 WHERE public.customers.id = 5 AND public.customers.email = 'x' RETURNING public.customers.email
+
+UPDATE customers SET balance=1 RETURNING"email"
