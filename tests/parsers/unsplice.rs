@@ -33,6 +33,7 @@ pub(crate) fn compare(bench: &Bench, old: &Parsed, new: &Parsed) -> Result<HashS
         masked: HashSet::new(),
         target: None,
         place: Where::Level,
+        versions: Vec::new(),
     };
     if old.statements.len() != new.statements.len() {
         return Err("another number of statements".to_owned());
@@ -50,6 +51,8 @@ struct Undoing<'a> {
     /// The relation that the innermost write around writes to, and the name of its row.
     target: Option<(&'a Relation, String)>,
     place: Where,
+    /// What RETURNING calls OLD and NEW.
+    versions: Vec<String>,
 }
 
 /// Where in a write we are.
@@ -74,6 +77,8 @@ impl<'a> Undoing<'a> {
             ("CopyStmt", "CopyStmt") if old.has("relation") && new.has("query") => {
                 return self.copied(old, new);
             }
+            ("ColumnRef", "SubLink") if self.row_of(old).is_some() => return self.row(old, new),
+            ("ColumnRef", "ColumnRef") if loses_schema(old, new) => return Ok(()),
             ("ColumnRef", _) if self.is_hidden_use(old) => {
                 let shown = is_bare(new) && self.is_surely_its(old);
                 return if shown { Err(format!("{new:?} is hidden")) } else { Ok(()) };
@@ -89,7 +94,11 @@ impl<'a> Undoing<'a> {
         let place = self.place;
         match old.kind {
             "SelectStmt" => self.place = Where::Nested,
-            "ReturningClause" => self.place = Where::Returning,
+            "ReturningClause" => {
+                self.place = Where::Returning;
+                let names = old.nodes("options").map(|option| option.text("value").to_owned());
+                self.versions = names.collect();
+            }
             _ => {}
         }
         let outer = match old.kind {
@@ -134,10 +143,11 @@ impl<'a> Undoing<'a> {
     fn lists(&mut self, old: &[Value], new: &[Value]) -> Same {
         let mut rest = new.iter();
         for value in old {
-            if let Some(columns) = value.as_node().and_then(|node| self.starred(node)) {
+            let star = value.as_node().and_then(|node| Some((node, self.starred(node)?)));
+            if let Some((star, columns)) = star {
                 for column in columns {
                     let output = rest.next().and_then(Value::as_node);
-                    self.returned(column, output.ok_or("too few columns for a star")?)?;
+                    self.returned(column, output.ok_or("too few columns for a star")?, star)?;
                 }
                 continue;
             }
@@ -280,8 +290,10 @@ impl<'a> Undoing<'a> {
         Ok(())
     }
 
-    fn returned(&self, number: i16, output: &Node) -> Same {
+    fn returned(&self, number: i16, output: &Node, star: &Node) -> Same {
         let (relation, name) = self.target.as_ref().ok_or("no target")?;
+        let parts = star.node("val").map(|val| val.names("fields")).unwrap_or_default();
+        let name = parts.last().copied().unwrap_or(name);
         self.output_of(relation, number, output, &[name])
     }
 
@@ -323,11 +335,45 @@ impl<'a> Undoing<'a> {
         if same && !new.has("relation") { Ok(()) } else { differ(old, new) }
     }
 
+    /// The target's row goes by its name, and in RETURNING by OLD and NEW.
+    fn is_row_name(&self, name: &str, qualifier: &str) -> bool {
+        let version = matches!(qualifier, "old" | "new")
+            || self.versions.iter().any(|version| version == qualifier);
+        qualifier == name || (version && self.place != Where::Level)
+    }
+
+    /// The name of the target's row, if that is what is named.
+    fn row_of<'n>(&self, old: &'n Node) -> Option<&'n str> {
+        let (relation, name) = self.target.as_ref()?;
+        let last = *old.names("fields").last()?;
+        (self.is_row_name(name, last) && relation.column(last).is_none()).then_some(last)
+    }
+
+    /// `t` has become `(SELECT masked FROM (SELECT t.id, <mask> AS email …) masked)`.
+    fn row(&self, old: &Node, new: &Node) -> Same {
+        let (relation, _) = self.target.as_ref().ok_or("no target")?;
+        let name = self.row_of(old).ok_or("no row")?;
+        let select = new.node("subselect").ok_or("no query")?;
+        let mut from = select.nodes("from_clause");
+        let (Some(item), None) = (from.next(), from.next()) else { return differ(old, new) };
+        let alias = item.node("alias").map(|alias| alias.text("aliasname"));
+        let shown: Vec<_> = select.nodes("target_list").filter_map(|it| it.node("val")).collect();
+        let itself =
+            matches!(shown.as_slice(), [one] if one.names("fields").last().copied() == alias);
+        let inner = item.node("subquery").filter(|_| itself).ok_or("no row of masks")?;
+        let outputs: Vec<_> = inner.nodes("target_list").collect();
+        if outputs.len() != relation.columns.len() || inner.has("from_clause") {
+            return differ(old, new);
+        }
+        let mut pairs = relation.columns.iter().zip(outputs);
+        pairs.try_for_each(|(column, it)| self.output_of(relation, column.number, it, &[name]))
+    }
+
     /// A column of a write's target that is hidden.
     fn is_hidden_use(&self, old: &Node) -> bool {
         let Some((relation, name)) = &self.target else { return false };
         match old.names("fields").as_slice() {
-            [.., qualifier, column] if qualifier == name => {
+            [.., qualifier, column] if self.is_row_name(name, qualifier) => {
                 relation.column(column).is_some_and(|it| self.is_hidden(relation, it.number))
             }
             [column] => {
@@ -346,7 +392,8 @@ impl<'a> Undoing<'a> {
     fn is_named_after(&self, old: &Node, name: &Value) -> bool {
         let column = old.node("val").filter(|val| val.kind == "ColumnRef");
         column.is_some_and(|column| {
-            self.is_hidden_use(column) && column.names("fields").last().copied() == name.as_text()
+            (self.is_hidden_use(column) || self.row_of(column).is_some())
+                && column.names("fields").last().copied() == name.as_text()
         }) && !old.has("name")
     }
 
@@ -358,7 +405,7 @@ impl<'a> Undoing<'a> {
         let star = val.nodes("fields").any(|part| part.kind == "AStar");
         let own = match val.names("fields").as_slice() {
             [] => true,
-            [.., qualifier] => qualifier == name,
+            [.., qualifier] => self.is_row_name(name, qualifier),
         };
         let hides = self.bench.world.sensitive.columns_of(relation.oid).next().is_some();
         let returned = self.place == Where::Returning;
@@ -373,8 +420,13 @@ impl<'a> Undoing<'a> {
         let distinct = when.and_then(|when| when.node("expr"));
         let kept = when.and_then(|when| when.node("result"));
         let same = distinct.is_some_and(|it| it.int("kind") == NOT_DISTINCT)
-            && distinct.is_some_and(|it| is_equal(&old_value, it.get("lexpr")))
-            && is_equal(&old_value, new.get("defresult"))
+            && distinct.and_then(|it| it.node("lexpr")).is_some_and(|compared| {
+                let cast = compared.node("arg").filter(|_| compared.kind == "TypeCast");
+                let is_value =
+                    |node: &Node| is_equal(&old_value, &Value::Node(Box::new(node.clone())));
+                is_value(compared) || cast.is_some_and(is_value)
+            })
+            && (is_equal(&old_value, new.get("defresult")) || fails(new.get("defresult")))
             && kept.is_some_and(|kept| kept.kind == "ColumnRef" && self.is_hidden_use(kept))
             && !new.has("arg");
         if same { Ok(()) } else { differ(old, new) }
@@ -383,6 +435,23 @@ impl<'a> Undoing<'a> {
 
 /// `AEXPR_NOT_DISTINCT` of `pg_query`'s enumeration.
 const NOT_DISTINCT: i64 = 5;
+
+/// An expression that stores nothing, since it fails: what a constraint tells by its verdict.
+fn fails(value: &Value) -> bool {
+    let mut fails = false;
+    if let Value::Node(node) = value {
+        node.texts(&mut |text| fails |= text == "keyhole: this value may not change");
+    }
+    fails
+}
+
+/// `public.t.c` has become `t.c`: a subselect's row has no schema.
+fn loses_schema(old: &Node, new: &Node) -> bool {
+    let (was, is) = (old.list("fields"), new.list("fields"));
+    let dropped = was.len().saturating_sub(is.len());
+    let mut same = was[dropped..].iter().zip(is).map(|(old, new)| is_equal(old, new));
+    dropped > 0 && is.len() >= 2 && same.all(|same| same)
+}
 
 /// Whether there may be something in it that has to be masked although both sides are equal.
 fn may_hold_relations(value: &Value) -> bool {
