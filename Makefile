@@ -1,6 +1,6 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
-.PHONY: all setup build test attacks prove mutants lint demo demo-serve bench
+.PHONY: all setup build test attacks prove mutants fuzz regress lint demo demo-serve bench
 
 all: build
 
@@ -17,6 +17,19 @@ test: setup
 # Every attack in every form; `make test` leaves out some of those that take seconds.
 attacks: setup
 	KEYHOLE_ATTACKS=all cargo test --test e2e --no-fail-fast attack::
+
+# Seeded mutants and noise for every property, for SECONDS each; SEED=n begins elsewhere.
+SECONDS ?= 60
+fuzz:
+	FUZZ_SECONDS=$(SECONDS) FUZZ=$(FUZZ) SEED=$(SEED) \
+		cargo test --test parsers -- --nocapture mutants_of no_bytes
+	PROPTEST_CASES=$$(($(SECONDS) * 100)) \
+		cargo test --lib --test mention --test audit --test session
+
+# PostgreSQL's own suite through the proxy; fetches its sources once.
+regress:
+	@scripts/setup.sh demo
+	@scripts/regress.sh
 
 lint:
 	cargo fmt --check

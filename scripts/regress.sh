@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# PostgreSQL's own regression suite: its statements keep the properties of parsing and rewriting,
+# read what PostgreSQL notes that they read, and answer through the proxy as on the masked twin.
+#
+#   scripts/regress.sh                 everything; some minutes
+#   REGRESS_ONLY="join window" scripts/regress.sh   these scripts only
+#
+# PG_REGRESS_SRC names `src/test/regress` of PostgreSQL 15's sources. Without it they come from
+# Debian's source package of the installed server, into target/regress; nothing else downloads.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fetch() {
+    local place=$PWD/target/regress version file
+    version=$(dpkg-query -W -f='${Version}' postgresql-15 2>/dev/null) || {
+        echo "regress: no package postgresql-15 here; set PG_REGRESS_SRC to src/test/regress of" \
+            "PostgreSQL 15's sources" >&2
+        exit 1
+    }
+    echo "regress: fetching the source package of postgresql-15 $version into $place"
+    rm -rf "$place"
+    mkdir -p "$place/lists/partial" "$place/sources" "$place/package"
+    # Sources of our own with deb-src switched on; the system's list is left alone.
+    for file in /etc/apt/sources.list.d/*.sources /etc/apt/sources.list; do
+        [ -f "$file" ] || continue
+        case $file in
+        *.sources) sed 's/^Types:.*/Types: deb-src/' "$file" >"$place/sources/${file##*/}" ;;
+        *) sed -n 's/^deb /deb-src /p' "$file" >"$place/sources/main.list" ;;
+        esac
+    done
+    local apt=(apt-get -qq -o "Dir::Etc::sourceparts=$place/sources"
+        -o Dir::Etc::sourcelist=/dev/null -o "Dir::State::lists=$place/lists"
+        -o APT::Sandbox::User=root)
+    "${apt[@]}" update
+    # The mirror may have dropped the installed version already: the newest will do.
+    (
+        cd "$place/package"
+        "${apt[@]}" source --download-only "postgresql-15=$version" ||
+            "${apt[@]}" source --download-only postgresql-15
+    )
+    tar -xf "$place"/package/postgresql-15*.orig.tar.* -C "$place" --strip-components=1 \
+        --wildcards '*/src/test/regress'
+    rm -rf "$place/package" "$place/lists"
+}
+
+if [ -z "${PG_REGRESS_SRC:-}" ]; then
+    export PG_REGRESS_SRC=$PWD/target/regress/src/test/regress
+    [ -f "$PG_REGRESS_SRC/parallel_schedule" ] || fetch
+fi
+cargo test --test parsers -- --ignored --nocapture --test-threads 1 regress::
