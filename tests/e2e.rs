@@ -23,6 +23,8 @@ mod drivers;
 mod expiry;
 #[path = "e2e/harness.rs"]
 mod harness;
+#[path = "e2e/orm.rs"]
+mod orm;
 #[path = "e2e/psql_meta.rs"]
 mod psql_meta;
 #[path = "e2e/telemetry.rs"]
