@@ -21,6 +21,8 @@ mod desk;
 mod drivers;
 #[path = "e2e/expiry.rs"]
 mod expiry;
+#[path = "e2e/explain.rs"]
+mod explain;
 #[path = "e2e/harness.rs"]
 mod harness;
 #[path = "e2e/orm.rs"]
