@@ -17,6 +17,8 @@ mod conversation;
 mod crash;
 #[path = "e2e/desk.rs"]
 mod desk;
+#[path = "e2e/drift.rs"]
+mod drift;
 #[path = "e2e/drivers.rs"]
 mod drivers;
 #[path = "e2e/expiry.rs"]
