@@ -80,6 +80,8 @@ pub(super) async fn run(arguments: &Arguments) -> ExitCode {
 struct Explained {
     user: String,
     database: String,
+    /// Which grants were considered: `store` (and standing ones), or `standing` alone.
+    grants: &'static str,
     #[serde(flatten)]
     explanation: Explanation,
 }
@@ -98,6 +100,10 @@ fn explain(preview: &Preview, user: &User, database: &str, sql: &str) -> Explain
     Explained {
         user: user.name.to_string(),
         database: database.to_owned(),
+        grants: match preview.source {
+            Source::Store => "store",
+            Source::StandingOnly => "standing",
+        },
         explanation: Explanation::new(sql, path, standpoint),
     }
 }

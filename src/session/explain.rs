@@ -18,7 +18,7 @@ use crate::analysis::mention::Hits;
 use crate::analysis::parse::{Parsed, parse};
 use crate::analysis::{Context, SearchPath, analyse};
 use crate::decision::{Dates, Decision, Encoding, Forms, Mode, Standpoint, Way, World, decide};
-use crate::model::Report;
+use crate::model::{ColumnId, Report};
 use crate::rewrite::{Decided, rewrite};
 
 /// What would happen to one user's statement.
@@ -188,6 +188,8 @@ impl Explanation {
             });
         }
         self.gates.provenance = provenance(self.verdict).to_owned();
+        let guarded = decisions.iter().flat_map(|decision| &decision.guarded);
+        self.reasons.extend(guarded.filter_map(|id| may_not_change(*id, standpoint.world)));
         if in_band {
             self.sql = None;
             self.reasons.push("the proxy itself answers what is in schema keyhole".to_owned());
@@ -283,6 +285,15 @@ fn obstacle_name(obstacle: &crate::analysis::facts::Obstacle) -> String {
         Obstacle::Unsupported(what) => format!("what is not supported over hidden data: {what}"),
         Obstacle::Unknown { name } => format!("a relation that is not there: {name}"),
     }
+}
+
+/// Columns of the target, be they personal data or not.
+fn may_not_change(id: ColumnId, world: &World) -> Option<String> {
+    let (relation, column) = (world.schema.relation(id.relation)?, world.schema.column(id)?);
+    Some(format!(
+        "42501 when it runs, if it changes {}.{}: a constraint over hidden values rests on it",
+        relation.name, column.name
+    ))
 }
 
 fn told(report: &Report) -> Vec<String> {

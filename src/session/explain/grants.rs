@@ -11,7 +11,7 @@ use crate::analysis::facts::Analysis;
 use crate::analysis::sensitive::Reach;
 use crate::decision::{Standpoint, Way, decide};
 use crate::grant::{Action, Actions, Grant, GrantId, Resource, Subject};
-use crate::model::{ColumnId, Timestamp};
+use crate::model::{ColumnId, Oid, Timestamp};
 use crate::session::plan::masked;
 
 /// What has to be granted on one resource.
@@ -28,21 +28,31 @@ impl fmt::Display for Needed {
     }
 }
 
-/// More candidates are not tried one by one: each costs a decision.
-const CANDIDATES_MAX: usize = 600;
+/// More columns are taken by their tables, more tables together: each candidate costs a decision.
+const RESOURCES_MAX: usize = 100;
+
+const ACTIONS: [Action; 3] = [Action::Write, Action::Read, Action::Export];
 
 type Candidate = (Action, Resource);
 
-/// None if no grant is enough, or there is too much to try.
+/// None if no grant is enough.
 pub(super) fn smallest(analyses: &[Analysis], standpoint: Standpoint<'_>) -> Option<Vec<Needed>> {
     if suffices(&[], analyses, standpoint) {
         return Some(Vec::new());
     }
-    let mut wanted = candidates(analyses, standpoint);
-    if wanted.len() > CANDIDATES_MAX || !suffices(&wanted, analyses, standpoint) {
+    let resources = resources(analyses, standpoint);
+    let each = |action| resources.iter().map(move |resource| (action, resource.clone()));
+    let mut wanted: Vec<Candidate> = ACTIONS.into_iter().flat_map(each).collect();
+    if !suffices(&wanted, analyses, standpoint) {
         return None;
     }
-    // From the end: export goes first, then read where write is enough.
+    // Export goes first, then read where write is enough: all at once, then one by one.
+    for action in ACTIONS.into_iter().rev() {
+        let others = wanted.iter().filter(|(own, _)| *own != action).cloned().collect::<Vec<_>>();
+        if suffices(&others, analyses, standpoint) {
+            wanted = others;
+        }
+    }
     for index in (0..wanted.len()).rev() {
         let without = wanted.remove(index);
         if !suffices(&wanted, analyses, standpoint) {
@@ -61,23 +71,25 @@ pub(super) fn smallest(analyses: &[Analysis], standpoint: Standpoint<'_>) -> Opt
     Some(needed)
 }
 
-/// Everything that could be granted on what the statements reach: writes first, exports last.
-fn candidates(analyses: &[Analysis], standpoint: Standpoint<'_>) -> Vec<Candidate> {
-    let mut resources = BTreeSet::new();
-    for analysis in analyses {
-        for reference in &analysis.references {
-            for column in columns(reference.relation, standpoint) {
-                resources.extend(resource(column, standpoint));
-            }
-        }
-        resources.extend(analysis.classed.iter().map(|call| Resource::Class(call.class.clone())));
+/// What could be granted of all that the statements reach.
+fn resources(analyses: &[Analysis], standpoint: Standpoint<'_>) -> BTreeSet<Resource> {
+    let references = analyses.iter().flat_map(|analysis| &analysis.references);
+    let relations: BTreeSet<Oid> = references.map(|reference| reference.relation).collect();
+    let columns: BTreeSet<ColumnId> =
+        relations.iter().flat_map(|relation| columns(*relation, standpoint)).collect();
+    let calls = analyses.iter().flat_map(|analysis| &analysis.classed);
+    let classes = calls.map(|call| Resource::Class(call.class.clone()));
+    let mut resources: BTreeSet<Resource> = classes.collect();
+    let tables = |column: &ColumnId| table(*column, standpoint);
+    if columns.len() <= RESOURCES_MAX {
+        resources.extend(columns.iter().filter_map(|column| resource(*column, standpoint)));
+    } else {
+        resources.extend(columns.iter().filter_map(tables));
     }
-    let actions = [Action::Write, Action::Read, Action::Export];
-    let each = |action| resources.iter().map(move |resource| (action, resource.clone()));
-    actions.into_iter().flat_map(each).collect()
+    if resources.len() > RESOURCES_MAX { [Resource::All].into() } else { resources }
 }
 
-fn columns(relation: crate::model::Oid, standpoint: Standpoint<'_>) -> Vec<ColumnId> {
+fn columns(relation: Oid, standpoint: Standpoint<'_>) -> Vec<ColumnId> {
     let sensitive = &standpoint.world.sensitive;
     match sensitive.reach(relation) {
         Some(Reach::View { columns, .. }) => columns.iter().copied().collect(),
@@ -92,12 +104,15 @@ fn columns(relation: crate::model::Oid, standpoint: Standpoint<'_>) -> Vec<Colum
 fn resource(column: ColumnId, standpoint: Standpoint<'_>) -> Option<Resource> {
     let pii = standpoint.world.sensitive.column(column)?;
     let view = &standpoint.world.view;
-    let path = &*pii.path;
-    let wider = [format!("class:{}", pii.class), path.relation.to_string()];
-    if view.class(path).is_some() {
-        return Some(Resource::Column(path.clone()));
+    if view.class(&pii.path).is_some() {
+        return Some(Resource::Column((*pii.path).clone()));
     }
-    let found = wider.iter().find_map(|text| view.resolve(text).ok());
+    view.resolve(&format!("class:{}", pii.class)).ok().or_else(|| table(column, standpoint))
+}
+
+fn table(column: ColumnId, standpoint: Standpoint<'_>) -> Option<Resource> {
+    let pii = standpoint.world.sensitive.column(column)?;
+    let found = standpoint.world.view.resolve(&pii.path.relation.quoted());
     Some(found.unwrap_or(Resource::All))
 }
 
@@ -109,7 +124,9 @@ fn suffices(candidates: &[Candidate], analyses: &[Analysis], standpoint: Standpo
     let standpoint = Standpoint { grants: &grants, ..standpoint };
     analyses.iter().all(|analysis| {
         let decision = decide(analysis, standpoint);
-        !matches!(decision.way, Way::Refuse(_)) && masked(analysis, &decision).is_empty()
+        !matches!(decision.way, Way::Refuse(_))
+            && decision.guarded.is_empty()
+            && masked(analysis, &decision).is_empty()
     })
 }
 

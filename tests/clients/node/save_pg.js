@@ -11,6 +11,7 @@ const qualified = (table) => table.split('.').map(quoted).join('.');
 function changed(value) {
   // A toggle would be undone by the next way of saving.
   if (typeof value === 'boolean') return true;
+  if (typeof value === 'number') return value + 1;
   if (value instanceof Date) return new Date(value.getTime() + 24 * 3600 * 1000);
   if (/^\d+\.\d+$/.test(value)) return (Number(value) + 1).toFixed(2);
   return `${value}!`;

@@ -21,7 +21,7 @@ def changed(value):
         return True
     if isinstance(value, str):
         return value + "!"
-    if isinstance(value, decimal.Decimal):
+    if isinstance(value, (int, decimal.Decimal)):
         return value + 1
     if isinstance(value, datetime.date):
         return value + datetime.timedelta(days=1)
