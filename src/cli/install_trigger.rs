@@ -16,17 +16,6 @@ use crate::upstream::own::{self, OwnError};
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
-#[group(id = "step", multiple = false)]
-struct Step {
-    /// Take the triggers out again
-    #[arg(long)]
-    remove: bool,
-    /// Print the SQL and connect nowhere: for psql as a superuser
-    #[arg(long)]
-    print: bool,
-}
-
-#[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "proxy.toml")]
@@ -40,8 +29,18 @@ pub(super) struct Arguments {
     /// The environment variable that holds the password of --user
     #[arg(long, value_name = "VARIABLE", requires = "user")]
     password_env: Option<String>,
+    /// Take the triggers out again
+    #[arg(long)]
+    remove: bool,
     #[command(flatten)]
-    step: Step,
+    instead: Instead,
+}
+
+#[derive(Debug, clap::Args)]
+struct Instead {
+    /// Print the SQL and connect nowhere: for psql as a superuser
+    #[arg(long)]
+    print: bool,
 }
 
 const NOT_SUPERUSER: &str = "event triggers take a superuser: name one with --user and \
@@ -49,8 +48,9 @@ const NOT_SUPERUSER: &str = "event triggers take a superuser: name one with --us
      the triggers nothing is lost but time: the schema is read again every `refresh` in [schema]";
 
 pub(super) async fn run(arguments: &Arguments) -> ExitCode {
-    if arguments.step.print {
-        say(INSTALL.trim());
+    let sql = if arguments.remove { REMOVE } else { INSTALL };
+    if arguments.instead.print {
+        say(sql.trim());
         return ExitCode::SUCCESS;
     }
     let Some(database) = &arguments.database else { return failed("--database is missing") };
@@ -76,7 +76,7 @@ pub(super) async fn run(arguments: &Arguments) -> ExitCode {
     let doing = async {
         let (client, connection) = own::connect(&target).await?;
         let work = async {
-            client.batch_execute(if arguments.step.remove { REMOVE } else { INSTALL }).await?;
+            client.batch_execute(sql).await?;
             find(&client).await
         };
         tokio::select! {
@@ -95,7 +95,7 @@ pub(super) async fn run(arguments: &Arguments) -> ExitCode {
             ));
             ExitCode::SUCCESS
         }
-        Ok(Ok(Trigger::Absent)) if arguments.step.remove => {
+        Ok(Ok(Trigger::Absent)) if arguments.remove => {
             say(format_args!("{database}: DDL is found by reading the schema now and then"));
             ExitCode::SUCCESS
         }

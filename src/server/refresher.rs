@@ -188,7 +188,8 @@ impl Refresher {
         loop {
             let used = *sessions.borrow_and_update() > 0;
             let listens = self.trigger == Trigger::Installed;
-            if !used && !(always && listens) {
+            let kept = used || (always && listens);
+            if !kept {
                 self.link = None;
             }
             tokio::select! {

@@ -173,8 +173,7 @@ impl Explanation {
         self.smallest_grant = grants::smallest(&analyses, standpoint);
         let in_band = analyses.iter().any(|analysis| !analysis.in_band.is_empty());
         if standpoint.world.rules.mode == Mode::Observe && !in_band {
-            let hides = decisions.iter().any(|decision| decision.way != Way::Forward);
-            return self.observed(hides);
+            return self.observed(&decisions);
         }
         for (analysis, decision) in pairs() {
             let hides = !masked(analysis, decision).is_empty();
@@ -204,9 +203,9 @@ impl Explanation {
         }
     }
 
-    fn observed(&mut self, hides: bool) {
+    fn observed(&mut self, decisions: &[Decision]) {
         self.reasons.push("mode observe: it runs as written and is on record".to_owned());
-        if hides {
+        if decisions.iter().any(|decision| decision.way != Way::Forward) {
             self.reasons.push("mode enforce would not run it as written".to_owned());
         }
         self.gates.provenance = "mode observe: nothing is held back".to_owned();

@@ -107,8 +107,9 @@ phones = "personal"
 scan = "personal"
 "#;
 
-/// What is still refused, and in which words.
-const REFUSED: [(&str, &[&str]); 1] = [("public.leads", &["not valid here", "cannot be matched"])];
+/// An upsert may insert, and then a constraint over hidden values would tell whether one exists: it
+/// takes a grant for `write`, as README's limits say.
+const NO_INSERT: [&str; 3] = ["public.customers", "public.kyc_checks", "hr.employees"];
 
 /// What is still lost: SQLAlchemy writes None, which is what NULL as the mask of a JSON column looks
 /// like, as the JSON value `null`.
@@ -170,14 +171,14 @@ fn saves(name: &str, ways: usize, program: impl FnOnce(&Target) -> Command) {
         let of_table = |way: &str| way.starts_with(&format!("{}: ", table.table));
         let failed: Vec<_> =
             outcomes.iter().filter(|(way, outcome)| of_table(way) && *outcome != "saved").collect();
-        let known = REFUSED.iter().find(|(refused, _)| *refused == table.table);
-        let expected = |outcome: &Value| {
+        let expected = |way: &str, outcome: &Value| {
             let said = outcome.as_str().unwrap_or_default();
-            known.is_some_and(|(_, words)| words.iter().any(|word| said.contains(word)))
+            let inserts = NO_INSERT.contains(&table.table) && way.contains("upsert");
+            inserts && said.contains("Writing would tell")
         };
-        let unexpected = failed.iter().filter(|(_, outcome)| !expected(outcome));
+        let unexpected = failed.iter().filter(|(way, outcome)| !expected(way, outcome));
         wrong.extend(unexpected.map(|(way, outcome)| format!("{way}: {outcome}")));
-        if failed.is_empty() && after.field == before.field {
+        if after.field == before.field {
             wrong.push(format!("{}.{} was not saved", table.table, table.field));
         }
     }
