@@ -1,6 +1,6 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
-.PHONY: all setup build test lint demo demo-serve bench
+.PHONY: all setup build test attacks prove mutants lint demo demo-serve bench
 
 all: build
 
@@ -13,6 +13,10 @@ build:
 
 test: setup
 	@scripts/test.sh
+
+# Every attack in every form; `make test` leaves out some of those that take seconds.
+attacks: setup
+	KEYHOLE_ATTACKS=all cargo test --test e2e --no-fail-fast attack::
 
 lint:
 	cargo fmt --check
@@ -29,3 +33,18 @@ demo-serve:
 bench:
 	@scripts/setup.sh demo
 	python3 benches/run.py $(BENCH)
+
+# The proof that nothing leaks, as long as wanted: make prove N=100000 [SEED=1] [ONLY=random:17]
+N ?= 100000
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+
+prove: export KEYHOLE_PROVE_SQL = $(SQL)
+prove:
+	@scripts/setup.sh demo
+	KEYHOLE_PROVE_N=$(N) KEYHOLE_PROVE_SEED=$(SEED) KEYHOLE_PROVE_ONLY=$(ONLY) \
+		cargo test --test prove -- --nocapture nothing_leaks
+
+# One defence switched off at a time: the proof, or an attack, has to notice: make mutants [ONLY=gate-3]
+mutants:
+	@scripts/setup.sh demo
+	ONLY=$(ONLY) python3 scripts/mutants.py

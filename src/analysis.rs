@@ -10,6 +10,7 @@ pub mod tree;
 mod ctes;
 mod define;
 mod in_band;
+mod lookups;
 mod relations;
 mod shape;
 mod statement;

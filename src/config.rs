@@ -120,6 +120,8 @@ pub struct Enforcement {
     pub writes: Writes,
     /// One NOTICE per statement that was masked.
     pub notice: bool,
+    /// How many values a user may look up in a database in a minute, under grants for `lookup`.
+    pub lookups_per_minute: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

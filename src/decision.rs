@@ -24,6 +24,8 @@ pub use verdict::decide;
 pub struct Rules {
     pub mode: Mode,
     pub persist: Persist,
+    /// How many values a user may look up in a minute.
+    pub lookups_per_minute: u32,
     pub writes: Writes,
     pub notice: Notice,
 }
@@ -199,26 +201,52 @@ pub enum Way {
 pub struct Hidden {
     pub column: ColumnId,
     pub rows: Option<Arc<str>>,
+    /// Whether equality may be evaluated on what is stored.
+    pub lookup: Option<Lookup>,
 }
 
-/// What is shown raw, by which grants, until when.
+/// A grant for `lookup`: on every row, or on those for which the SQL in `rows` is true.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Lookup {
+    pub rows: Option<Arc<str>>,
+}
+
+/// What is shown raw or looked up, by which grants, until when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Release {
+    /// Columns whose values are shown.
     pub columns: Vec<ColumnId>,
+    /// Columns whose values are compared with the client's.
+    pub lookups: Vec<ColumnId>,
+    /// With how many values they are compared.
+    pub values: usize,
     pub grants: Vec<GrantId>,
     pub until: Option<Timestamp>,
 }
 
 impl Release {
     pub fn is_empty(&self) -> bool {
-        self.columns.is_empty()
+        self.columns.is_empty() && self.lookups.is_empty()
     }
 
-    /// Adds what `cover` allows of `column`.
+    /// Adds what `cover` shows of `column`.
     pub fn add(&mut self, column: ColumnId, cover: &Cover) {
         if !self.columns.contains(&column) {
             self.columns.push(column);
         }
+        self.rest_on(cover);
+    }
+
+    /// Adds a comparison of `column` with so many `values`.
+    pub fn add_lookup(&mut self, column: ColumnId, values: usize, cover: &Cover) {
+        if !self.lookups.contains(&column) {
+            self.lookups.push(column);
+        }
+        self.values += values;
+        self.rest_on(cover);
+    }
+
+    fn rest_on(&mut self, cover: &Cover) {
         for grant in &cover.grants {
             if !self.grants.contains(grant) {
                 self.grants.push(*grant);
@@ -231,6 +259,12 @@ impl Release {
     }
 
     pub fn merge(&mut self, other: &Self) {
+        for column in &other.lookups {
+            if !self.lookups.contains(column) {
+                self.lookups.push(*column);
+            }
+        }
+        self.values += other.values;
         for column in &other.columns {
             if !self.columns.contains(column) {
                 self.columns.push(*column);
@@ -249,7 +283,10 @@ impl Release {
 
     /// Whether every column of it may still be shown to its full extent.
     pub fn holds(&self, standpoint: Standpoint<'_>) -> bool {
-        self.columns.iter().all(|column| standpoint.cover(*column, Action::Read).is_some())
+        let may = |columns: &[ColumnId], action| {
+            columns.iter().all(|column| standpoint.cover(*column, action).is_some())
+        };
+        may(&self.columns, Action::Read) && may(&self.lookups, Action::Lookup)
     }
 }
 

@@ -210,8 +210,13 @@ where
     fn step(&mut self, act: impl FnOnce(&mut Session, Env<'_>, &mut Effects)) {
         let world = self.worlds.load();
         let grants = self.around.approvals.table();
-        let env =
-            Env { world: &world, grants: &grants, now: self.now, cache: &self.database.cache };
+        let env = Env {
+            world: &world,
+            grants: &grants,
+            now: self.now,
+            cache: &self.database.cache,
+            lookups: &self.database.lookups,
+        };
         let held = self.session.hold().is_some();
         act(&mut self.session, env, &mut self.effects);
         if held && self.session.hold().is_none() {

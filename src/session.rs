@@ -29,7 +29,7 @@ use crate::analysis::SearchPath;
 use crate::audit;
 use crate::audit::Receipt;
 use crate::decision::{Dates, Encoding, Forms, Standpoint, World};
-use crate::grant::LiveTable;
+use crate::grant::{LiveTable, LookupMeter};
 use crate::model::{Client, ColumnId, Oid, Report, Timestamp};
 use crate::wire::TxStatus;
 
@@ -46,6 +46,7 @@ pub struct Env<'a> {
     pub grants: &'a LiveTable,
     pub now: Timestamp,
     pub cache: &'a PlanCache,
+    pub lookups: &'a LookupMeter,
 }
 
 /// What the shell has to do after a step, in this order.

@@ -45,6 +45,7 @@ fn statement(text: &str) -> Event {
         relations: Arc::new(["public.customers".to_owned()]),
         pii_columns: Arc::new(["public.customers.email".to_owned()]),
         raw_columns: Arc::default(),
+        looked_up_columns: Arc::default(),
         masked_columns: Arc::new(["public.customers.email".to_owned()]),
         gates: Gates {
             mention: Mention::Hit,
@@ -67,6 +68,7 @@ fn release(session: u64, statement: u64) -> Event {
         client: client(),
         text: sql("select email from customers where id = 42"),
         columns: Arc::new(["public.customers.email".to_owned()]),
+        lookups: Arc::default(),
         grants: vec![7],
     }))
 }

@@ -66,6 +66,7 @@ fn the_sample_means_what_it_says() {
     assert_eq!(config.enforcement.persist, Persist::Refuse);
     assert_eq!(config.enforcement.writes, Writes::Allow);
     assert!(config.enforcement.notice);
+    assert_eq!(config.enforcement.lookups_per_minute, 20);
     assert_eq!(config.log.format, LogFormat::Text);
 
     let shop = config.database("shop").expect("the database");

@@ -27,6 +27,8 @@ mod expiry;
 mod explain;
 #[path = "e2e/harness.rs"]
 mod harness;
+#[path = "e2e/lookups.rs"]
+mod lookups;
 #[path = "e2e/orm.rs"]
 mod orm;
 #[path = "e2e/psql_meta.rs"]
@@ -35,5 +37,3 @@ mod psql_meta;
 mod telemetry;
 #[path = "e2e/the_loop.rs"]
 mod the_loop;
-#[path = "e2e/twin/twins.rs"]
-mod twin;

@@ -17,6 +17,9 @@ pub struct Analysis {
     pub qualify: Vec<Qualify>,
     /// Reasons to refuse that no column grant clears.
     pub obstacles: Vec<Obstacle>,
+    /// Relations that a COPY reads and the schema does not know: made since it was read, or
+    /// temporary. COPY tells nothing of where its columns come from.
+    pub unknown: Vec<String>,
     /// Functions with a declared class that the statement calls.
     pub classed: Vec<ClassedCall>,
     pub shape: Shape,
@@ -89,6 +92,18 @@ pub struct Reference {
     pub sample: Option<Range<usize>>,
     /// The GROUP BY of the SELECT that this is a direct part of.
     pub group: Option<Group>,
+    /// Conditions of that SELECT that could run on stored values.
+    pub lookups: Vec<Lookup>,
+}
+
+/// A column compared with values that the client sends: a conjunct of WHERE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    pub column: ColumnId,
+    /// The condition's bytes.
+    pub span: Range<usize>,
+    /// The bytes of each value.
+    pub values: Vec<Range<usize>>,
 }
 
 /// A GROUP BY of plain columns. Grouping by a primary key makes the relation's other columns

@@ -14,6 +14,11 @@ use super::walk::Walker;
 use crate::model::ColumnId;
 use crate::schema::Relation;
 
+/// Whether an alias gives the columns other names.
+fn is_renamed(relation: &Node) -> bool {
+    relation.node("alias").is_some_and(|alias| alias.has("colnames"))
+}
+
 impl Walker<'_> {
     /// LOCK, TRUNCATE, VACUUM …: relations are named, nothing of them is shown.
     pub(super) fn maintained(&mut self, tree: &Node) {
@@ -110,8 +115,44 @@ impl Walker<'_> {
                     system: self.system_columns(),
                     flow: self.flow,
                     sample: self.sample.clone(),
-                    group: self.group.clone(),
+                    // Of renamed columns nothing is known that could be added.
+                    group: self.group.clone().filter(|_| !is_renamed(node)),
+                    lookups: Vec::new(),
                 });
+            }
+        }
+    }
+
+    /// The relation that a name means, as far as the schema tells.
+    pub(super) fn meant(&self, name: &Node) -> Option<&Relation> {
+        let (schema, name) = (name.text("schemaname"), name.text("relname"));
+        if schema.is_empty() {
+            self.context.path.resolve(self.context.schema, name)
+        } else {
+            self.context.schema.find(schema, name)
+        }
+    }
+
+    /// Notes relations that the schema does not know.
+    pub(super) fn note_unknown(&mut self, tree: &Node) {
+        let (mut ctes, mut named) = (HashSet::new(), Vec::new());
+        tree.walk(&mut |node| {
+            match node.kind {
+                "CommonTableExpr" => {
+                    ctes.insert(node.text("ctename"));
+                }
+                "RangeVar" => named.push(node),
+                _ => {}
+            }
+            Deeper::Yes
+        });
+        for node in named {
+            let (schema, name) = (node.text("schemaname"), node.text("relname"));
+            let is_cte = schema.is_empty() && ctes.contains(name);
+            let is_catalog = matches!(schema, "pg_catalog" | "information_schema" | "keyhole")
+                || name.starts_with("pg_");
+            if !is_cte && !is_catalog && self.meant(node).is_none() {
+                self.out.unknown.push(name.to_owned());
             }
         }
     }

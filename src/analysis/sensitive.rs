@@ -19,7 +19,7 @@ use std::sync::Arc;
 use super::mention::{Mention, MentionError, side_door_function};
 use crate::catalog::{Catalog, Hiding};
 use crate::model::{ColumnId, ColumnNumber, ColumnPath, Oid, RelationName};
-use crate::schema::{Snapshot, ValueType};
+use crate::schema::{Column, Snapshot, ValueType};
 use bodies::Bodies;
 use columns::Columns;
 pub use problem::{Problem, ProblemKind};
@@ -270,7 +270,31 @@ fn types(
             names.insert(code.name.name.clone());
         }
     }
-    names
+    // Rows with such columns check them as well, at whatever depth; arrays are told by their names.
+    let element = |column: &Column| {
+        let name = column.value.sql.trim_end_matches("[]");
+        name.rsplit('.').next().unwrap_or(name).trim_matches('"').to_owned()
+    };
+    loop {
+        let before = names.len();
+        for relation in schema.relations.values() {
+            let is_checked = |column: &Column| {
+                reaching.types.contains(&column.type_oid)
+                    || names.contains(&element(column))
+                    || schema
+                        .row_types
+                        .get(&column.type_oid)
+                        .and_then(|row| schema.relation(*row))
+                        .is_some_and(|row| names.contains(&row.name.name))
+            };
+            if relation.columns.iter().any(is_checked) {
+                names.insert(relation.name.name.clone());
+            }
+        }
+        if names.len() == before {
+            return names;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ pub fn analyse(parsed: &Parsed, index: usize, context: Context<'_>) -> Analysis 
     let tree = &statement.tree;
     let names = Names::of(tree);
     let mut walker = Walker::new(&parsed.tokens, context, names, statement.span.clone());
+    walker.note_checked_rows(tree);
     top(&mut walker, tree);
     let mut analysis = walker.finish();
     analysis.shape = match &analysis.kind {
@@ -83,9 +84,13 @@ fn top(walker: &mut Walker<'_>, tree: &Node) {
         Kind::Query | Kind::Execute(_) => walker.node(tree),
         Kind::Store => {
             walker.flow = Flow::Stored;
+            walker.fills_rows();
             body(walker, tree, if tree.kind == "SelectStmt" { None } else { Some("query") });
         }
-        Kind::Prepare(_) | Kind::Declare(_) | Kind::Explain => body(walker, tree, Some("query")),
+        Kind::Prepare(_) | Kind::Declare(_) | Kind::Explain => {
+            walker.value(tree.get("argtypes"));
+            body(walker, tree, Some("query"));
+        }
         Kind::CopyIn | Kind::CopyOut => copy(walker, tree),
         Kind::Deallocate(_) | Kind::Fetch(_) | Kind::Close(_) => {}
         Kind::Utility => walker.maintained(tree),
@@ -134,6 +139,7 @@ fn copy(walker: &mut Walker<'_>, tree: &Node) {
     if let Some(query) = tree.node("query") {
         walker.node(query);
     }
+    walker.note_unknown(tree);
     if let Value::Node(condition) = tree.get("where_clause") {
         walker.node(condition);
     }

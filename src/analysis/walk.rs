@@ -11,7 +11,7 @@ use super::names::Names;
 use super::parse::Token;
 use super::sensitive::DeclaredResult;
 use super::statement::Context;
-use super::tree::{Node, Value};
+use super::tree::{Deeper, Node, Value};
 use super::writes::Level;
 
 /// Kinds of nodes of which nothing but their parts needs to be known. A kind that is neither here
@@ -110,6 +110,8 @@ pub(super) struct Walker<'a> {
     pub levels: Vec<Level>,
     /// The GROUP BY of the SELECT whose FROM is being walked.
     pub group: Option<Group>,
+    /// Relations in the statement whose rows check what is put into them.
+    checked_rows: Vec<String>,
     /// The TABLESAMPLE clause of the relation that comes next.
     pub sample: Option<Range<usize>>,
 }
@@ -126,6 +128,7 @@ impl<'a> Walker<'a> {
             references: Vec::new(),
             qualify: Vec::new(),
             obstacles: Vec::new(),
+            unknown: Vec::new(),
             classed: Vec::new(),
             shape: Shape::Computed,
             writes: Vec::new(),
@@ -144,6 +147,7 @@ impl<'a> Walker<'a> {
             sensitive_names: 0,
             levels: Vec::new(),
             group: None,
+            checked_rows: Vec::new(),
             sample: None,
         }
     }
@@ -205,6 +209,9 @@ impl<'a> Walker<'a> {
             // `FOR UPDATE OF c` names aliases, and a new relation's name reads nothing.
             "LockingClause" | "IntoClause" => {}
             "AExpr" | "SubLink" | "SortBy" => {
+                if node.names("name").last() == Some(&"#=") {
+                    self.fills_rows();
+                }
                 self.operators(node);
                 self.fields(node);
             }
@@ -245,6 +252,26 @@ impl<'a> Walker<'a> {
         self.fields(node);
     }
 
+    /// Values are put into a row given by an example, or a relation gets the types of the columns
+    /// that are read: those types check values.
+    pub(super) fn fills_rows(&mut self) {
+        if let Some(name) = self.checked_rows.first() {
+            self.out.obstacles.push(Obstacle::Function(format!("type {name}")));
+        }
+    }
+
+    /// Relations of the statement with columns whose types are checked by sensitive code.
+    pub(super) fn note_checked_rows(&mut self, tree: &Node) {
+        let types = &self.context.sensitive.types;
+        let rows = &mut self.checked_rows;
+        tree.walk(&mut |node| {
+            if node.kind == "RangeVar" && types.contains(node.text("relname")) {
+                rows.push(node.text("relname").to_owned());
+            }
+            Deeper::Yes
+        });
+    }
+
     /// A SELECT at whatever depth: its CTEs are in scope for all of it.
     fn select(&mut self, node: &Node) {
         self.deeper();
@@ -257,6 +284,7 @@ impl<'a> Walker<'a> {
             }
         }
         self.group = outer;
+        self.lookups(node);
         self.without();
         self.shallower();
     }
@@ -300,6 +328,9 @@ impl<'a> Walker<'a> {
         };
         if schema == Some("keyhole") {
             return self.unsupported(&format!("keyhole.{name} outside FROM"));
+        }
+        if name.ends_with("populate_record") || name.ends_with("populate_recordset") {
+            self.fills_rows();
         }
         if side_door_function(name) {
             self.out.obstacles.push(Obstacle::SideDoor(format!("{name}()")));

@@ -78,10 +78,14 @@ impl Walker<'_> {
 
     /// `(c).email` of a write's target: a field of a row that stands nowhere in FROM.
     pub(super) fn field_of_row(&mut self, node: &Node) {
-        let is_row = node
-            .node("arg")
-            .is_some_and(|arg| arg.kind == "ColumnRef" && arg.names("fields").len() == 1);
-        if let (true, Some(Level { write: Some(_), .. })) = (is_row, self.levels.last()) {
+        let Some(Level { write: Some(_), target, .. }) = self.levels.last() else { return };
+        let relation = target.and_then(|oid| self.context.schema.relation(oid));
+        let is_column = |name: &str| relation.is_some_and(|it| it.column(name).is_some());
+        let is_row = node.node("arg").is_some_and(|arg| {
+            arg.kind == "ColumnRef"
+                && matches!(arg.names("fields").as_slice(), [only] if !is_column(only))
+        });
+        if is_row {
             self.unsupported("a field of a row in parentheses in a write");
         }
     }

@@ -239,6 +239,7 @@ impl Builder<'_> {
                 Writes::Allow,
             ),
             notice: raw.notice.unwrap_or(true),
+            lookups_per_minute: raw.lookups_per_minute.unwrap_or(20),
         }
     }
 

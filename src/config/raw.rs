@@ -88,6 +88,7 @@ pub(super) struct Enforcement {
     pub(super) persist: Option<Text>,
     pub(super) writes: Option<Text>,
     pub(super) notice: Option<bool>,
+    pub(super) lookups_per_minute: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,7 +1,7 @@
 //! From what a statement touches to how it may run.
 
 use super::refusal::{denied, obstacle};
-use super::{Decision, Hidden, Persist, Release, Scrub, Standpoint, Way, writes};
+use super::{Decision, Hidden, Lookup, Persist, Release, Scrub, Standpoint, Way, writes};
 use crate::analysis::facts::{
     Analysis, ClassedCall, Flow, Kind, Obstacle, Place, Reference, Shape,
 };
@@ -49,13 +49,34 @@ fn hidden_in(
                     release.add(column, &cover);
                 }
                 if cover.rows.is_some() {
-                    hidden.push(Hidden { column, rows: cover.rows.clone() });
+                    let lookup = looked_up(column, reference, standpoint, release);
+                    hidden.push(Hidden { column, rows: cover.rows.clone(), lookup });
                 }
             }
-            None => hidden.push(Hidden { column, rows: None }),
+            None => {
+                let lookup = looked_up(column, reference, standpoint, release);
+                hidden.push(Hidden { column, rows: None, lookup });
+            }
         }
     }
     hidden
+}
+
+/// Whether conditions on a hidden column may run on what is stored; says so in `release`.
+fn looked_up(
+    column: ColumnId,
+    reference: &Reference,
+    standpoint: Standpoint<'_>,
+    release: &mut Release,
+) -> Option<Lookup> {
+    let conditions = reference.lookups.iter().filter(|lookup| lookup.column == column);
+    let values: usize = conditions.map(|lookup| lookup.values.len()).sum();
+    if values == 0 {
+        return None;
+    }
+    let cover = standpoint.cover(column, Action::Lookup)?;
+    release.add_lookup(column, values, &cover);
+    Some(Lookup { rows: cover.rows })
 }
 
 /// Every PII column that could be read through the reference.

@@ -136,7 +136,7 @@ fn unreadable(reference: &Reference, standpoint: Standpoint<'_>) -> Vec<Hidden> 
         .columns_of(relation)
         .map(|(number, _)| ColumnId { relation, number })
         .filter(|column| standpoint.cover(*column, Action::Read).is_none())
-        .map(|column| Hidden { column, rows: None })
+        .map(|column| Hidden { column, rows: None, lookup: None })
         .collect()
 }
 

@@ -1,10 +1,15 @@
 //! What an UPDATE stores into a column of which its client saw something else than is stored.
 
 use super::kind::cast_target;
+use crate::model::Oid;
 use crate::schema::ValueType;
 
 /// In the text of the error by which [`kept`] fails: `invalid input syntax for type integer: "…"`.
 pub const REFUSED_MARK: &str = "keyhole: this value may not change";
+
+/// `pg_type.dat`.
+const JSON_OID: Oid = 114;
+const JSONB_OID: Oid = 3802;
 
 /// What to do with a value other than the one that is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +35,16 @@ pub fn kept(
     let same = if matches!(value_type.category, b'S' | b'N' | b'D' | b'I' | b'B') {
         format!("{cast} IS NOT DISTINCT FROM {shown}")
     } else {
-        format!(
-            "CAST({cast} AS pg_catalog.text) IS NOT DISTINCT FROM \
-             CAST(({shown}) AS pg_catalog.text)"
-        )
+        let (new, old) = [&cast, &format!("({shown})")]
+            .map(|it| format!("CAST({it} AS pg_catalog.text)"))
+            .into();
+        let same = format!("{new} IS NOT DISTINCT FROM {old}");
+        // Clients that were shown NULL write back JSON's own null.
+        if matches!(value_type.oid, JSON_OID | JSONB_OID) {
+            format!("({same} OR ({old} IS NULL AND {new} OPERATOR(pg_catalog.=) 'null'))")
+        } else {
+            same
+        }
     };
     let other = match otherwise {
         // The value as it is: an assignment fails where a cast would cut off.

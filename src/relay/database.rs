@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use crate::decision::World;
+use crate::grant::LookupMeter;
 use crate::model::Epoch;
 use crate::session::PlanCache;
 
@@ -26,6 +27,7 @@ pub struct Stale;
 pub struct Database {
     name: Arc<str>,
     pub(super) cache: PlanCache,
+    pub(super) lookups: LookupMeter,
     /// Empty until the schema was read for the first time; never empty again.
     published: OnceLock<ArcSwap<World>>,
     epoch: watch::Sender<Epoch>,
@@ -64,6 +66,7 @@ impl Database {
         Self {
             name,
             cache: PlanCache::default(),
+            lookups: LookupMeter::default(),
             published: OnceLock::new(),
             epoch: watch::Sender::new(Epoch::default()),
             asked: AtomicU64::new(0),

@@ -46,6 +46,7 @@ fn world(name: &Arc<str>) -> World {
     let rules = Rules {
         mode: Mode::Enforce,
         persist: Persist::Refuse,
+        lookups_per_minute: 20,
         writes: Writes::Allow,
         notice: Notice::PerStatement,
     };

@@ -4,7 +4,7 @@
 use pg_query::protobuf::Token as TokenKind;
 
 use super::{Builder, Decided, RewriteError, Splice, VIEWS_NESTED_MAX, apply};
-use crate::analysis::facts::{Children, Place, Reference};
+use crate::analysis::facts::{Children, Lookup, Place, Reference};
 use crate::analysis::names::Reach as NamesReach;
 use crate::analysis::parse::parse;
 use crate::analysis::sensitive::Reach;
@@ -13,6 +13,17 @@ use crate::decision::{Hidden, Way, decide};
 use crate::mask;
 use crate::model::{ColumnId, quote_ident};
 use crate::schema::{Column, Relation};
+
+/// The conditions of a reference that a grant lets run on stored values.
+fn looked_up<'a>(
+    reference: &'a Reference,
+    hidden: &'a [Hidden],
+) -> impl Iterator<Item = (&'a Lookup, &'a Hidden)> {
+    reference.lookups.iter().filter_map(|lookup| {
+        let hidden = hidden.iter().find(|hidden| hidden.column == lookup.column)?;
+        hidden.lookup.is_some().then_some((lookup, hidden))
+    })
+}
 
 /// `json` has no equality to group by (`pg_type.dat`).
 const JSON_OID: crate::model::Oid = 114;
@@ -46,6 +57,9 @@ impl Builder<'_> {
                 let select = if is_command { "SELECT * FROM " } else { "" };
                 let text = format!("{select}{subselect}{alias}");
                 splices.push(Splice { range: reference.span.clone(), text });
+                for (lookup, _) in looked_up(reference, hidden) {
+                    splices.push(Splice { range: lookup.span.clone(), text: "true".to_owned() });
+                }
                 splices.extend(self.grouped(relation, reference));
                 Ok(())
             }
@@ -91,8 +105,10 @@ impl Builder<'_> {
             relation.columns.iter().map(|column| self.output(relation, column, hidden)).collect();
         if !reference.system.is_empty() {
             let names = &analyse(self.parsed, self.index, self.context).names;
-            if names.reach == NamesReach::Everything {
-                return Err(RewriteError::Unsupported("system columns beside a star"));
+            let row = reference.alias.as_deref().unwrap_or(&relation.name.name);
+            let columns = relation.columns.iter().map(|column| column.name.as_str()).collect();
+            if names.reads_row(&[row], &columns) {
+                return Err(RewriteError::Unsupported("system columns beside a whole row"));
             }
             outputs.extend(reference.system.iter().map(|name| (*name).to_owned()));
         }
@@ -101,7 +117,35 @@ impl Builder<'_> {
             Children::Only => "ONLY ",
         };
         let from = relation.name.quoted();
-        Ok(format!("(SELECT {} FROM {only}{from})", outputs.join(", ")))
+        let found = self.found(relation, reference, hidden);
+        Ok(format!("(SELECT {} FROM {only}{from}{found})", outputs.join(", ")))
+    }
+
+    /// The conditions that run on stored values, as a WHERE below the masks. The operator is
+    /// PostgreSQL's own, whatever the `search_path` says.
+    fn found(self, relation: &Relation, reference: &Reference, hidden: &[Hidden]) -> String {
+        let conditions: Vec<String> = looked_up(reference, hidden)
+            .filter_map(|(lookup, hidden)| {
+                let name = quote_ident(&relation.column_numbered(lookup.column.number)?.name);
+                let rows = hidden.lookup.as_ref().and_then(|lookup| lookup.rows.as_ref());
+                let compared = match rows {
+                    None => name,
+                    Some(rows) => {
+                        let mask = self.masked(lookup.column, &name, hidden);
+                        format!("CASE WHEN {rows} THEN {name} ELSE {mask} END")
+                    }
+                };
+                let equal = lookup.values.iter().map(|value| {
+                    format!("{compared} OPERATOR(pg_catalog.=) {}", &self.text[value.clone()])
+                });
+                Some(format!("({})", equal.collect::<Vec<_>>().join(" OR ")))
+            })
+            .collect();
+        if conditions.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", conditions.join(" AND "))
+        }
     }
 
     /// The sample is taken below the masks; an alias keeps its place before the clause.
@@ -115,8 +159,11 @@ impl Builder<'_> {
         let sample = reference.sample.clone().ok_or(RewriteError::Unsupported("TABLESAMPLE"))?;
         let mut subselect = self.subselect(relation, reference, hidden)?;
         subselect.insert_str(subselect.len() - 1, &format!(" {}", &self.text[sample.clone()]));
-        let alias = reference.alias.as_deref().unwrap_or(&relation.name.name);
-        let text = format!("{subselect} AS {}", quote_ident(alias));
+        let alias = match reference.alias {
+            Some(_) => self.text[reference.span.end..sample.start].to_owned(),
+            None => format!(" AS {}", quote_ident(&relation.name.name)),
+        };
+        let text = format!("{subselect}{alias}");
         splices.push(Splice { range: reference.span.start..sample.end, text });
         Ok(())
     }

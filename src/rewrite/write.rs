@@ -103,10 +103,10 @@ impl Target<'_> {
         let mask = self.builder.masked(id, &qualified(&row, column), hidden);
         let text = match found.place {
             UsePlace::Returned => format!("{mask} AS {}", quote_ident(column)),
-            UsePlace::Condition
-            | UsePlace::ReturnedExpression
-            | UsePlace::Assigned
-            | UsePlace::Nested => mask,
+            // A cast or CASE takes its name from the column below it.
+            UsePlace::ReturnedExpression => format!("(SELECT {mask} AS {})", quote_ident(column)),
+            // A subscript may follow.
+            UsePlace::Condition | UsePlace::Assigned | UsePlace::Nested => format!("({mask})"),
         };
         splices.push(Splice { range: found.span.clone(), text });
         Ok(())
@@ -145,7 +145,8 @@ impl Target<'_> {
             | UsePlace::Assigned
             | UsePlace::Nested => String::new(),
         };
-        format!("(SELECT masked FROM (SELECT {outputs}) AS masked){alias}")
+        let name = quote_ident(row);
+        format!("(SELECT {name} FROM (SELECT {outputs}) AS {name}){alias}")
     }
 
     fn outputs(&self, row: &str) -> Vec<String> {

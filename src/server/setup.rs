@@ -194,6 +194,7 @@ fn rules(enforcement: &Enforcement) -> Rules {
             Persist::Refuse => decision::Persist::Refuse,
             Persist::Masked => decision::Persist::Masked,
         },
+        lookups_per_minute: enforcement.lookups_per_minute,
         writes: match enforcement.writes {
             Writes::Allow => decision::Writes::Allow,
             Writes::Refuse => decision::Writes::Refuse,

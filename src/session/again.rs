@@ -57,10 +57,10 @@ impl Session {
                 self.break_off(&protocol(error), out);
                 return None;
             }
-            let origin = Origin::Proxy;
+            let (origin, scrub) = (Origin::Proxy, again.made.scrub.get());
             let (statement, portal) = (Some(name.to_owned()), None);
             self.queue.push(Expected::Close { statement, portal, up_to: prepared.id, origin });
-            self.queue.push(Expected::Parse { name: name.to_owned(), id, origin });
+            self.queue.push(Expected::Parse { name: name.to_owned(), id, origin, scrub });
             self.tables.prepare(name, again.clone());
         } else {
             self.tables.replace(name, again.clone());

@@ -151,7 +151,7 @@ impl Session {
                 Pass::Yes
             }
             tag::NOTIFICATION_RESPONSE => self.notification(payload, env, out),
-            tag::NOTICE_RESPONSE => self.server_notice(out),
+            tag::NOTICE_RESPONSE => self.server_notice(payload, out),
             tag::READY_FOR_QUERY => self.ready(payload, env, out),
             _ if self.relay == Relay::Cut => Pass::No,
             tag::ERROR_RESPONSE => self.server_error(payload, env, out),
@@ -189,13 +189,13 @@ impl Session {
         Pass::No
     }
 
-    fn server_notice(&self, out: &mut Effects) -> Pass {
-        let scrub = self.queue.front_run().map_or(crate::decision::Scrub::No, |run| run.scrub);
+    fn server_notice(&self, payload: &[u8], out: &mut Effects) -> Pass {
+        let scrub = self.queue.front_scrub();
         if self.relay == Relay::Cut || matches!(self.queue.front(), Some(Expected::Refused { .. }))
         {
             return Pass::No;
         }
-        if self.scrub.applies(scrub) {
+        if self.scrub.applies(scrub) || self.scrub.is_log_of_earlier(payload) {
             errors::scrubbed_notice(&mut out.to_client);
             return Pass::No;
         }

@@ -7,7 +7,7 @@ use super::errors::{self, protocol};
 use super::queue::{Batch, Completes, Ends, Expected, Run};
 use super::{Effects, Env, Relay, SchemaState, Session};
 use crate::audit;
-use crate::decision::{Notice, Scrub, hidden_notice, may_not_change};
+use crate::decision::{Notice, hidden_notice, may_not_change};
 use crate::wire::backend::{self, tag};
 use crate::wire::{TxStatus, write};
 
@@ -103,7 +103,7 @@ impl Session {
             let state = report.as_ref().map_or(state, |report| report.state);
             self.record(run, self.queue.progress, Some(state), env, out);
         }
-        let scrub = failed.as_ref().map_or(Scrub::No, |run| run.scrub);
+        let scrub = self.queue.front_scrub();
         let pass = if is_ours {
             Pass::No
         } else if let Some(report) = report {

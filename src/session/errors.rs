@@ -12,6 +12,7 @@ use crate::wire::write;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ScrubState {
     transaction: Option<Scrub>,
+    ever: Option<Scrub>,
 }
 
 impl ScrubState {
@@ -20,6 +21,16 @@ impl ScrubState {
         if scrub == Scrub::Transaction {
             self.transaction = Some(scrub);
         }
+        if scrub != Scrub::No {
+            self.ever = Some(scrub);
+        }
+    }
+
+    /// What goes to the server's log (and to clients that ask for it by `client_min_messages`) may
+    /// come after the statement that it is about.
+    pub(super) fn is_log_of_earlier(self, notice: &[u8]) -> bool {
+        let severity = ErrorFields::read(notice).ok().and_then(|fields| fields.get(b'V'));
+        self.ever.is_some() && !matches!(severity, Some(b"NOTICE" | b"WARNING" | b"INFO"))
     }
 
     pub(super) fn transaction_ended(&mut self) {
@@ -89,6 +100,26 @@ pub(super) fn unmaskable() -> Report {
 
 pub(super) fn protocol(why: impl std::fmt::Display) -> Report {
     Report::fatal(SqlState::PROTOCOL_VIOLATION, format!("protocol violation: {why}"))
+}
+
+pub(super) fn unchecked_parameters() -> Report {
+    Report::error(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        "parameters of user-defined types cannot be declared in this database",
+    )
+    .detail("Some of its types are checked by code over personal data, which would tell.")
+    .hint("Leave the parameter's type to the server, or cast in the statement.")
+}
+
+pub(super) fn too_many_lookups(per_minute: u32, seconds: Option<u64>) -> Report {
+    let report = Report::error(
+        SqlState::CONFIGURATION_LIMIT_EXCEEDED,
+        format!("too many values looked up: {per_minute} in a minute are allowed"),
+    );
+    match seconds {
+        Some(seconds) => report.hint(format!("Try again in {seconds} seconds.")),
+        None => report.hint("Ask for fewer values at once, or for access to the column."),
+    }
 }
 
 pub(super) fn too_many_names() -> Report {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::errors::{REFUSED_SQL, protocol, too_many_names};
+use super::errors::{REFUSED_SQL, protocol, too_many_names, unchecked_parameters};
 use super::frontend::Pending;
 use super::in_band::{Parameters, Understood, from_item};
 use super::plan::{Plan, Planned, ended};
@@ -19,6 +19,9 @@ use crate::model::Report;
 use crate::rewrite::InBandAnswer;
 use crate::wire::frontend::{Bind, Execute, Parse, Target};
 use crate::wire::write;
+
+/// Types below are PostgreSQL's own (`access/transam.h`).
+const FIRST_NORMAL_OID: crate::model::Oid = 16_384;
 
 /// The name under which a refused Parse goes to the server, so that it harms no other.
 const REFUSED_NAME: &str = "keyhole refused";
@@ -32,6 +35,9 @@ impl Session {
         out: &mut Effects,
     ) {
         let planned = match self.plan(message.sql, env) {
+            Ok(_) if self.takes_unchecked(message, env) => {
+                Planned::Refused(unchecked_parameters().into())
+            }
             Ok(planned) => planned,
             Err(missing) => return self.wait_for(&missing, frame, out),
         };
@@ -64,10 +70,17 @@ impl Session {
         }
         let (epoch, shape) = (env.world.epoch, Mutex::new(None));
         let by = MadeBy::Parse;
+        let scrub = made.scrub.get();
         let prepared = Prepared { id, text, parameter_types, plan, by, made, sent, epoch, shape };
         self.tables.prepare(message.name, Arc::new(prepared));
         let name = message.name.to_owned();
-        self.queue.push(Expected::Parse { name, id, origin: Origin::Client });
+        self.queue.push(Expected::Parse { name, id, origin: Origin::Client, scrub });
+    }
+
+    /// Whether a parameter may be of a type whose checks read personal data: they would tell.
+    fn takes_unchecked(&self, message: &Parse<'_>, env: Env<'_>) -> bool {
+        !env.world.sensitive.types.is_empty()
+            && message.parameter_types.iter().any(|oid| oid >= FIRST_NORMAL_OID)
     }
 
     /// Empty answers for in-band references: what Parse and Describe see of them.
@@ -95,6 +108,7 @@ impl Session {
         Made {
             release: run.release.clone(),
             masked: run.masked.clone(),
+            guarded: run.guarded.clone(),
             scrub: MadeScrub::new(run.scrub),
             show: run.show,
         }
@@ -213,6 +227,7 @@ impl Session {
         out: &mut Effects,
     ) {
         out.to_server.extend_from_slice(frame);
+        let made = prepared.as_ref().map(|prepared| prepared.made.scrub);
         match prepared {
             Some(prepared) => {
                 let formats = message.result_formats.iter().collect();
@@ -221,8 +236,9 @@ impl Session {
             }
             None => self.tables.close_portal(message.portal),
         }
-        self.queue
-            .push(Expected::Bind { portal: message.portal.to_owned(), origin: Origin::Client });
+        let scrub = made.unwrap_or_default().get();
+        let (portal, origin) = (message.portal.to_owned(), Origin::Client);
+        self.queue.push(Expected::Bind { portal, origin, scrub });
     }
 
     pub(super) fn describe(&mut self, frame: &[u8], target: Target<'_>, out: &mut Effects) {
@@ -257,6 +273,9 @@ impl Session {
         }
         if run.release.is_empty() {
             return self.send_execute(frame, run, env, out);
+        }
+        if let Err(report) = self.within_limit(&run.release, env) {
+            return self.refuse_in_batch(run.text.clone(), report, env, out);
         }
         let event = self.release_event(run.number, run.text.clone(), &run.release, env.world);
         self.hold = Some(Hold::Release(Box::new(event)));

@@ -186,6 +186,9 @@ impl Session {
         if release.is_empty() {
             return self.send_query(number, &plan, &answers, &text, env, out);
         }
+        if let Err(report) = self.within_limit(&release, env) {
+            return self.refuse_query(text, report, env, out);
+        }
         let event = self.release_event(number, text.clone(), &release, env.world);
         self.hold = Some(Hold::Release(Box::new(event)));
         self.after = Some(Pending::Query { plan, answers, text, number });

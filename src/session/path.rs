@@ -7,6 +7,7 @@ use super::queue::{Expected, Origin};
 use super::{Effects, Hold, Session};
 use crate::analysis::SearchPath;
 use crate::analysis::mention::Hits;
+use crate::decision::Scrub;
 use crate::model::Oid;
 use crate::wire::frontend::Target;
 use crate::wire::write;
@@ -128,8 +129,9 @@ impl Session {
         }
         if self.is_in_batch() {
             let origin = Origin::Proxy;
-            self.queue.push(Expected::Parse { name: NAME.to_owned(), id: 0, origin });
-            self.queue.push(Expected::Bind { portal: NAME.to_owned(), origin });
+            let scrub = Scrub::No;
+            self.queue.push(Expected::Parse { name: NAME.to_owned(), id: 0, origin, scrub });
+            self.queue.push(Expected::Bind { portal: NAME.to_owned(), origin, scrub });
             self.queue.push(Expected::PathInBatch { schemas: None });
             for _ in 0..2 {
                 let (statement, portal) = (None, None);

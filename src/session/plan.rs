@@ -178,7 +178,8 @@ impl Session {
             Err(error) => return Ok(Planned::Refused(unparsable(&error, hits).into())),
         };
         let unknown = |analysis: &Analysis| {
-            analysis.obstacles.iter().any(|o| matches!(o, Obstacle::Unknown { .. }))
+            !analysis.unknown.is_empty()
+                || analysis.obstacles.iter().any(|o| matches!(o, Obstacle::Unknown { .. }))
         };
         if analysed.statements.iter().any(unknown) && !self.path.was_refreshed() {
             return Err(Missing::Schema);
@@ -309,6 +310,12 @@ fn fresh(release: &Release, standpoint: Standpoint<'_>) -> Release {
             now.add(*column, &cover);
         }
     }
+    for column in &release.lookups {
+        if let Some(cover) = standpoint.cover(*column, crate::grant::Action::Lookup) {
+            now.add_lookup(*column, 0, &cover);
+        }
+    }
+    now.values = release.values;
     now
 }
 

@@ -89,10 +89,13 @@ pub(super) enum Expected {
         name: String,
         id: u64,
         origin: Origin,
+        /// Whether the server's words about it may tell about hidden values.
+        scrub: Scrub,
     },
     Bind {
         portal: String,
         origin: Origin,
+        scrub: Scrub,
     },
     Close {
         statement: Option<String>,
@@ -222,6 +225,27 @@ impl Queue {
     /// What the front shows raw, if anything.
     pub(super) fn front_release(&self) -> Option<&Release> {
         self.front_run().map(|run| &run.release).filter(|release| !release.is_empty())
+    }
+
+    /// Whether what the server says now may tell about hidden values.
+    pub(super) fn front_scrub(&self) -> Scrub {
+        match self.front() {
+            Some(Expected::Parse { scrub, .. } | Expected::Bind { scrub, .. }) => *scrub,
+            Some(
+                Expected::DescribeStatement { prepared, .. }
+                | Expected::DescribePortal { prepared, .. },
+            ) => prepared.as_ref().map_or(Scrub::No, |prepared| prepared.made.scrub.get()),
+            Some(
+                Expected::Query { .. }
+                | Expected::Execute { .. }
+                | Expected::Refused { .. }
+                | Expected::Close { .. }
+                | Expected::Sync
+                | Expected::Path { .. }
+                | Expected::PathInBatch { .. },
+            )
+            | None => self.front_run().map_or(Scrub::No, |run| run.scrub),
+        }
     }
 
     /// Takes everything that an error makes void: up to the Sync, which stays.

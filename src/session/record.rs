@@ -7,11 +7,11 @@ use bytes::Bytes;
 use super::plan::{Plan, masked, relations, touched};
 use super::queue::{Completes, Progress, Run, Show};
 use super::tables::Made;
-use super::{Effects, Env, Session};
+use super::{Effects, Env, Session, errors};
 use crate::analysis::facts::Analysis;
 use crate::audit::{self, Event, StatementText};
 use crate::decision::{Decision, Release, Scrub, Way, World};
-use crate::model::{ColumnId, Oid, SqlState};
+use crate::model::{ColumnId, Oid, Report, SqlState};
 
 /// Gates of a statement that mentioned nothing.
 const CLEAR: audit::Gates = audit::Gates {
@@ -25,6 +25,7 @@ impl Run {
     pub(super) fn inherit(&mut self, made: &Made) {
         self.release.merge(&made.release);
         self.masked.extend(made.masked.iter().copied());
+        self.guarded.extend(made.guarded.iter().copied());
         self.scrub = self.scrub.max(made.scrub.get());
         if made.show != Show::Never {
             self.show = made.show;
@@ -84,8 +85,9 @@ impl Session {
         if decision.way == Way::Show {
             show = Show::OnWire;
         }
-        let earlier = self.tables.earlier(&analysis.kind);
-        for made in earlier {
+        let mut guarded = decision.guarded.clone();
+        for made in self.tables.earlier(&analysis.kind) {
+            guarded.extend(made.guarded.iter().copied());
             masked.extend(made.masked.iter().copied());
             if made.show != Show::Never {
                 show = made.show;
@@ -114,11 +116,22 @@ impl Session {
             touched: touched(analysis),
             relations: relations(analysis),
             scrub: decision.scrub,
-            guarded: decision.guarded.clone(),
+            guarded,
             show,
             completes: Completes::Nothing,
             started: env.now,
         }
+    }
+
+    /// Takes what a statement looks up out of what its user may in a minute.
+    pub(super) fn within_limit(&self, release: &Release, env: Env<'_>) -> Result<(), Box<Report>> {
+        if release.values == 0 {
+            return Ok(());
+        }
+        let per_minute = env.world.rules.lookups_per_minute;
+        let user = &self.client.user.name;
+        let taken = env.lookups.take(user, release.values, per_minute, env.now);
+        taken.map_err(|seconds| errors::too_many_lookups(per_minute, seconds).into())
     }
 
     /// The write-ahead record of what a message shows raw.
@@ -135,6 +148,7 @@ impl Session {
             client: self.client.clone(),
             text: StatementText::new(text, self.strings),
             columns: column_names(world, &release.columns),
+            lookups: column_names(world, &release.lookups),
             grants: release.grants.clone(),
         }))
     }
@@ -171,6 +185,7 @@ impl Session {
             relations: relation_names(env.world, &run.relations),
             pii_columns: column_names(env.world, &run.touched),
             raw_columns: column_names(env.world, &run.release.columns),
+            looked_up_columns: column_names(env.world, &run.release.lookups),
             masked_columns: column_names(env.world, &run.masked),
             gates: run.gates,
             decision: run.decision,

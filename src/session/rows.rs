@@ -17,7 +17,7 @@ impl Session {
     /// Replies that are one message.
     pub(super) fn step_done(&mut self) -> Pass {
         match self.queue.pop() {
-            Some(Expected::Parse { name, id, origin }) => {
+            Some(Expected::Parse { name, id, origin, .. }) => {
                 self.tables.prepared(&name, id);
                 visible(origin)
             }

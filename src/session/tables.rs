@@ -80,6 +80,7 @@ pub(super) struct Shape {
 pub(super) struct Made {
     pub release: Release,
     pub masked: Vec<ColumnId>,
+    pub guarded: Vec<ColumnId>,
     pub scrub: MadeScrub,
     pub show: super::queue::Show,
 }

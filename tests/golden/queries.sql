@@ -125,3 +125,5 @@ SELECT email FROM v_customers TABLESAMPLE system (1)
 SELECT upper(email)FROM customers"c"
 
 SELECT upper(email)FROM"customers"WHERE"customers".id=1
+
+SELECT t.c FROM customers t (a, b, c) TABLESAMPLE BERNOULLI (60)

@@ -123,3 +123,5 @@ UPDATE customers SET ssn = lower($1) WHERE id = 5
 UPDATE public.customers SET balance = 1 WHERE public.customers.id = 5 AND public.customers.email = 'x' RETURNING public.customers.email
 
 UPDATE customers SET balance=1 RETURNING"email"
+
+UPDATE customers SET balance = 1 WHERE email[1] = 'x' RETURNING name[1], email::varchar(3), CASE WHEN true THEN 1 ELSE ssn END

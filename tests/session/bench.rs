@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use keyhole::audit::{self, Event, Receipt};
 use keyhole::decision::World;
-use keyhole::grant::{Action, Grant, LiveTable, Resource, Subject};
+use keyhole::grant::{Action, Grant, LiveTable, LookupMeter, Resource, Subject};
 use keyhole::model::{Client, ColumnPath, Epoch, RelationName, Timestamp, User};
 use keyhole::session::{Close, Effects, Env, Hold, PlanCache, Session, Start};
 use keyhole::store::audit_log::AuditLog;
@@ -46,6 +46,7 @@ pub(crate) struct Bench {
     pub(crate) grants: LiveTable,
     pub(crate) now: Timestamp,
     cache: PlanCache,
+    lookups: LookupMeter,
     from_client: BytesMut,
     from_server: BytesMut,
     /// All that the session wanted done since it was last taken.
@@ -76,6 +77,7 @@ impl Bench {
             grants: LiveTable::new(Epoch(1), []),
             now: at(0),
             cache: PlanCache::default(),
+            lookups: LookupMeter::default(),
             from_client: BytesMut::new(),
             from_server: BytesMut::new(),
             out: Effects::default(),
@@ -104,8 +106,13 @@ impl Bench {
         &mut self,
         run: impl FnOnce(&mut Session, &mut BytesMut, &mut BytesMut, Env<'_>, &mut Effects),
     ) {
-        let env =
-            Env { world: &self.world, grants: &self.grants, now: self.now, cache: &self.cache };
+        let env = Env {
+            world: &self.world,
+            grants: &self.grants,
+            now: self.now,
+            cache: &self.cache,
+            lookups: &self.lookups,
+        };
         let mut out = Effects::default();
         run(&mut self.session, &mut self.from_client, &mut self.from_server, env, &mut out);
         self.gather(out);

@@ -109,6 +109,7 @@ pub(crate) fn world() -> World {
     assert!(problems.is_empty(), "{problems:?}");
     let view = CatalogView::new("shop", &catalog, Some(&schema));
     let rules = Rules {
+        lookups_per_minute: 20,
         mode: Mode::Enforce,
         persist: Persist::Refuse,
         writes: Writes::Allow,

@@ -6,7 +6,6 @@ use super::super::facts::{OtherItem, Source};
 use super::super::names::{Names, Reach};
 use super::super::tree::{Deeper, Node, Value};
 use super::super::walk::Walker;
-use crate::schema::Relation;
 
 /// Every name by which rows go in `statement`, but that of its `target`.
 pub(super) fn aliases(statement: &Node, target: &Node) -> HashSet<String> {
@@ -37,16 +36,6 @@ pub(super) fn versions(statement: &Node) -> Vec<String> {
 }
 
 impl Walker<'_> {
-    /// The relation that a name means, as far as the schema tells.
-    pub(super) fn meant(&self, name: &Node) -> Option<&Relation> {
-        let (schema, name) = (name.text("schemaname"), name.text("relname"));
-        if schema.is_empty() {
-            self.context.path.resolve(self.context.schema, name)
-        } else {
-            self.context.schema.find(schema, name)
-        }
-    }
-
     /// Walks items of FROM, and notes what each is.
     pub(super) fn others(&mut self, items: &[Value]) {
         for node in items.iter().filter_map(Value::as_node) {

@@ -72,6 +72,9 @@ pub struct Statement {
     pub pii_columns: Names,
     #[serde(serialize_with = "names", skip_serializing_if = "no_names")]
     pub raw_columns: Names,
+    /// Columns compared with values of the client, as they are stored.
+    #[serde(serialize_with = "names", skip_serializing_if = "no_names")]
+    pub looked_up_columns: Names,
     #[serde(serialize_with = "names", skip_serializing_if = "no_names")]
     pub masked_columns: Names,
     pub gates: Gates,
@@ -98,6 +101,9 @@ pub struct Release {
     pub text: StatementText,
     #[serde(serialize_with = "names")]
     pub columns: Names,
+    /// Columns compared with values of the client, as they are stored.
+    #[serde(serialize_with = "names", skip_serializing_if = "no_names")]
+    pub lookups: Names,
     pub grants: Vec<u64>,
 }
 

@@ -9,9 +9,9 @@ mod adaptive;
 mod corpus;
 mod lab;
 mod session;
+mod wrap;
 
-use corpus::Attack;
-use lab::Lab;
+use lab::{Lab, Wear};
 use session::Form;
 
 /// Two tests a class, named like it.
@@ -22,8 +22,7 @@ macro_rules! classes {
             $(
                 #[test]
                 fn $class() {
-                    let text = include_str!(concat!("../attacks/", stringify!($class), ".toml"));
-                    super::succeed(stringify!($class), &super::corpus::read(text));
+                    super::succeed(stringify!($class));
                 }
             )*
         }
@@ -33,8 +32,7 @@ macro_rules! classes {
             $(
                 #[test]
                 fn $class() {
-                    let text = include_str!(concat!("../attacks/", stringify!($class), ".toml"));
-                    super::fail(stringify!($class), &super::corpus::read(text));
+                    super::fail(stringify!($class));
                 }
             )*
         }
@@ -61,26 +59,47 @@ classes! {
     mask_composition matrix order_group_window parser_differential procedural protocol
     session_guc_notify setops_joins subquery_cte superuser timing_lock types views_partitions
     whole_row
+    constraints hijack lazy merge own_objects settings
 }
 
 const ATTACKS_MIN: usize = 5;
 
-fn succeed(class: &str, attacks: &[Attack]) {
+fn succeed(class: &str) {
+    let attacks = corpus::read(class);
     assert!(attacks.len() >= ATTACKS_MIN, "{class} has only {} attacks", attacks.len());
     let mut lab = Lab::open(&format!("{class}_direct"));
     let tried = attacks.iter().map(|attack| (&attack.title, lab.try_directly(attack)));
     report(tried.filter_map(|(title, tried)| Some(format!("{title}: {}", tried.err()?))).collect());
 }
 
-fn fail(class: &str, attacks: &[Attack]) {
+/// With `KEYHOLE_ATTACKS=all` every attack takes every form. Otherwise one that makes the databases
+/// anew, which takes seconds, takes the first and in turn one of the others.
+fn fail(class: &str) {
+    let attacks = corpus::read(class);
+    let thorough = std::env::var("KEYHOLE_ATTACKS").is_ok_and(|value| value == "all");
     let mut lab = Lab::open(class);
     let mut failures = Vec::new();
-    for attack in attacks {
+    for (number, attack) in attacks.iter().enumerate() {
         lab.expect_masks();
-        for form in Form::of(attack) {
-            if let Err(leak) = lab.try_proxied(attack, form) {
-                failures.push(format!("{} ({form:?}): {leak}", attack.title));
+        if let Some(why) = &attack.gap {
+            // So that the list of gaps does not outlive them.
+            if Form::of(attack).into_iter().all(|form| lab.try_proxied(attack, form).is_ok()) {
+                failures.push(format!("{}: no gap any more ({why}): say so", attack.title));
             }
+            continue;
+        }
+        let mut forms = Form::of(attack);
+        let mut at = 0;
+        while let Some(form) = forms.get(at).copied() {
+            match lab.try_proxied(attack, form) {
+                Ok(Wear::MadeAnew) if at == 0 && !thorough && forms.len() > 2 => {
+                    let turn = 1 + number % (forms.len() - 1);
+                    forms = vec![form, forms[turn]];
+                }
+                Ok(_) => {}
+                Err(leak) => failures.push(format!("{} ({form:?}): {leak}", attack.title)),
+            }
+            at += 1;
         }
     }
     report(failures);

@@ -1,5 +1,8 @@
 //! The corpus as it is written: `tests/e2e/attacks/CLASS.toml`.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use serde::Deserialize;
 
 use crate::support::client::{bind, close, describe, execute, frame, parse, query};
@@ -20,6 +23,9 @@ pub(super) struct Attack {
     /// Why it fails without the proxy too, for those that do.
     #[serde(default)]
     pub(super) harmless: Option<String>,
+    /// Why it succeeds through the proxy too, for the few that do.
+    #[serde(default)]
+    pub(super) gap: Option<String>,
     /// What counts is how long it takes.
     #[serde(default)]
     pub(super) timed: bool,
@@ -34,7 +40,13 @@ pub(super) enum Step {
     /// Query and Sync.
     Frames { frames: Vec<Vec<Word>>, wait: Option<usize> },
     /// On the session with that number; 1 is the one that other steps use.
-    On { c: usize, q: String },
+    On {
+        c: usize,
+        q: String,
+        /// Startup parameters, if this opens the session.
+        #[serde(default)]
+        options: BTreeMap<String, String>,
+    },
     /// Somebody else, past the proxy.
     Victim { victim: Vec<String> },
 }
@@ -62,9 +74,11 @@ impl Word {
     }
 }
 
-/// The attacks of one file, their placeholders filled in.
-pub(super) fn read(text: &str) -> Vec<Attack> {
-    let text = traps::with_guesses(text);
+/// The attacks of one class, their placeholders filled in.
+pub(super) fn read(class: &str) -> Vec<Attack> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/attacks");
+    let text = std::fs::read_to_string(dir.join(class).with_extension("toml")).expect("a class");
+    let text = traps::with_guesses(&text);
     let file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}"));
     file.attack
 }

@@ -24,6 +24,14 @@ pub(super) struct Lab {
     proxy: Option<Keyhole>,
 }
 
+/// What an attack did to its databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wear {
+    Untouched,
+    /// It changed them, so they were dropped and cloned again, which takes seconds.
+    MadeAnew,
+}
+
 const VARIANTS: [Variant; 2] = [Variant::A, Variant::B];
 
 /// Every row's and every schema object's last change.
@@ -44,8 +52,8 @@ const FINGERPRINT: &str = "SELECT string_agg(x, ' ' ORDER BY x) FROM ( \
     UNION ALL SELECT c.oid::regclass || ' ' || (xpath('/row/x/text()', query_to_xml( \
         format('SELECT sum(xmin::text::bigint %% 99991 + xmax::text::bigint %% 99991) || '' '' \
         || count(*) AS x FROM ONLY %s', c.oid::regclass), true, true, '')))[1]::text \
-        FROM pg_class c WHERE relkind IN ('r', 'm') AND relnamespace IN \
-        ('public'::regnamespace, 'hr'::regnamespace) \
+        FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace \
+        WHERE relkind IN ('r', 'm') AND nspname IN ('public', 'hr') \
     ) AS all_of_it";
 
 impl Lab {
@@ -102,9 +110,9 @@ impl Lab {
         attack.harmless.as_ref().map(|_| ()).ok_or_else(|| seen.join(" | "))
     }
 
-    /// Ok when the attacker learns nothing through the proxy.
-    pub(super) fn try_proxied(&mut self, attack: &Attack, form: Form) -> Result<(), String> {
-        let mut outcome = Ok(());
+    /// Ok when the attacker learns nothing through the proxy; says what the databases went through.
+    pub(super) fn try_proxied(&mut self, attack: &Attack, form: Form) -> Result<Wear, String> {
+        let mut outcome = Ok(Wear::Untouched);
         // A difference in time counts when it comes every time.
         for _ in 0..if attack.timed { 3 } else { 1 } {
             let (proxied, direct) = (self.proxied(), self.direct());
@@ -112,8 +120,8 @@ impl Lab {
             if let Some(status) = self.proxy().ended() {
                 return Err(format!("the proxy ended with {status}: {}", self.proxy().log()));
             }
-            self.clean_up();
-            outcome = self.verdict(attack, &a, &b);
+            let wear = self.clean_up();
+            outcome = self.verdict(attack, &a, &b).map(|()| wear);
             if outcome.is_ok() {
                 break;
             }
@@ -181,9 +189,11 @@ impl Lab {
     }
 
     /// Puts back databases that an attack changed.
-    pub(super) fn clean_up(&mut self) {
+    pub(super) fn clean_up(&mut self) -> Wear {
+        let mut wear = Wear::Untouched;
         for (at, variant) in VARIANTS.into_iter().enumerate() {
             if fingerprint(&mut self.admins[at]) != self.clean[at] {
+                wear = Wear::MadeAnew;
                 self.proxy = None;
                 self.admins[at] = None;
                 self.server.drop_database(&self.names[at]);
@@ -191,6 +201,7 @@ impl Lab {
                 self.admins[at] = Some(self.server.admin(&self.names[at]));
             }
         }
+        wear
     }
 }
 

@@ -16,16 +16,29 @@ pub(super) enum Form {
     Binary,
     /// Everything in one segment, one Sync at the end.
     Pipelined,
+    /// Queries are declared as cursors and fetched.
+    Cursor,
+    /// What returns rows is copied out.
+    Copy,
 }
 
 impl Form {
     pub(super) fn of(attack: &Attack) -> Vec<Self> {
         let free = attack.steps.iter().any(|step| matches!(step, Step::Sql(_)));
-        match (free, attack.timed) {
+        let mut forms = match (free, attack.timed) {
             (true, false) => vec![Self::Simple, Self::Text, Self::Binary, Self::Pipelined],
             (true, true) => vec![Self::Simple, Self::Text],
             (false, _) => vec![Self::Simple],
-        }
+        };
+        let wrapped = [Self::Cursor, Self::Copy].into_iter().filter(|form| form.changes(attack));
+        forms.extend(wrapped);
+        forms
+    }
+
+    /// Whether any step travels otherwise than in a simple query.
+    fn changes(self, attack: &Attack) -> bool {
+        let wrapped = |sql| super::wrap::wrapped(self, sql, b'I').is_some();
+        attack.steps.iter().any(|step| matches!(step, Step::Sql(sql) if wrapped(sql)))
     }
 }
 
@@ -45,6 +58,8 @@ pub(super) struct Session<'a> {
     /// They stay connected: what they ran last stays on display.
     victims: Vec<Client>,
     transcript: Transcript,
+    /// Of the first client: `I`, `T` or `E`, as the server said last.
+    status: u8,
 }
 
 impl<'a> Session<'a> {
@@ -61,6 +76,7 @@ impl<'a> Session<'a> {
             clients,
             victims: Vec::new(),
             transcript: Transcript::default(),
+            status: b'I',
         };
         let began = now();
         let mut waiting = Vec::new();
@@ -87,16 +103,23 @@ impl<'a> Session<'a> {
 
     fn step(&mut self, step: &Step, form: Form) {
         match step {
-            Step::Sql(sql) if form == Form::Simple => self.simple(0, sql),
+            Step::Sql(sql) if matches!(form, Form::Simple | Form::Cursor | Form::Copy) => {
+                match super::wrap::wrapped(form, sql, self.status) {
+                    Some(statements) => statements.iter().for_each(|sql| self.simple(0, sql)),
+                    None => self.simple(0, sql),
+                }
+            }
             Step::Sql(sql) => self.send(0, &[extended(sql, form), sync()].concat(), 1),
             Step::Frames { frames, wait } => {
                 let count = wait.unwrap_or_else(|| replies(frames));
                 let bytes: Vec<u8> = frames.iter().flat_map(|words| bytes(words)).collect();
                 self.send(0, &bytes, count);
             }
-            Step::On { c, q } => {
+            Step::On { c, q, options } => {
                 while self.clients.len() < *c {
-                    self.clients.push(self.target.connect());
+                    let target = self.target.clone();
+                    let target = options.iter().fold(target, |to, (k, v)| to.option(k, v));
+                    self.clients.push(target.connect());
                 }
                 self.simple(c - 1, q);
             }
@@ -114,9 +137,9 @@ impl<'a> Session<'a> {
         self.send(client, &query(sql), 1);
     }
 
-    fn send(&mut self, client: usize, bytes: &[u8], replies: usize) {
+    fn send(&mut self, number: usize, bytes: &[u8], replies: usize) {
         self.transcript.said.extend_from_slice(bytes);
-        let client = &mut self.clients[client];
+        let client = &mut self.clients[number];
         if client.send(bytes).is_err() {
             return;
         }
@@ -124,7 +147,10 @@ impl<'a> Session<'a> {
         while ready < replies {
             let Ok(Some(message)) = client.read() else { return };
             match message.tag {
-                b'Z' => ready += 1,
+                b'Z' => {
+                    ready += 1;
+                    self.status = if number == 0 { message.body[0] } else { self.status };
+                }
                 // Nobody here has rows to copy in; an extended COPY ate the Sync.
                 b'G' => {
                     client.send(&[frame(b'c', b""), sync()].concat()).ok();

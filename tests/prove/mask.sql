@@ -3,6 +3,8 @@
 SET session_replication_role = replica;
 
 ALTER TABLE customers ALTER email_lower DROP EXPRESSION, ALTER email_md5 DROP EXPRESSION;
+-- What is generated from a hidden column is hidden in new rows too.
+ALTER TABLE customers ALTER email_lower SET DEFAULT '***', ALTER email_md5 SET DEFAULT '***';
 UPDATE customers SET
     full_name = '***',
     email = left(email, 1) || '***' || substr(email, strpos(email, '@')),
@@ -37,6 +39,12 @@ UPDATE kyc_checks SET ssn = repeat('*', length(ssn) - 4) || right(ssn, 4);
 UPDATE id_scans SET scan = NULL;
 UPDATE support_tickets SET body = '***';
 UPDATE audit_log SET row_data = NULL;
+-- A materialized view cannot be updated, and hides all of its columns.
+DROP MATERIALIZED VIEW mv_customer_search;
+SET ROLE app;
+CREATE MATERIALIZED VIEW mv_customer_search AS
+    SELECT NULL::integer AS id, '***' AS doc, '***' AS tax_ref FROM customers;
+RESET ROLE;
 
 RESET session_replication_role;
 ANALYZE;

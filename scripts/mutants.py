@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Switches off one defence at a time and shows that the proof notices.
+
+Copies the tree to a scratch directory, puts every mutation behind an environment variable, builds
+once, and runs the proof (`tests/prove.rs`) for each; what it lets live meets the attack corpus and
+the end-to-end tests. The tree itself holds no switch. Exit 0 only if every mutant was killed.
+
+    make mutants [ONLY=gate-3,copy]
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# name, what is switched off, file, its text, what replaces it; `@` is the switch.
+MUTANTS = [
+    ("gate-1", "gate 1: nothing is ever mentioned", "src/session/plan.rs",
+     "let hits = hits.without(HARMLESS).without(Hits::ROLLBACK);",
+     "let hits = hits.without(HARMLESS).without(Hits::ROLLBACK);\n"
+     "        let hits = if @ { Hits::NONE } else { hits };"),
+    ("gate-2", "gate 2: everything is forwarded", "src/decision/verdict.rs",
+     "    Decision { way, hidden, guarded, release, scrub }",
+     "    let way = if @ { Way::Forward } else { way };\n"
+     "    Decision { way, hidden, guarded, release, scrub }"),
+    ("gate-3", "gate 3: violations are let through", "src/session/gate.rs",
+     "if !violations.is_empty() {", "if !violations.is_empty() && !@ {"),
+    ("gate-3-unknown", "gate 3: unknown relations are let through", "src/session/gate.rs",
+     "if !known && !vetted.contains(&column.relation) {",
+     "if !known && !vetted.contains(&column.relation) && !@ {"),
+    ("wire-masks", "masks on the wire", "src/session/gate.rs",
+     "                    fields.push(MaskedField",
+     "                    if !@ { fields.push(MaskedField", ),
+    ("scrub-errors", "scrubbing of errors", "src/session/ends.rs",
+     "} else if self.scrub.applies(scrub) {", "} else if self.scrub.applies(scrub) && !@ {"),
+    ("scrub-notices", "scrubbing of notices", "src/session/backend.rs",
+     "if self.scrub.applies(scrub) || self.scrub.is_log_of_earlier(payload) {",
+     "if (self.scrub.applies(scrub) || self.scrub.is_log_of_earlier(payload)) && !@ {"),
+    ("scrub-extended", "scrubbing at Parse, Bind and Describe", "src/session/queue.rs",
+     "            Some(Expected::Parse { scrub, .. } | Expected::Bind { scrub, .. }) => *scrub,",
+     "            Some(Expected::Parse { scrub, .. } | Expected::Bind { scrub, .. }) => "
+     "if @ { Scrub::No } else { *scrub },"),
+    ("compute", "masks below the query", "src/rewrite/relation.rs",
+     "            Some(hidden) => format!(\"{} AS {name}\", self.masked(id, &name, hidden)),",
+     "            Some(_) if @ => name,\n"
+     "            Some(hidden) => format!(\"{} AS {name}\", self.masked(id, &name, hidden)),"),
+    ("only", "subselect: ONLY", "src/rewrite/relation.rs",
+     'Children::Only => "ONLY ",', 'Children::Only if @ => "",\n            Children::Only => "ONLY ",'),
+    ("sample", "subselect: TABLESAMPLE moves inside", "src/rewrite/relation.rs",
+     'subselect.insert_str(subselect.len() - 1, &format!(" {}", &self.text[sample.clone()]));',
+     'if !@ { subselect.insert_str(subselect.len() - 1, &format!(" {}", &self.text[sample.clone()])); }'),
+    ("group-by", "subselect: GROUP BY of a primary key", "src/rewrite/relation.rs",
+     "let group = reference.group.as_ref()?;",
+     "let group = reference.group.as_ref().filter(|_| !@)?;"),
+    ("system-columns", "subselect: system columns", "src/rewrite/relation.rs",
+     "if !reference.system.is_empty() {", "if !reference.system.is_empty() && !@ {"),
+    ("types", "subselect: types and lengths", "src/mask/sql.rs",
+     "    let target = cast_target(value);\n    let column = format!(\"({column})\");",
+     "    let target = if @ { \"pg_catalog.text\".to_owned() } else { cast_target(value) };\n"
+     "    let column = format!(\"({column})\");"),
+    ("nulls", "masks keep NULL", "src/mask/sql.rs",
+     '"CAST(CASE WHEN {column} IS NOT DISTINCT FROM NULL \\',
+     '"CAST(CASE WHEN {} {column} IS NOT DISTINCT FROM NULL \\', ),
+    ("views", "views become their definition", "src/rewrite/relation.rs",
+     "matches!(self.context.sensitive.reach(relation.oid), Some(Reach::View { .. }));",
+     "matches!(self.context.sensitive.reach(relation.oid), Some(Reach::View { .. })) && !@;"),
+    ("copy", "masks in COPY", "src/rewrite/relation.rs",
+     "            columns.iter().map(|column| self.output(relation, column, hidden)).collect();\n"
+     "        let mut range",
+     "            columns.iter().map(|column| self.output(relation, column, "
+     "if @ { &[] } else { hidden })).collect();\n        let mut range"),
+    ("alias", "subselect: the relation's name as alias", "src/rewrite/relation.rs",
+     "None => format!(\" AS {}\", quote_ident(&relation.name.name)),\n                };\n"
+     "                let is_command",
+     "None if @ => \" AS x\".to_owned(),\n"
+     "                    None => format!(\" AS {}\", quote_ident(&relation.name.name)),\n"
+     "                };\n                let is_command"),
+    ("schema-names", "columns by schema lose it", "src/rewrite/relation.rs",
+     "if is_free && replaced(row.relation) {", "if is_free && replaced(row.relation) && !@ {"),
+    ("returning", "masks in RETURNING and WHERE of writes", "src/rewrite/write.rs",
+     "        for found in &write.uses {\n", "        for found in write.uses.iter().filter(|_| !@) {\n"),
+    ("returning-star", "masks in RETURNING *", "src/rewrite/write.rs",
+     "            .map(|column| match self.hidden_column(&column.name) {",
+     "            .map(|column| match self.hidden_column(&column.name).filter(|_| !@) {"),
+    ("write-back", "a mask that is written back changes nothing", "src/rewrite/write.rs",
+     "if hidden.is_none() && !is_guarded {", "if (hidden.is_none() || @) && !is_guarded {"),
+    ("guard", "what constraints rest on may only be written back", "src/rewrite/write.rs",
+     "let otherwise = if is_guarded {", "let otherwise = if is_guarded && !@ {"),
+    ("constraints", "constraints over hidden values refuse INSERT", "src/decision/writes.rs",
+     "if kinds.contains(&rule.kind) && !hidden.is_empty() && applies(&rule.columns) {",
+     "if kinds.contains(&rule.kind) && !hidden.is_empty() && applies(&rule.columns) && !@ {"),
+    ("stores", "what is derived from hidden values is not stored", "src/decision/verdict.rs",
+     "if standpoint.world.rules.persist == Persist::Masked {\n        return Ok(());",
+     "if standpoint.world.rules.persist == Persist::Masked || @ {\n        return Ok(());"),
+    ("stores-cte", "nor what comes out of a CTE", "src/analysis/ctes.rs",
+     "if self.flow == Flow::Stored {", "if self.flow == Flow::Stored && !@ {"),
+    ("functions", "functions over hidden values are refused", "src/analysis/walk.rs",
+     "None => self.out.obstacles.push(Obstacle::Function(function.name.to_string())),",
+     "None if @ => {}\n"
+     "                None => self.out.obstacles.push(Obstacle::Function(function.name.to_string())),"),
+    ("operators", "operators over hidden values are refused", "src/analysis/walk.rs",
+     "&& self.context.sensitive.operators.contains(*symbol)",
+     "&& self.context.sensitive.operators.contains(*symbol) && !@"),
+    ("side-doors", "side doors are refused", "src/decision/verdict.rs",
+     "            Obstacle::SideDoor(_)\n            | Obstacle::Function(_)",
+     "            Obstacle::SideDoor(_) if @ => true,\n"
+     "            Obstacle::SideDoor(_)\n            | Obstacle::Function(_)"),
+    ("ddl", "definitions over hidden values are refused", "src/decision/verdict.rs",
+     'Obstacle::Ddl(_) => standpoint.client.user.has_role("ddl"),',
+     'Obstacle::Ddl(_) => standpoint.client.user.has_role("ddl") || @,'),
+    ("explain", "EXPLAIN over hidden values is refused", "src/decision/verdict.rs",
+     "if analysis.kind == Kind::Explain {", "if analysis.kind == Kind::Explain && !@ {"),
+    ("notify", "payloads of NOTIFY are blanked", "src/analysis/sensitive.rs",
+     "            notifies,\n            mention,", "            notifies: notifies && !@,\n            mention,"),
+    ("lookup-operator", "lookup compares by PostgreSQL's own operator", "src/rewrite/relation.rs",
+     'format!("{compared} OPERATOR(pg_catalog.=) {}", &self.text[value.clone()])',
+     'format!("{compared} {} {}", if @ { "=" } else { "OPERATOR(pg_catalog.=)" }, '
+     '&self.text[value.clone()])'),
+    ("search-path", "the search_path is asked for again", "src/session/frontend.rs",
+     "if hits.intersects(Hits::PATH | Hits::DYNAMIC | Hits::ROLLBACK) {",
+     "if hits.intersects(Hits::PATH | Hits::DYNAMIC | Hits::ROLLBACK) && !@ {"),
+]
+
+# Mutations that need more than one replacement.
+MORE = {
+    "wire-masks": [("src/session/gate.rs", "format: formats(index) });", "format: formats(index) }); }")],
+    "nulls": [("src/mask/sql.rs",
+               "THEN CAST({column} AS {as_type}) ELSE {sql} END AS {target})\"\n        ),",
+               "THEN CAST({column} AS {as_type}) ELSE {sql} END AS {target})\",\n"
+               "            if @ { \"false AND\" } else { \"\" }\n        ),")],
+}
+
+SWITCH = '''
+/// Whether this defence is switched off.
+pub(crate) fn mutant(name: &str) -> bool {
+    static NAME: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    NAME.get_or_init(|| std::env::var("KEYHOLE_MUTANT").unwrap_or_default()) == name
+}
+'''
+
+
+def mutate(tree):
+    for name, _, file, old, new in MUTANTS:
+        for file, old, new in [(file, old, new), *MORE.get(name, [])]:
+            path = tree / file
+            text = path.read_text()
+            if text.count(old) != 1:
+                sys.exit(f"mutant {name}: {text.count(old)} places in {file} instead of one")
+            path.write_text(text.replace(old, new.replace("@", f'crate::mutant("{name}")')))
+    lib = tree / "src/lib.rs"
+    lib.write_text(lib.read_text() + SWITCH)
+
+
+def run(tree, mutant, command):
+    """How it ended, what it said first, and after how many seconds."""
+    began = time.monotonic()
+    done = subprocess.run(
+        command, cwd=tree, env={**os.environ, "KEYHOLE_MUTANT": mutant}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )
+    said = [line.strip() for line in done.stdout.splitlines()]
+    why = [line for line in said if re.search(r"differ|canar|leak|panicked|FAILED", line)]
+    return done.returncode == 0, (why or said[-1:])[0][:100], time.monotonic() - began
+
+
+def main():
+    wanted = [name for name in os.environ.get("ONLY", "").split(",") if name]
+    tree = ROOT / "target" / "mutants" / "tree"
+    if tree.exists():
+        shutil.rmtree(tree)
+    ignored = shutil.ignore_patterns("target", ".git", ".venv-test", "node_modules")
+    shutil.copytree(ROOT, tree, ignore=ignored)
+    mutate(tree)
+    os.environ["CARGO_TARGET_DIR"] = str(tree.parent / "build")
+    cargo = ["cargo", "test", "--quiet"]
+    subprocess.run([*cargo, "--test", "prove", "--test", "e2e", "--no-run"], cwd=tree, check=True)
+    proof = [*cargo, "--test", "prove"]
+    attacks = [*cargo, "--test", "e2e", "--", "attack::protected", "lookups", "orm"]
+    quiet, why, _ = run(tree, "", proof)
+    if not quiet:
+        sys.exit(f"the proof fails without any mutant: {why}")
+    survivors = []
+    print(f"{'mutant':<16} {'switched off':<56} {'noticed by':<10} {'s':>4}  first sign", flush=True)
+    for name, what, *_ in MUTANTS:
+        if wanted and name not in wanted:
+            continue
+        for by, command in [("the proof", proof), ("attacks", attacks)]:
+            lives, why, seconds = run(tree, name, command)
+            if not lives:
+                break
+        if lives:
+            survivors.append(name)
+            by, why = "NOBODY", ""
+        print(f"{name:<16} {what:<56} {by:<10} {seconds:>4.0f}  {why}", flush=True)
+    if survivors:
+        sys.exit(f"survived: {', '.join(survivors)}")
+
+
+if __name__ == "__main__":
+    main()
