@@ -13,6 +13,7 @@ mod audit;
 mod check;
 mod demo;
 mod explain;
+mod install_trigger;
 mod serve;
 mod user;
 
@@ -44,6 +45,11 @@ enum Command {
     /// Exits 0 if it would run and 1 if it would be refused. Grants that are bound to networks do
     /// not count, as there is no connection.
     Explain(explain::Arguments),
+    /// Have a database tell the proxy of DDL past it, at once
+    ///
+    /// Installs two event triggers, in schema keyhole_internal, that NOTIFY the proxy; it takes a
+    /// superuser. Without them, the schema is read again now and then. Exits 2 if it failed.
+    InstallTrigger(install_trigger::Arguments),
     /// Look after the audit log
     #[command(subcommand)]
     Audit(audit::Command),
@@ -80,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Serve(from) => runtime.block_on(serve::run(&from.config)),
         Command::Check(from) => runtime.block_on(check::run(&from.config)),
         Command::Explain(arguments) => runtime.block_on(explain::run(&arguments)),
+        Command::InstallTrigger(arguments) => runtime.block_on(install_trigger::run(&arguments)),
         Command::Audit(command) => audit::run(&command),
         Command::User(command) => runtime.block_on(user::run(&command)),
         Command::Demo(arguments) => runtime.block_on(demo::run(&arguments)),

@@ -30,6 +30,28 @@ pub struct Snapshot {
     by_name: HashMap<String, Vec<Oid>>,
 }
 
+/// Which database it is, whatever it is called and wherever it is reached: OIDs mean the same as
+/// long as this is the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The cluster's system identifier; None where the account may not ask for it.
+    pub system: Option<String>,
+    /// `pg_database.oid`
+    pub database: Oid,
+    /// `pg_database.datname`
+    pub name: String,
+}
+
+impl Identity {
+    /// The same text for the same database. Without a system identifier the name has to do.
+    pub fn key(&self) -> String {
+        match &self.system {
+            Some(system) => format!("{system}/{}", self.database),
+            None => format!("?/{}/{}", self.database, self.name),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RelationKind {
     Table,

@@ -33,6 +33,7 @@ use crate::net::Listener;
 use crate::relay::{Phase, Surroundings};
 use crate::store::approvals::{Approvals, Clock, Settings, StoreError, steady_clock};
 use crate::store::audit_log::{AuditError, AuditLog, Limits, Repair};
+use crate::store::tags::TagFiles;
 use crate::telemetry::log::{self, LogError};
 use crate::telemetry::{Metrics, sessions};
 use databases::Databases;
@@ -113,8 +114,13 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
     events.learn(&approvals);
     let metrics = Arc::new(Metrics::new()?);
     let phase = watch::Sender::new(Phase::Serving);
-    let around =
-        Around { clock: Arc::clone(&clock), audit: audit.clone(), metrics: Arc::clone(&metrics) };
+    let StoreLocation::Sqlite(store) = &setup.config.store.location;
+    let around = Around {
+        clock: Arc::clone(&clock),
+        audit: audit.clone(),
+        metrics: Arc::clone(&metrics),
+        tags: TagFiles::beside(store),
+    };
     let surroundings = Surroundings {
         clock: Arc::clone(&clock),
         audit: audit.clone(),

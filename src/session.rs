@@ -10,6 +10,7 @@ mod again;
 mod backend;
 mod ends;
 mod errors;
+mod explain;
 mod extended;
 mod frontend;
 mod gate;
@@ -32,6 +33,7 @@ use crate::grant::{LiveTable, LookupMeter};
 use crate::model::{Client, ColumnId, Oid, Report, Timestamp};
 use crate::wire::TxStatus;
 
+pub use explain::{Column, Explanation, Gates, Needed, State, Verdict};
 pub use in_band::{InBandCall, InBandColumn, InBandTable, InBandType};
 pub use plan::PlanCache;
 use queue::Queue;

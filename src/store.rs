@@ -1,4 +1,6 @@
-//! What outlives the process: grants and requests in the approval store, and the audit log.
+//! What outlives the process: grants and requests in the approval store, the audit log, and what
+//! was found to be personal data.
 
 pub mod approvals;
 pub mod audit_log;
+pub mod tags;

@@ -2,5 +2,6 @@
 
 pub mod cancel;
 pub mod connect;
+pub mod ddl_trigger;
 pub mod introspect;
 pub mod own;

@@ -17,14 +17,20 @@ mod conversation;
 mod crash;
 #[path = "e2e/desk.rs"]
 mod desk;
+#[path = "e2e/drift.rs"]
+mod drift;
 #[path = "e2e/drivers.rs"]
 mod drivers;
 #[path = "e2e/expiry.rs"]
 mod expiry;
+#[path = "e2e/explain.rs"]
+mod explain;
 #[path = "e2e/harness.rs"]
 mod harness;
 #[path = "e2e/lookups.rs"]
 mod lookups;
+#[path = "e2e/orm.rs"]
+mod orm;
 #[path = "e2e/psql_meta.rs"]
 mod psql_meta;
 #[path = "e2e/telemetry.rs"]

@@ -103,6 +103,18 @@ impl fmt::Debug for Hits {
     }
 }
 
+/// The kinds, separated by commas.
+impl fmt::Display for Hits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = Self::NAMED.iter().filter(|(kind, _)| self.contains(*kind));
+        for (index, (_, name)) in kinds.enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{name}")?;
+        }
+        Ok(())
+    }
+}
+
 /// A mention gate that could not be built.
 #[derive(Debug, thiserror::Error)]
 #[error("sensitive names are too many for one automaton")]

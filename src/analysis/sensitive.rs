@@ -3,8 +3,8 @@
 //!
 //! **Invariant:** a column once tagged stays tagged by (table OID, column number) for as long as
 //! the catalog has the entry that tagged it and the caller hands back the [`Tags`] of the binding
-//! before: a RENAME, a DETACH PARTITION or a DROP EXPRESSION launders nothing. Nobody keeps them
-//! across a restart; then the catalog's names are all there is.
+//! before: a RENAME, a DETACH PARTITION or a DROP EXPRESSION launders nothing. `store::tags` keeps
+//! them across a restart.
 
 mod bodies;
 mod columns;

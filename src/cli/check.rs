@@ -8,12 +8,13 @@ use std::time::Duration;
 use tokio_postgres::{Client, NoTls};
 
 use super::say;
-use crate::analysis::sensitive::{Sensitive, Tags};
+use crate::analysis::sensitive::Sensitive;
 use crate::auth::scram::Verifier;
 use crate::config::{
-    Config, Credential, DatabaseConfig, Place, SslMode, UpstreamDatabase, UserConfig,
+    Config, Credential, DatabaseConfig, Place, SslMode, StoreLocation, UpstreamDatabase, UserConfig,
 };
 use crate::model::Epoch;
+use crate::store::tags::TagFiles;
 use crate::upstream::introspect;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -118,8 +119,18 @@ async fn live(config: &Config, database: &DatabaseConfig) -> Vec<String> {
         Ok(Err(error)) => return here(with_cause(&error)),
         Err(_) => return here(format!("the schema was not read within {READ_TIMEOUT:?}")),
     };
+    let identity = match introspect::identity(&client).await {
+        Ok(identity) => identity,
+        Err(error) => return here(with_cause(&error)),
+    };
+    let StoreLocation::Sqlite(store) = &config.store.location;
+    // What a proxy has found out before: renamed columns among it.
+    let tags = match TagFiles::beside(store).load(database.name.as_str(), &identity, &schema) {
+        Ok(tags) => tags,
+        Err(error) => return here(error.to_string()),
+    };
     let unclassified = config.enforcement.unclassified;
-    match Sensitive::bind(&schema, &database.catalog, &Tags::default(), unclassified) {
+    match Sensitive::bind(&schema, &database.catalog, &tags, unclassified) {
         Ok((_, _, problems)) => problems
             .into_iter()
             .flat_map(|problem| match problem.place.as_str() {

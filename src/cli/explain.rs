@@ -1,15 +1,18 @@
 //! `keyhole explain`: what would happen to a statement, without running it.
 
-mod judge;
+mod table;
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use self::judge::{Explained, Verdict, judge};
+use serde::Serialize;
+
 use super::{failed, report, say};
 use crate::config::Config;
+use crate::decision::{Dates, Encoding, Forms, Standpoint};
+use crate::model::{Client, User};
 use crate::server::preview::{Preview, Source};
+use crate::session::{Explanation, Verdict};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -48,38 +51,70 @@ pub(super) async fn run(arguments: &Arguments) -> ExitCode {
     if preview.source == Source::StandingOnly {
         report(STORE_IN_USE);
     }
-    let mut code = ExitCode::SUCCESS;
-    for user in &preview.users {
-        let explained = judge(&preview, user, &arguments.database, &arguments.sql);
-        if explained.verdict == Verdict::Refused {
-            code = ExitCode::FAILURE;
-        }
-        if arguments.json {
-            match serde_json::to_string(&explained) {
+    let explained: Vec<Explained> = preview
+        .users
+        .iter()
+        .map(|user| explain(&preview, user, &arguments.database, &arguments.sql))
+        .collect();
+    if arguments.json {
+        for one in &explained {
+            match serde_json::to_string(one) {
                 Ok(line) => say(line),
                 Err(error) => return failed(&error.to_string()),
             }
-        } else {
-            say(text(&explained));
+        }
+    } else {
+        if explained.len() > 1 {
+            say(table::side_by_side(&explained));
+        }
+        for one in &explained {
+            say(text(one));
         }
     }
-    code
+    let refused = explained.iter().any(|one| one.explanation.verdict == Verdict::Refused);
+    if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// The result for people. Writing to a `String` cannot fail.
+/// The statement of one user on one database.
+#[derive(Debug, Serialize)]
+struct Explained {
+    user: String,
+    database: String,
+    /// Which grants were considered: `store` (and standing ones), or `standing` alone.
+    grants: &'static str,
+    #[serde(flatten)]
+    explanation: Explanation,
+}
+
+/// As in a session that has just begun, with UTF-8 and ISO dates.
+fn explain(preview: &Preview, user: &User, database: &str, sql: &str) -> Explained {
+    let client = Client {
+        user: user.clone(),
+        address: None,
+        application: "keyhole explain".into(),
+        database: database.into(),
+    };
+    let forms = Forms { encoding: Encoding::Utf8, dates: Dates::Iso };
+    let Preview { world, path, grants, now, .. } = preview;
+    let standpoint = Standpoint { world, client: &client, grants, now: *now, forms };
+    Explained {
+        user: user.name.to_string(),
+        database: database.to_owned(),
+        grants: match preview.source {
+            Source::Store => "store",
+            Source::StandingOnly => "standing",
+        },
+        explanation: Explanation::new(sql, path, standpoint),
+    }
+}
+
+/// The result for people: one line for each item, further lines of a value indented.
 fn text(explained: &Explained) -> String {
-    let mut out = format!("{} on {}: {}", explained.user, explained.database, explained.verdict);
-    if !explained.relations.is_empty() {
-        let _ = write!(out, "\n  touches {}", explained.relations.join(", "));
-    }
-    for column in &explained.columns {
-        let _ = write!(out, "\n  {} ({}): {}", column.column, column.class, column.why);
-    }
-    for reason in &explained.reasons {
-        let _ = write!(out, "\n  {reason}");
-    }
-    if let Some(sql) = &explained.sql {
-        let _ = write!(out, "\n  runs:\n    {}", sql.replace('\n', "\n    "));
-    }
-    out
+    let items = explained.explanation.items();
+    let lines = items.iter().map(|(item, value)| {
+        let value = value.replace('\n', "\n            ");
+        format!("\n  {item:<9} {value}")
+    });
+    let lines: String = lines.collect();
+    format!("{} on {}{lines}", explained.user, explained.database)
 }

@@ -2,13 +2,14 @@
 
 use crate::analysis::SearchPath;
 use crate::analysis::mention::MentionError;
-use crate::analysis::sensitive::Tags;
 use crate::auth::scram::MockKey;
 use crate::config::{Config, StoreLocation};
 use crate::decision::World;
 use crate::grant::LiveTable;
 use crate::model::{Epoch, Timestamp, User};
 use crate::store::approvals::{StoreError, peek, standing_only, steady_clock};
+use crate::store::tags::{TagFiles, TagsError};
+use crate::upstream::connect::Target;
 use crate::upstream::introspect;
 use crate::upstream::own;
 
@@ -33,6 +34,8 @@ pub enum PreviewError {
     Mention(#[from] MentionError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Tags(#[from] TagsError),
 }
 
 /// What decisions about one database rest on at one moment.
@@ -75,9 +78,9 @@ impl Preview {
         let users = names.iter().map(user).collect::<Result<_, _>>()?;
         let spec = setup.spec(database);
         let spec = spec.ok_or_else(|| PreviewError::Database(database.to_owned()))?;
-        let (world, path) = read(&spec).await?;
-        let now = steady_clock()();
         let StoreLocation::Sqlite(store) = &setup.config.store.location;
+        let (world, path) = read(&spec, &TagFiles::beside(store)).await?;
+        let now = steady_clock()();
         let url = format!("sqlite:{}", store.display());
         let (grants, source) = match peek(&url, std::path::Path::new(""), &setup.standing, now) {
             Ok(grants) => (grants, Source::Store),
@@ -90,7 +93,19 @@ impl Preview {
     }
 }
 
-async fn read(spec: &Spec) -> Result<(World, SearchPath), PreviewError> {
+/// Where `database`, as clients name it, is and who the proxy is there.
+///
+/// # Errors
+/// [`PreviewError`] when the configuration cannot be used or has no such database.
+pub fn target(config: Config, database: &str) -> Result<Target, PreviewError> {
+    let setup = Setup::build(config, &MockKey::new(rand::random()));
+    let setup = setup.map_err(PreviewError::Setup)?;
+    let spec = setup.spec(database);
+    let spec = spec.ok_or_else(|| PreviewError::Database(database.to_owned()))?;
+    Ok((*spec.target).clone())
+}
+
+async fn read(spec: &Spec, files: &TagFiles) -> Result<(World, SearchPath), PreviewError> {
     let failed = |why: String| PreviewError::Upstream(spec.name.to_string(), why);
     let connected = tokio::time::timeout(CONNECT_TIMEOUT, own::connect(&spec.target)).await;
     let connected = connected.map_err(|_| failed(format!("no answer in {CONNECT_TIMEOUT:?}")))?;
@@ -99,10 +114,13 @@ async fn read(spec: &Spec) -> Result<(World, SearchPath), PreviewError> {
         let epoch = Epoch(1);
         let schema = introspect::read(&mut client, epoch).await;
         let schema = schema.map_err(|error| failed(with_cause(&error)))?;
+        let identity = introspect::identity(&client).await;
+        let identity = identity.map_err(|error| failed(with_cause(&error)))?;
+        let tags = files.load(&spec.name, &identity, &schema)?;
         let row = client.query_one(PATH, &[]).await;
         let path = row.and_then(|row| row.try_get(0));
         let path = path.map_err(|error| failed(with_cause(&error)))?;
-        Ok((make(epoch, schema, spec, &Tags::default())?.world, SearchPath(path)))
+        Ok((make(epoch, schema, spec, &tags)?.world, SearchPath(path)))
     };
     tokio::select! {
         read = tokio::time::timeout(READ_TIMEOUT, reading) => match read {

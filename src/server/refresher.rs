@@ -1,31 +1,33 @@
 //! Keeps the world of one database up to date: at the start, now and then, when a session asks,
 //! and when the configuration changes.
 
-use std::collections::BTreeSet;
-use std::error::Error;
+mod made;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
+use self::made::{Made, changed};
+pub(super) use self::made::{make, with_cause};
 use super::databases::Site;
 use super::setup::{Spec, Upkeep};
 use crate::analysis::mention::MentionError;
-use crate::analysis::sensitive::{Problem, Sensitive, Tags};
+use crate::analysis::sensitive::{Problem, Tags};
 use crate::audit::{CatalogChange, CatalogStep, Event};
-use crate::decision::World;
-use crate::grant::CatalogView;
 use crate::mask::MaskError;
 use crate::model::{ColumnPath, Epoch, Timestamp};
 use crate::relay::Stale;
-use crate::schema::Snapshot;
+use crate::schema::{Identity, Snapshot};
 use crate::store::approvals::Clock;
 use crate::store::audit_log::AuditLog;
+use crate::store::tags::{TagFiles, TagsError};
 use crate::telemetry::Metrics;
 use crate::telemetry::labels::{Refresh, UpstreamError};
+use crate::upstream::ddl_trigger::{self, Trigger};
 use crate::upstream::introspect::{self, IntrospectError};
 use crate::upstream::own::{self, OwnError};
 
@@ -50,6 +52,7 @@ pub(super) struct Around {
     pub(super) clock: Clock,
     pub(super) audit: AuditLog,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) tags: TagFiles,
 }
 
 /// Why a world could not be made; goes to the log and to `/readyz`, not to clients.
@@ -65,6 +68,8 @@ enum RefreshError {
     Introspect(#[from] IntrospectError),
     #[error("the catalog names too much: {0}")]
     Mention(#[from] MentionError),
+    #[error("what was tagged before is not known: {0}")]
+    Tags(#[from] TagsError),
     #[error("binding the catalog to the schema failed")]
     Panic,
 }
@@ -77,9 +82,13 @@ pub(super) async fn keep_up(site: Arc<Site>, around: Around) {
         around,
         specs,
         bound: None,
+        identity: None,
         tags: Tags::default(),
+        unkept: None,
         epoch: Epoch::default(),
         link: None,
+        trigger: Trigger::Absent,
+        news: Arc::default(),
         tasks: JoinSet::new(),
         told: Vec::new(),
         failing_since: None,
@@ -96,23 +105,29 @@ struct Refresher {
     specs: watch::Receiver<Arc<Spec>>,
     /// What the published world was made from.
     bound: Option<Arc<Spec>>,
+    /// Which database the tags are of.
+    identity: Option<Identity>,
     tags: Tags,
+    /// Why the tags are not on the disk.
+    unkept: Option<String>,
     epoch: Epoch,
     /// Kept while there are sessions; without them it would keep the database from being dropped.
-    link: Option<Client>,
+    /// With the triggers it is what they tell, and kept as long as the database is served.
+    link: Option<Link>,
+    trigger: Trigger,
+    /// The triggers have told of DDL, or the link is lost.
+    news: Arc<Notify>,
     tasks: JoinSet<()>,
     /// Problems of the catalog that were logged.
     told: Vec<String>,
     failing_since: Option<Timestamp>,
 }
 
-/// A world and what it was made of.
-pub(super) struct Made {
-    pub(super) world: World,
-    schema: Snapshot,
-    tags: Tags,
-    problems: Vec<Problem>,
-    masks: Vec<(Arc<ColumnPath>, MaskError)>,
+/// A connection that listens.
+struct Link {
+    client: Client,
+    /// None until it was asked for.
+    identity: Option<Identity>,
 }
 
 impl Refresher {
@@ -172,15 +187,24 @@ impl Refresher {
         tokio::pin!(pause);
         loop {
             let used = *sessions.borrow_and_update() > 0;
-            if !used {
+            let listens = self.trigger == Trigger::Installed;
+            let kept = used || (always && listens);
+            if !kept {
                 self.link = None;
             }
             tokio::select! {
                 () = &mut pause, if used || always => return,
                 () = self.site.database.refresh_wanted() => return,
+                () = self.news.notified() => return,
                 // Neither sender goes away while this task runs.
                 _ = self.specs.changed() => return,
-                _ = sessions.changed() => {}
+                _ = sessions.changed() => {
+                    // Nobody listened meanwhile.
+                    let used = *sessions.borrow() > 0;
+                    if used && listens && self.link.is_none() && outcome.is_ok() {
+                        return;
+                    }
+                }
             }
         }
     }
@@ -192,13 +216,20 @@ impl Refresher {
         if let Some(schema) = known.as_ref().filter(|_| changed) {
             // At once and without the database: a catalog that hides more must not wait.
             self.link = None;
-            self.publish((**schema).clone(), &spec).await?;
+            if let Some(identity) = self.identity.clone() {
+                self.publish((**schema).clone(), identity, &spec).await?;
+            }
         }
         let mut attempt = 1;
         loop {
             match self.read(&spec, known.as_deref()).await {
-                Ok(None) => return Ok(()),
-                Ok(Some(schema)) => return self.publish(schema, &spec).await,
+                Ok(None) => {
+                    self.keep_again(known).await;
+                    return Ok(());
+                }
+                Ok(Some((schema, identity))) => {
+                    return self.publish(schema, identity, &spec).await;
+                }
                 Err(error) if attempt == ATTEMPTS_MAX => return Err(error),
                 Err(_) => {
                     self.link = None;
@@ -209,29 +240,44 @@ impl Refresher {
         }
     }
 
-    /// The schema as it is now; None if it is the one that is known.
+    /// The schema as it is now, and whose it is; None if it is the one that is known.
     async fn read(
         &mut self,
         spec: &Spec,
         known: Option<&Snapshot>,
-    ) -> Result<Option<Snapshot>, RefreshError> {
+    ) -> Result<Option<(Snapshot, Identity)>, RefreshError> {
         let epoch = Epoch(self.epoch.0 + 1);
-        let client = self.client(spec).await?;
+        let (of, link) = (self.identity.clone(), self.link(spec).await?);
         let reading = async {
-            if let Some(known) = known
-                && introspect::schema_version(client).await? == known.version
+            let identity = match &link.identity {
+                Some(identity) => identity.clone(),
+                None => {
+                    ddl_trigger::listen(&link.client).await?;
+                    introspect::identity(&link.client).await?
+                }
+            };
+            link.identity = Some(identity.clone());
+            let trigger = ddl_trigger::find(&link.client).await?;
+            if let Some(known) = known.filter(|_| of.as_ref() == Some(&identity))
+                && introspect::schema_version(&link.client).await? == known.version
             {
-                return Ok(None);
+                return Ok::<_, IntrospectError>((trigger, None));
             }
-            introspect::read(client, epoch).await.map(Some)
+            let schema = introspect::read(&mut link.client, epoch).await?;
+            Ok((trigger, Some((schema, identity))))
         };
         let read = timeout(READ_TIMEOUT, reading).await;
-        Ok(read.map_err(|_| RefreshError::ReadTimeout)??)
+        let (trigger, read) = read.map_err(|_| RefreshError::ReadTimeout)??;
+        if trigger != self.trigger {
+            tracing::info!(database = %self.site.database.name(), ?trigger, "DDL triggers");
+            self.trigger = trigger;
+        }
+        Ok(read)
     }
 
-    async fn client(&mut self, spec: &Spec) -> Result<&mut Client, RefreshError> {
-        let link = match self.link.take().filter(|client| !client.is_closed()) {
-            Some(client) => client,
+    async fn link(&mut self, spec: &Spec) -> Result<&mut Link, RefreshError> {
+        let link = match self.link.take().filter(|link| !link.client.is_closed()) {
+            Some(link) => link,
             None => {
                 let connected = timeout(CONNECT_TIMEOUT, own::connect(&spec.target)).await;
                 let connected = connected.map_err(|_| RefreshError::ConnectTimeout)?;
@@ -240,24 +286,38 @@ impl Refresher {
                 })?;
                 self.tasks.abort_all();
                 self.tasks = JoinSet::new();
-                self.tasks.spawn(async move {
-                    if let Err(error) = connection.await {
-                        tracing::debug!(%error, "the proxy's own connection is lost");
-                    }
-                });
-                client
+                let news = Arc::clone(&self.news);
+                self.tasks.spawn(async move { own::attend(connection, &news).await });
+                Link { client, identity: None }
             }
         };
         Ok(self.link.insert(link))
     }
 
     /// Makes the world of `schema` and publishes it.
-    async fn publish(&mut self, schema: Snapshot, spec: &Arc<Spec>) -> Result<(), RefreshError> {
+    async fn publish(
+        &mut self,
+        schema: Snapshot,
+        identity: Identity,
+        spec: &Arc<Spec>,
+    ) -> Result<(), RefreshError> {
         let epoch = Epoch(self.epoch.0 + 1);
-        let (tags, of) = (self.tags.clone(), Arc::clone(spec));
+        let known = (self.identity.as_ref() == Some(&identity)).then(|| self.tags.clone());
+        let (files, who, of) = (self.around.tags.clone(), identity.clone(), Arc::clone(spec));
         // Large schemas take a while, and sessions must not wait for it.
-        let making = tokio::task::spawn_blocking(move || make(epoch, schema, &of, &tags));
-        let made = making.await.map_err(|_| RefreshError::Panic)??;
+        let making = tokio::task::spawn_blocking(move || {
+            let tags = match known {
+                Some(tags) => tags,
+                None => files.load(&of.name, &who, &schema)?,
+            };
+            let made = make(epoch, schema, &of, &tags)?;
+            // On the disk before anybody goes by it; what cannot be kept is hidden all the same.
+            let kept = files.keep(&of.name, &who, &made.schema, &made.tags);
+            Ok::<_, RefreshError>((made, kept))
+        });
+        let (made, kept) = making.await.map_err(|_| RefreshError::Panic)??;
+        self.kept(kept);
+        self.identity = Some(identity);
         let Made { world, schema, tags, problems, masks } = made;
         self.tell(&problems, &masks);
         self.epoch = epoch;
@@ -281,6 +341,31 @@ impl Refresher {
         Ok(())
     }
 
+    /// Tries to keep the tags of the world that holds, if it failed before.
+    async fn keep_again(&mut self, schema: Option<Arc<Snapshot>>) {
+        let (Some(_), Some(schema), Some(who)) = (&self.unkept, schema, self.identity.clone())
+        else {
+            return;
+        };
+        let (files, tags) = (self.around.tags.clone(), self.tags.clone());
+        let name = Arc::clone(self.site.database.name());
+        let keeping =
+            tokio::task::spawn_blocking(move || files.keep(&name, &who, &schema, &tags)).await;
+        if let Ok(kept) = keeping {
+            self.kept(kept);
+        }
+    }
+
+    /// Logs, once, that tags would be lost with the process.
+    fn kept(&mut self, kept: Result<(), TagsError>) {
+        let reason = kept.err().map(|error| error.to_string());
+        if let Some(reason) = reason.as_ref().filter(|reason| self.unkept.as_ref() != Some(reason))
+        {
+            tracing::warn!(database = %self.site.database.name(), %reason, "tags are not kept");
+        }
+        self.unkept = reason;
+    }
+
     /// Logs what is wrong with the catalog, once.
     fn tell(&mut self, problems: &[Problem], masks: &[(Arc<ColumnPath>, MaskError)]) {
         let mut lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
@@ -291,41 +376,4 @@ impl Refresher {
         }
         self.told = lines;
     }
-}
-
-pub(super) fn make(
-    epoch: Epoch,
-    schema: Snapshot,
-    spec: &Spec,
-    tags: &Tags,
-) -> Result<Made, MentionError> {
-    let (sensitive, tags, problems) =
-        Sensitive::bind(&schema, &spec.catalog, tags, spec.unclassified)?;
-    let view = CatalogView::new(&*spec.name, &spec.catalog, Some(&schema));
-    let name = Arc::clone(&spec.name);
-    let (world, masks) = World::new(epoch, name, schema.clone(), sensitive, view, spec.rules);
-    Ok(Made { world, schema, tags, problems, masks })
-}
-
-/// Columns that became personal data or ceased to be, by name.
-fn changed(before: Option<&World>, after: &World) -> Vec<String> {
-    let names = |world: &World| -> BTreeSet<String> {
-        world.sensitive.columns.values().map(|column| column.path.to_string()).collect()
-    };
-    let Some(before) = before.map(names) else { return Vec::new() };
-    before.symmetric_difference(&names(after)).cloned().collect()
-}
-
-/// The error and what led to it, in one line.
-pub(super) fn with_cause(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        source = cause.source();
-    }
-    text.replace('\n', " ")
 }

@@ -3,10 +3,10 @@
 
 use std::fmt::Write as _;
 
-use super::plan::{Missing, Plan, Planned, masked};
+use super::explain::Explanation;
+use super::plan::{Missing, Plan, Planned};
 use super::{Env, Session};
 use crate::analysis::facts::{Argument, InBand};
-use crate::decision::Way;
 use crate::model::{Report, SqlState, quote_ident, quote_literal};
 use crate::rewrite::InBandAnswer;
 
@@ -205,46 +205,17 @@ impl Session {
         plan.statements().flat_map(|(analysis, _)| &analysis.in_band).collect()
     }
 
-    /// What a statement touches and how it would run, for this session, now.
+    /// What would happen to a statement in this session, now, and why.
     pub(super) fn explain(&self, text: &str, env: Env<'_>) -> Vec<Vec<Option<String>>> {
-        let mut rows = Vec::new();
-        let mut say = |item: &str, value: String| {
-            rows.push(vec![Some(item.to_owned()), Some(value)]);
+        let explanation = Explanation::new(text, self.search_path(), self.standpoint(env));
+        let explanation = match self.plan(text, env) {
+            // What was prepared or declared before counts, and settings of the session.
+            Ok(Planned::Refused(report)) => explanation.refused(&report),
+            Ok(Planned::Clear | Planned::Known(_)) => explanation,
+            Err(Missing::SearchPath | Missing::Schema) => explanation
+                .doubted("a relation of it is not known; the schema is read again when it runs"),
         };
-        match self.plan(text, env) {
-            Err(Missing::SearchPath | Missing::Schema) => {
-                say("verdict", "unknown: a relation of it does not exist here".to_owned());
-            }
-            Ok(Planned::Clear) => say("verdict", "clear: it mentions nothing sensitive".to_owned()),
-            Ok(Planned::Refused(report)) => {
-                say("verdict", format!("refuse: {}", report.message));
-                report.detail.iter().for_each(|detail| say("detail", detail.clone()));
-                report.hint.iter().for_each(|hint| say("hint", hint.clone()));
-            }
-            Ok(Planned::Known(plan)) => {
-                let path = |id: &_| env.world.sensitive.column(*id).map(|c| c.path.to_string());
-                for (analysis, decision) in plan.statements() {
-                    say("verdict", verdict(&decision.way).to_owned());
-                    let columns = masked(analysis, decision);
-                    columns.iter().filter_map(path).for_each(|path| say("masked", path));
-                    let raw = decision.release.columns.iter();
-                    raw.filter_map(path).for_each(|path| say("raw", path));
-                }
-                match self.rewritten(&plan, &[], env) {
-                    Ok(sql) => say("runs", sql.to_string()),
-                    Err(report) => say("runs", format!("refused: {}", report.message)),
-                }
-            }
-        }
-        rows
-    }
-}
-
-fn verdict(way: &Way) -> &'static str {
-    match way {
-        Way::Forward => "forward: nothing hidden is touched",
-        Way::Show => "show: hidden columns are masked on the wire",
-        Way::Compute => "compute: masks are pushed below the query",
-        Way::Refuse(_) => "refuse",
+        let row = |(item, value): (&str, String)| vec![Some(item.to_owned()), Some(value)];
+        explanation.items().into_iter().map(row).collect()
     }
 }

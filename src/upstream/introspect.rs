@@ -10,7 +10,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, IsolationLevel, Row, SimpleQueryMessage, Transaction};
 
 use crate::model::{Epoch, Oid, RelationName};
-use crate::schema::{Operator, Snapshot, TypeCode};
+use crate::schema::{Identity, Operator, Snapshot, TypeCode};
 use assemble::{Dependencies, Relations};
 
 /// `search_path` empty for one transaction: operators mean `pg_catalog`'s, and PostgreSQL prints
@@ -60,6 +60,21 @@ pub async fn schema_version(client: &Client) -> Result<String, IntrospectError> 
         }
     }
     version.filter(|text| !text.is_empty()).ok_or(IntrospectError::NoVersion)
+}
+
+/// Which database this is.
+///
+/// # Errors
+/// [`IntrospectError`] when the connection or the query fails.
+pub async fn identity(client: &Client) -> Result<Identity, IntrospectError> {
+    let row = client.query_one(queries::DATABASE, &[]).await?;
+    let system = match client.query_one(queries::SYSTEM, &[]).await {
+        Ok(row) => Some(row.try_get(0)?),
+        // Not permitted, or a server that has none; a lost connection is an error.
+        Err(error) if error.as_db_error().is_some() && !client.is_closed() => None,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Identity { system, database: row.try_get(0)?, name: row.try_get(1)? })
 }
 
 async fn read_in(tx: &Transaction<'_>, epoch: Epoch) -> Result<Snapshot, IntrospectError> {

@@ -1,7 +1,10 @@
 //! The proxy's own connections, for reading the schema.
 
+use std::future::poll_fn;
+
+use tokio::sync::Notify;
 use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{Client, Connection, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
 
 use super::connect::{ConnectError, Target, stream};
 use crate::net::Stream;
@@ -35,6 +38,24 @@ pub async fn connect(
     // Encryption is settled: the stream is what it is.
     settings.ssl_mode(tokio_postgres::config::SslMode::Disable);
     Ok(settings.connect_raw(stream, NoTls).await?)
+}
+
+/// Polls the connection until it ends; `news` is told of every notification of any channel that
+/// was subscribed to, and of a connection that was lost: who listens may have missed some.
+pub async fn attend(mut connection: Connection<Stream, NoTlsStream>, news: &Notify) {
+    loop {
+        match poll_fn(|context| connection.poll_message(context)).await {
+            Some(Ok(AsyncMessage::Notification(_))) => news.notify_one(),
+            // Notices.
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                tracing::debug!(%error, "the proxy's own connection is lost");
+                news.notify_one();
+                return;
+            }
+            None => return,
+        }
+    }
 }
 
 /// The database's own words where it has some.

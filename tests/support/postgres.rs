@@ -17,7 +17,7 @@ use super::message::Reply;
 use super::wait::until;
 
 pub(crate) const APP_PASSWORD: &str = "app-secret";
-const ADMIN_PASSWORD: &str = "admin-secret";
+pub(crate) const ADMIN_PASSWORD: &str = "admin-secret";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Version {

@@ -7,6 +7,13 @@
 pub(super) const VERSION_NUM: &str =
     "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4";
 
+pub(super) const DATABASE: &str = r"
+SELECT oid, datname::pg_catalog.text FROM pg_catalog.pg_database
+WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
+
+pub(super) const SYSTEM: &str =
+    "SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()";
+
 pub(super) const SCHEMAS: &str = r"
 SELECT nspname FROM pg_catalog.pg_namespace
 WHERE nspname !~ '^pg_(toast_)?temp_[0-9]+$' ORDER BY nspname";

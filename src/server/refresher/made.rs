@@ -1,0 +1,60 @@
+//! A schema, a configuration and what was tagged before, made into a world.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::sync::Arc;
+
+use crate::analysis::mention::MentionError;
+use crate::analysis::sensitive::{Problem, Sensitive, Tags};
+use crate::decision::World;
+use crate::grant::CatalogView;
+use crate::mask::MaskError;
+use crate::model::{ColumnPath, Epoch};
+use crate::schema::Snapshot;
+use crate::server::setup::Spec;
+
+/// A world and what it was made of.
+pub(in crate::server) struct Made {
+    pub(in crate::server) world: World,
+    pub(super) schema: Snapshot,
+    pub(super) tags: Tags,
+    pub(super) problems: Vec<Problem>,
+    pub(super) masks: Vec<(Arc<ColumnPath>, MaskError)>,
+}
+
+pub(in crate::server) fn make(
+    epoch: Epoch,
+    schema: Snapshot,
+    spec: &Spec,
+    tags: &Tags,
+) -> Result<Made, MentionError> {
+    let (sensitive, tags, problems) =
+        Sensitive::bind(&schema, &spec.catalog, tags, spec.unclassified)?;
+    let view = CatalogView::new(&*spec.name, &spec.catalog, Some(&schema));
+    let name = Arc::clone(&spec.name);
+    let (world, masks) = World::new(epoch, name, schema.clone(), sensitive, view, spec.rules);
+    Ok(Made { world, schema, tags, problems, masks })
+}
+
+/// Columns that became personal data or ceased to be, by name.
+pub(super) fn changed(before: Option<&World>, after: &World) -> Vec<String> {
+    let names = |world: &World| -> BTreeSet<String> {
+        world.sensitive.columns.values().map(|column| column.path.to_string()).collect()
+    };
+    let Some(before) = before.map(names) else { return Vec::new() };
+    before.symmetric_difference(&names(after)).cloned().collect()
+}
+
+/// The error and what led to it, in one line.
+pub(in crate::server) fn with_cause(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        source = cause.source();
+    }
+    text.replace('\n', " ")
+}
