@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use keyhole::analysis::facts::{Analysis, Obstacle, Place, Qualify, Reference};
+use keyhole::analysis::facts::{Analysis, Obstacle, Place};
 use keyhole::analysis::mention::Hits;
 use keyhole::analysis::parse::{ParseError, Parsed, parse};
-use keyhole::analysis::sensitive::Reach;
 use keyhole::analysis::{Context, SearchPath, analyse};
 use keyhole::decision::{Dates, Decision, Encoding, Forms, Hidden, Standpoint, Way, World, decide};
 use keyhole::grant::{Action, Grant, LiveTable, Resource, Subject};
@@ -35,8 +34,6 @@ pub(crate) enum Outcome {
     Show,
     Compute,
     Refused,
-    /// Wrong, and known to be: see [`Bench::is_known`].
-    Known,
 }
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -72,7 +69,7 @@ impl Bench {
     /// Every property of one text; what was violated, if something was.
     pub(crate) fn check(&self, text: &str) -> Result<Outcome, String> {
         let hits = self.world.sensitive.mention.scan(text.as_bytes());
-        let parsed = match read(text) {
+        let parsed = match parse(text) {
             Ok(parsed) => parsed,
             Err(ParseError::Parser) if !text.contains('\0') => {
                 return Err("the parser's answer could not be read".to_owned());
@@ -107,9 +104,6 @@ impl Bench {
         let Ok(new) = rewrite(text, &parsed, &decided, &[], self.context(), standpoint) else {
             return Ok(Outcome::Refused);
         };
-        if new != text && self.is_known(text, &analyses) {
-            return Ok(Outcome::Known);
-        }
         if new != text {
             self.says_the_same(&parsed, &new, &decided)?;
         }
@@ -123,20 +117,6 @@ impl Bench {
             Outcome::Show
         } else {
             Outcome::Forward
-        })
-    }
-
-    /// What is wrong in `rewrite` and to be mended there: `contacts"x"`, a name that gets qualified
-    /// and a quoted alias right behind it, become one name; TABLESAMPLE of a view, which
-    /// PostgreSQL refuses, is not masked.
-    fn is_known(&self, text: &str, analyses: &[Analysis]) -> bool {
-        analyses.iter().any(|analysis| {
-            let glued = |name: &Qualify| text[name.span.end..].starts_with('"');
-            let sampled_view = |it: &Reference| {
-                let reach = self.world.sensitive.reach(it.relation);
-                it.place == Place::Sampled && matches!(reach, Some(Reach::View { .. }))
-            };
-            analysis.qualify.iter().any(glued) || analysis.references.iter().any(sampled_view)
         })
     }
 
@@ -247,15 +227,6 @@ impl Bench {
         }
         Ok(())
     }
-}
-
-/// As `parse`, which today ends the process on a text without a token.
-pub(crate) fn read(text: &str) -> Result<Parsed, ParseError> {
-    let is_space = |c: char| c.is_ascii_whitespace() || c == '\u{b}';
-    if text.trim_matches(is_space).is_empty() {
-        return Err(ParseError::Syntax("nothing".to_owned()));
-    }
-    parse(text)
 }
 
 fn shrinks(fewer: &Decision, more: &Decision) -> Result<(), String> {

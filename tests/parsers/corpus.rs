@@ -50,7 +50,7 @@ const GOLDEN: [&str; 4] = [
     include_str!("../golden/others.sql"),
 ];
 
-const TWIN: &str = include_str!("../e2e/twin/statements.sql");
+const TWIN: &str = include_str!("../prove/corpus/basics.sql");
 
 /// Every text of the tree: the classes, the golden files, the twin's statements, the attacks.
 pub(crate) fn all() -> Vec<String> {

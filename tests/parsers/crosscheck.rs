@@ -1,6 +1,7 @@
 //! `sqlparser`, a parser of another make, as an independent second opinion: where it reads a text
 //! at all, it finds the same sensitive relations, or there is a known reason why not.
 
+use keyhole::analysis::parse::parse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
@@ -10,7 +11,7 @@ use sqlparser::ast::{ObjectName, Statement, visit_relations};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
-use crate::bench::{Bench, read};
+use crate::bench::Bench;
 
 #[derive(Debug, Default)]
 pub(crate) struct Opinions {
@@ -64,7 +65,7 @@ impl Difference<'_> {
 
 impl Opinions {
     pub(crate) fn add(&mut self, bench: &Bench, sql: &str) {
-        let Ok(parsed) = read(sql) else { return };
+        let Ok(parsed) = parse(sql) else { return };
         let Ok(statements) = Parser::parse_sql(&PostgreSqlDialect {}, sql) else {
             self.unread += 1;
             return;

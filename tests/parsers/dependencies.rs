@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keyhole::analysis::facts::{Analysis, Kind, Obstacle};
+use keyhole::analysis::parse::parse;
 use keyhole::analysis::sensitive::Reach;
 use keyhole::model::{ColumnId, Oid};
 
-use crate::bench::{Bench, read};
+use crate::bench::Bench;
 use crate::support::Client;
 
 /// What the view's rule depends on: relation, and column (0: the relation as a whole).
@@ -47,7 +48,7 @@ impl Compared {
 
     /// One statement; `session` is where its tables are.
     pub(crate) fn add(&mut self, bench: &Bench, session: &mut Client, sql: &str) {
-        let Ok(parsed) = read(sql) else { return self.skip("not parsed") };
+        let Ok(parsed) = parse(sql) else { return self.skip("not parsed") };
         let [statement] = parsed.statements.as_slice() else {
             return self.skip("several statements");
         };

@@ -29,6 +29,7 @@ pub(crate) fn bench(server: &Postgres, database: &str, catalog: &str) -> Bench {
     assert_eq!(problems, []);
     let view = CatalogView::new(database, &catalog, Some(&schema));
     let rules = Rules {
+        lookups_per_minute: 20,
         mode: Mode::Enforce,
         persist: Persist::Refuse,
         writes: Writes::Allow,

@@ -5,7 +5,7 @@
 //! twin, and on a second twin whose planner is told to do otherwise. What the proxy answers must be
 //! what the twin answers. Where the proxy refuses, all three go back, so that they stay alike.
 
-use crate::bench::{Bench, Outcome, read};
+use crate::bench::{Bench, Outcome};
 use crate::dependencies::Compared;
 use crate::support::client::frame;
 use crate::support::keyhole::Config;
@@ -13,6 +13,7 @@ use crate::support::message::{Message, Reply};
 use crate::support::wait::now;
 use crate::support::{Client, Keyhole, Postgres, Version};
 use crate::{Tally, live, on_a_worker_stack};
+use keyhole::analysis::parse::parse;
 
 #[path = "regress/place.rs"]
 mod place;
@@ -116,7 +117,7 @@ fn mentions(sql: &str) -> bool {
 
 /// Statements that would end the transaction around, or reach outside it.
 fn is_out_of_place(sql: &str) -> Option<&'static str> {
-    let parsed = read(sql).ok()?;
+    let parsed = parse(sql).ok()?;
     parsed.statements.iter().find_map(|statement| match statement.tree.kind {
         "TransactionStmt" => Some("transaction control"),
         "ListenStmt" | "NotifyStmt" => Some("notifications"),
@@ -199,7 +200,7 @@ fn run(places: &mut Places, sql: &str, data: &str, report: &mut Report) -> Resul
 
 /// PREPARE is not undone by a rollback: whoever did it undoes it.
 fn forget_prepared(places: &mut Places, sql: &str) {
-    let Ok(parsed) = read(sql) else { return };
+    let Ok(parsed) = parse(sql) else { return };
     for statement in parsed.statements.iter().filter(|it| it.tree.kind == "PrepareStmt") {
         let name = keyhole::model::quote_ident(statement.tree.text("name"));
         for session in places.each() {

@@ -43,9 +43,10 @@ pub(super) fn names<'a>(
 }
 
 fn called(schema: &Snapshot, relation: &Relation) -> HashSet<Oid> {
-    let types = schema.types.iter().filter(|code| {
-        relation.columns.iter().any(|column| column.type_oid == code.oid)
-    });
+    let types = schema
+        .types
+        .iter()
+        .filter(|code| relation.columns.iter().any(|column| column.type_oid == code.oid));
     let by_types = types.flat_map(|code| code.calls.iter());
     [&relation.on_write.calls, &relation.policies.calls, &relation.triggers, &relation.calls]
         .into_iter()
