@@ -21,6 +21,7 @@ mod queue;
 mod record;
 mod rows;
 mod tables;
+mod uncommitted;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -133,6 +134,8 @@ pub struct Session {
     defined: SchemaState,
     /// The server's bytes wait for the snapshot to know this relation.
     server_hold: Option<(Hold, Oid)>,
+    /// What the open transaction has defined over personal data.
+    uncommitted: uncommitted::Uncommitted,
     /// Relations that the snapshot cannot know: temporary or not yet committed, and made under
     /// the eyes of gate 2.
     vetted: HashSet<Oid>,
@@ -178,6 +181,7 @@ impl Session {
             schema: SchemaState::Fresh,
             defined: SchemaState::Fresh,
             server_hold: None,
+            uncommitted: uncommitted::Uncommitted::default(),
             vetted: HashSet::new(),
             cursor_shape: None,
         };

@@ -29,6 +29,8 @@ mod explain;
 mod harness;
 #[path = "e2e/lookups.rs"]
 mod lookups;
+#[path = "e2e/migrations.rs"]
+mod migrations;
 #[path = "e2e/orm.rs"]
 mod orm;
 #[path = "e2e/psql_meta.rs"]

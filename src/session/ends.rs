@@ -204,6 +204,10 @@ impl Session {
             }
             _ => {
                 self.queue.pop();
+                // Of a pipeline, later messages may have defined something already.
+                if status == TxStatus::Idle && self.queue.is_empty() {
+                    self.uncommitted.ended();
+                }
                 Pass::Yes
             }
         }

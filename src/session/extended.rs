@@ -133,7 +133,8 @@ impl Session {
             }
             return self.forward_bind(frame, message, Some(prepared), out);
         }
-        if prepared.plan.is_none() && prepared.epoch == env.world.epoch {
+        let is_settled = prepared.epoch == env.world.epoch && self.uncommitted.is_empty();
+        if prepared.plan.is_none() && is_settled {
             return self.forward_bind(frame, message, Some(prepared), out);
         }
         let plan = match self.plan_again(&prepared, env) {
@@ -323,6 +324,9 @@ impl Session {
                 portal.prepared.plan.as_ref().and_then(|plan| plan.statements().next())
         {
             let (kind, sent) = (analysis.kind.clone(), portal.prepared.sent.clone());
+            if let Some(plan) = &portal.prepared.plan {
+                plan.defines(&mut self.uncommitted);
+            }
             run.completes = self.completes(&kind, &sent, &run);
         }
         if let Ok(text) = std::str::from_utf8(&run.text) {

@@ -218,6 +218,7 @@ impl Session {
         if let Err(error) = write::query(&mut out.to_server, &sql) {
             return self.break_off(&protocol(error), out);
         }
+        plan.defines(&mut self.uncommitted);
         let mut runs = self.runs(number, text, plan, env);
         for (run, (analysis, _)) in runs.iter_mut().zip(plan.statements()) {
             run.completes = self.completes(&analysis.kind, &sql, run);

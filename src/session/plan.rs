@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
 
+use super::uncommitted::Uncommitted;
 use super::{Env, Session};
 use crate::analysis::facts::{Analysis, Obstacle};
 use crate::analysis::mention::Hits;
@@ -88,6 +89,15 @@ impl Plan {
         release
     }
 
+    /// Notes what the statements define.
+    pub(super) fn defines(&self, uncommitted: &mut Uncommitted) {
+        for (analysis, statement) in
+            self.analysed.statements.iter().zip(&self.analysed.parsed.statements)
+        {
+            uncommitted.note(analysis, &statement.tree);
+        }
+    }
+
     pub(super) fn statements(&self) -> impl Iterator<Item = (&Analysis, &Decision)> {
         self.analysed.statements.iter().zip(&self.decisions)
     }
@@ -155,6 +165,10 @@ impl Session {
     pub(super) fn mention(&self, text: &str, world: &World) -> Hits {
         let hits = world.sensitive.mention.scan(text.as_bytes());
         let hits = hits.without(HARMLESS).without(Hits::ROLLBACK);
+        // Names that this transaction made are in no automaton.
+        if !self.uncommitted.is_empty() {
+            return hits | Hits::DDL;
+        }
         if hits == Hits::CURSOR && self.tables.has_no_cursors() { Hits::NONE } else { hits }
     }
 
@@ -198,6 +212,10 @@ impl Session {
                 return Ok(Planned::Refused(report));
             }
             decisions.push(decision);
+        }
+        let uncommitted = self.reads_uncommitted(&analysed.parsed, &analysed.statements, env);
+        if let Some(report) = uncommitted {
+            return Ok(Planned::Refused(report));
         }
         Ok(Planned::Known(Arc::new(Plan { analysed, decisions })))
     }
