@@ -20,7 +20,7 @@ use crate::schema::ValueType;
 use fixed::Fixed;
 use kind::{Instant, Kind, Network, Number, Width};
 pub use sql::sql_expression;
-pub use write_back::{Otherwise, REFUSED_MARK, kept};
+pub use write_back::{Otherwise, REFUSED_MARK, equals, has_equality, kept};
 
 /// The two encodings of a field (protocol chapter, "Formats and Format Codes").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -118,8 +118,17 @@ pub struct Column {
     pub type_oid: Oid,
     pub value: ValueType,
     pub not_null: bool,
+    pub default: ColumnDefault,
     /// `GENERATED ALWAYS AS (…) STORED/VIRTUAL`: the columns its expression reads; None otherwise.
     pub generated_from: Option<Vec<ColumnNumber>>,
+}
+
+/// What a column gets when nobody gives it a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnDefault {
+    Null,
+    /// Its own default, its domain's, or an identity's sequence.
+    Expression,
 }
 
 /// The type of a column's values as it goes over the wire: a domain's base type.

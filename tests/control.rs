@@ -93,6 +93,7 @@ fn schema() -> Snapshot {
         type_oid: oid,
         value: ValueType { oid, typmod: -1, sql: sql.to_owned(), category },
         not_null: false,
+        default: keyhole::schema::ColumnDefault::Null,
         generated_from: None,
     };
     let relation = Relation {

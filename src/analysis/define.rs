@@ -1,7 +1,7 @@
 //! Statements that change what exists, and code in strings: allowed only as long as no text in
 //! them, decoded as PostgreSQL decodes it, mentions anything sensitive.
 
-use pg_query::protobuf::GrantTargetType;
+use pg_query::protobuf::{GrantTargetType, ObjectType};
 
 use super::facts::Obstacle;
 use super::mention::Hits;
@@ -43,6 +43,59 @@ const ALWAYS_REFUSED: [&str; 30] = [
     "SecLabelStmt",
 ];
 
+/// Definitions of code and types. Names in other people's statements, and in code that is given
+/// personal data, mean whatever fits best under the `search_path`: a new function, operator, cast
+/// or type may fit better than PostgreSQL's own.
+const MAKES_CODE: [&str; 14] = [
+    "AlterFunctionStmt",
+    "AlterOpFamilyStmt",
+    "AlterOperatorStmt",
+    "AlterTypeStmt",
+    "CompositeTypeStmt",
+    "CreateCastStmt",
+    "CreateConversionStmt",
+    "CreateDomainStmt",
+    "CreateEnumStmt",
+    "CreateFunctionStmt",
+    "CreateOpClassStmt",
+    "CreateOpFamilyStmt",
+    "CreateRangeStmt",
+    "DefineStmt",
+];
+
+/// What may get another name, schema or owner without becoming a function, operator or type.
+const HOLDS_NO_CODE: [ObjectType; 12] = [
+    ObjectType::ObjectColumn,
+    ObjectType::ObjectDatabase,
+    ObjectType::ObjectForeignTable,
+    ObjectType::ObjectIndex,
+    ObjectType::ObjectMatview,
+    ObjectType::ObjectRole,
+    ObjectType::ObjectSchema,
+    ObjectType::ObjectSequence,
+    ObjectType::ObjectTabconstraint,
+    ObjectType::ObjectTable,
+    ObjectType::ObjectTrigger,
+    ObjectType::ObjectView,
+];
+
+fn makes_code(tree: &Node) -> bool {
+    let moved = match tree.kind {
+        "RenameStmt" => Some(tree.int("rename_type")),
+        "AlterObjectSchemaStmt" | "AlterOwnerStmt" => Some(tree.int("object_type")),
+        _ => None,
+    };
+    if let Some(moved) = moved {
+        return !HOLDS_NO_CODE.iter().any(|it| *it as i64 == moved);
+    }
+    // Functions and aggregates in pg_temp are found by that name only.
+    let is_temporary =
+        ["funcname", "defnames"].iter().any(|field| tree.names(field).first() == Some(&"pg_temp"))
+            && (tree.kind == "CreateFunctionStmt"
+                || tree.int("kind") == ObjectType::ObjectAggregate as i64);
+    MAKES_CODE.contains(&tree.kind) && !is_temporary
+}
+
 /// Refuses a defining statement that mentions, or may hide, anything sensitive.
 pub(super) fn check(walker: &mut Walker<'_>, tree: &Node) {
     let what = statement_name(tree.kind);
@@ -50,14 +103,17 @@ pub(super) fn check(walker: &mut Walker<'_>, tree: &Node) {
     let everything = tree.kind == "GrantStmt"
         && tree.int("targtype") == GrantTargetType::AclTargetAllInSchema as i64
         && tree.is("is_grant");
-    if everything || ALWAYS_REFUSED.contains(&tree.kind) {
+    let hides_something = !walker.context.sensitive.columns.is_empty();
+    if everything || ALWAYS_REFUSED.contains(&tree.kind) || (hides_something && makes_code(tree)) {
         return walker.out.obstacles.push(Obstacle::Ddl(what));
     }
     let mention = &walker.context.sensitive.mention;
     let mut hits = Hits::NONE;
     tree.texts(&mut |text| hits |= mention.scan(text.as_bytes()));
     let hidden_code = match tree.kind {
-        "CreateFunctionStmt" | "DoStmt" => Hits::PREPARED | Hits::DYNAMIC | Hits::UNICODE,
+        "CreateFunctionStmt" | "DoStmt" => {
+            Hits::PREPARED | Hits::DYNAMIC | Hits::UNICODE | Hits::DDL
+        }
         _ => Hits::NONE,
     };
     let foreign_language = matches!(tree.kind, "CreateFunctionStmt" | "DoStmt")

@@ -180,10 +180,8 @@ impl Walker<'_> {
     /// The last token of a constant or parameter that starts at token `first`, casts included.
     fn value_end(&self, first: usize) -> Option<usize> {
         let value = self.tokens.get(first)?;
-        let is_value = matches!(
-            value.kind,
-            TokenKind::Sconst | TokenKind::Iconst | TokenKind::Fconst | TokenKind::Param
-        );
+        let is_value =
+            matches!(value.kind, TokenKind::Sconst | TokenKind::Iconst | TokenKind::Param);
         if !is_value {
             return None;
         }

@@ -8,6 +8,7 @@ use crate::analysis::facts::{
 use crate::analysis::sensitive::Reach;
 use crate::catalog::Hiding;
 use crate::grant::Action;
+use crate::mask;
 use crate::model::{ColumnId, ColumnPath, RelationName, Report};
 
 /// Decides how the statement may run for who asks.
@@ -71,7 +72,8 @@ fn looked_up(
 ) -> Option<Lookup> {
     let conditions = reference.lookups.iter().filter(|lookup| lookup.column == column);
     let values: usize = conditions.map(|lookup| lookup.values.len()).sum();
-    if values == 0 {
+    let column_type = standpoint.world.schema.column(column).map(|column| &column.value);
+    if values == 0 || !column_type.is_some_and(mask::has_equality) {
         return None;
     }
     let cover = standpoint.cover(column, Action::Lookup)?;

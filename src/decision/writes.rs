@@ -4,34 +4,24 @@
 //! (duplicate, missing, checked) tells about hidden values, or that values derived from hidden ones
 //! are stored.
 
+mod constraints;
+
 use std::collections::HashSet;
 
 use super::refusal::denied;
-use super::{Hidden, Persist, Standpoint, Writes};
+use super::{Hidden, Persist, Standpoint};
 use crate::analysis::facts::{
-    Analysis, Assigned, Assignment, Conflict, Place, Reference, Write, WriteAction,
+    Analysis, Assigned, Assignment, Children, Conflict, Place, Reference, Write, WriteAction,
 };
 use crate::analysis::names::{Names, Reach as NamesReach};
 use crate::analysis::sensitive::Reach;
 use crate::grant::Action;
 use crate::model::{ColumnId, ColumnNumber, Oid, Report, SqlState};
-use crate::schema::{Constraint, ConstraintKind, Relation};
+use crate::schema::{Constraint, Relation};
+use constraints::Reaches;
 
 pub(super) const STORES: &str =
     "The statement would store what it reads; that takes a grant for export.";
-
-const WRITING_TELLS: &str = "Writing would tell whether a value exists: a constraint rests on \
-                             it. That takes a grant for write.";
-const DELETING_TELLS: &str = "Deleting would tell whether a value exists: a constraint rests on \
-                              it. That takes a grant for write.";
-
-/// Constraints that compare rows.
-const TELLS: [ConstraintKind; 4] = [
-    ConstraintKind::Unique,
-    ConstraintKind::Exclusion,
-    ConstraintKind::ForeignKey,
-    ConstraintKind::ReferencedBy,
-];
 
 type Checked<T = ()> = Result<T, Box<Report>>;
 
@@ -51,7 +41,11 @@ pub(super) fn check(
     }
     for write in &analysis.writes {
         let reference = &analysis.references[write.target];
-        if let Some(target) = Target::new(reference, &hidden[write.target], standpoint) {
+        let inserts = write.actions.iter().all(|action| *action == WriteAction::Insert)
+            && matches!(write.conflict, Conflict::None);
+        let only = reference.children == Children::Only;
+        let reaches = if inserts || only { Reaches::Own } else { Reaches::Children };
+        if let Some(target) = Target::new(reference, &hidden[write.target], reaches, standpoint) {
             guarded.extend(target.write(write, analysis, hidden)?);
         }
     }
@@ -64,10 +58,11 @@ pub(super) fn check(
         }
         if reference.place == Place::CopyTarget
             && let Some(target) =
-                Target::new(reference, &unreadable(reference, standpoint), standpoint)
+                Target::new(reference, &unreadable(reference, standpoint), Reaches::Own, standpoint)
         {
             let columns = reference.touched.iter().map(|column| column.number).collect();
-            target.stored_values(&columns)?;
+            target.policy(&columns)?;
+            target.stored_values(&target.with_defaults(columns))?;
         }
     }
     guarded.sort_unstable();
@@ -117,7 +112,7 @@ pub(super) fn may_write_back(
 ) -> bool {
     analysis.writes.iter().any(|write| {
         let reference = &analysis.references[write.target];
-        let target = Target::new(reference, &hidden[write.target], standpoint);
+        let target = Target::new(reference, &hidden[write.target], Reaches::Own, standpoint);
         write.assigned.iter().any(|assignment| {
             matches!(assignment.value, Assigned::Plain(_))
                 && target.as_ref().is_some_and(|target| {
@@ -144,16 +139,31 @@ struct Target<'a> {
     standpoint: Standpoint<'a>,
     relation: &'a Relation,
     hidden: HashSet<ColumnNumber>,
+    /// Constraints on what is written, in terms of the relation's own columns.
+    rules: Vec<Constraint>,
     is_view: bool,
 }
 
 impl<'a> Target<'a> {
-    fn new(reference: &Reference, hidden: &[Hidden], standpoint: Standpoint<'a>) -> Option<Self> {
+    fn new(
+        reference: &Reference,
+        hidden: &[Hidden],
+        reaches: Reaches,
+        standpoint: Standpoint<'a>,
+    ) -> Option<Self> {
+        let (schema, sensitive) = (&standpoint.world.schema, &standpoint.world.sensitive);
         let relation = standpoint.world.schema.relation(reference.relation)?;
         let reach = standpoint.world.sensitive.reach(reference.relation);
         let is_view = matches!(reach, Some(Reach::View { .. }));
-        let hidden = hidden.iter().map(|hidden| hidden.column.number).collect();
-        Some(Self { standpoint, relation, hidden, is_view })
+        let mut hidden: HashSet<ColumnNumber> =
+            hidden.iter().map(|hidden| hidden.column.number).collect();
+        hidden.insert(constraints::OF_A_CHILD);
+        let rules = if constraints::reaches_children(relation, reaches) {
+            constraints::of_tree(relation, schema, |id| sensitive.column(id).is_some())
+        } else {
+            relation.constraints.clone()
+        };
+        Some(Self { standpoint, relation, hidden, rules, is_view })
     }
 
     fn denied(&self, numbers: &[ColumnNumber], why: &str) -> Box<Report> {
@@ -173,7 +183,7 @@ impl<'a> Target<'a> {
         analysis: &Analysis,
         hidden: &[Vec<Hidden>],
     ) -> Checked<Vec<ColumnId>> {
-        if self.is_view && !self.hidden.is_empty() {
+        if self.is_view && !hidden[write.target].is_empty() {
             let why = "Writing through a view over hidden columns is not supported.";
             let columns: Vec<ColumnId> =
                 hidden[write.target].iter().map(|hidden| hidden.column).collect();
@@ -182,12 +192,15 @@ impl<'a> Target<'a> {
         for assignment in &write.assigned {
             self.assignment(assignment, analysis, hidden)?;
         }
-        let inserted = self.numbers(write, |value| *value == Assigned::Inserted);
-        self.stored_values(&inserted.collect())?;
+        if write.actions.contains(&WriteAction::Insert) {
+            let inserted = self.numbers(write, |value| *value == Assigned::Inserted).collect();
+            self.policy(&inserted)?;
+            self.stored_values(&self.with_defaults(inserted))?;
+        }
         let guarded = self.set_values(write)?;
         self.conflict(&write.conflict)?;
         if write.actions.contains(&WriteAction::Delete) {
-            self.rules(&[ConstraintKind::ReferencedBy], |_| true, DELETING_TELLS)?;
+            self.deleted()?;
         }
         Ok(guarded)
     }
@@ -201,17 +214,6 @@ impl<'a> Target<'a> {
         let such = write.assigned.iter().filter(move |assignment| such(&assignment.value));
         such.filter_map(|assignment| self.relation.column(&assignment.column))
             .map(|column| column.number)
-    }
-
-    /// With what is generated from them.
-    fn with_generated(&self, assigned: &HashSet<ColumnNumber>) -> HashSet<ColumnNumber> {
-        let mut stored = assigned.clone();
-        for column in &self.relation.columns {
-            if column.generated_from.iter().flatten().any(|source| assigned.contains(source)) {
-                stored.insert(column.number);
-            }
-        }
-        stored
     }
 
     /// Refuses values derived from hidden ones, except masks where policy stores them, and those
@@ -235,131 +237,6 @@ impl<'a> Target<'a> {
             return Err(denied(self.standpoint.world, &read, STORES).into());
         }
         Ok(())
-    }
-
-    /// Refuses to store a client's values where the server's verdict would tell about hidden ones.
-    fn stored_values(&self, assigned: &HashSet<ColumnNumber>) -> Checked {
-        let stored = self.with_generated(assigned);
-        self.policy(assigned)?;
-        let writes = |columns: &[ColumnNumber]| {
-            columns.iter().any(|number| stored.contains(number) && !self.may_write(*number))
-                || (columns.iter().any(|number| stored.contains(number))
-                    && columns.iter().any(|number| !stored.contains(number)))
-        };
-        self.rules(&TELLS, writes, WRITING_TELLS)?;
-        let mixed = |columns: &[ColumnNumber]| {
-            columns.iter().any(|number| stored.contains(number))
-                && columns.iter().any(|n| !stored.contains(n) && self.is_hidden(*n))
-        };
-        self.rules(&[ConstraintKind::Check], mixed, WRITING_TELLS)
-    }
-
-    fn policy(&self, assigned: &HashSet<ColumnNumber>) -> Checked {
-        let refused: Vec<ColumnNumber> =
-            assigned.iter().copied().filter(|number| !self.may_write(*number)).collect();
-        if self.standpoint.world.rules.writes == Writes::Refuse && !refused.is_empty() {
-            return Err(self.denied(&refused, "Writing it takes a grant for write."));
-        }
-        Ok(())
-    }
-
-    /// What SET stores. Under a constraint over hidden columns that would tell, values may only be
-    /// written back: those columns are given.
-    fn set_values(&self, write: &Write) -> Checked<Vec<ColumnId>> {
-        let is_set = |value: &Assigned| matches!(value, Assigned::Plain(_) | Assigned::Expression);
-        let assigned: HashSet<ColumnNumber> = self.numbers(write, is_set).collect();
-        self.policy(&assigned)?;
-        let stored = self.with_generated(&assigned);
-        let plain = |number: ColumnNumber| {
-            let column = self.relation.column_numbered(number);
-            let mut set = write.assigned.iter().filter(|a| is_set(&a.value));
-            column.is_some_and(|column| {
-                set.all(|a| a.column != column.name || matches!(a.value, Assigned::Plain(_)))
-            })
-        };
-        let mut guarded = Vec::new();
-        for rule in &self.relation.constraints {
-            let hidden = || rule.columns.iter().copied().filter(|number| self.is_hidden(*number));
-            if hidden().next().is_none() || !self.tells(rule, &stored) {
-                continue;
-            }
-            let changes = self.sources(rule, &assigned);
-            if !changes.iter().all(|number| plain(*number)) {
-                let hidden: Vec<ColumnNumber> = hidden().collect();
-                return Err(self.denied(&hidden, WRITING_TELLS));
-            }
-            let relation = self.relation.oid;
-            guarded.extend(changes.into_iter().map(|number| ColumnId { relation, number }));
-        }
-        Ok(guarded)
-    }
-
-    /// Whether the server's verdict on new values of `stored` depends on hidden ones.
-    fn tells(&self, rule: &Constraint, stored: &HashSet<ColumnNumber>) -> bool {
-        let set = || rule.columns.iter().copied().filter(|number| stored.contains(number));
-        let kept = || rule.columns.iter().copied().filter(|number| !stored.contains(number));
-        if TELLS.contains(&rule.kind) {
-            return set().any(|number| !self.may_write(number))
-                || (set().next().is_some() && kept().next().is_some());
-        }
-        // A hidden column that is set to its mask stays what it is, too.
-        set().any(|number| {
-            let others = rule.columns.iter().copied().filter(|other| *other != number);
-            others.into_iter().any(|other| self.is_hidden(other))
-        })
-    }
-
-    /// The assigned columns that a rule sees, be it through what is generated from them.
-    fn sources(&self, rule: &Constraint, assigned: &HashSet<ColumnNumber>) -> Vec<ColumnNumber> {
-        let generated = rule
-            .columns
-            .iter()
-            .filter_map(|number| self.relation.column_numbered(*number))
-            .filter_map(|column| column.generated_from.as_ref())
-            .flatten();
-        let all = rule.columns.iter().chain(generated);
-        all.copied().filter(|number| assigned.contains(number)).collect()
-    }
-
-    /// Columns that are no PII, and those for which a grant for `write` is live.
-    fn may_write(&self, number: ColumnNumber) -> bool {
-        let id = ColumnId { relation: self.relation.oid, number };
-        self.standpoint.world.sensitive.column(id).is_none()
-            || self.standpoint.cover(id, Action::Write).is_some_and(|cover| cover.rows.is_none())
-    }
-
-    /// Refuses if a rule of one of these kinds, over a hidden column, `applies`.
-    fn rules(
-        &self,
-        kinds: &[ConstraintKind],
-        applies: impl Fn(&[ColumnNumber]) -> bool,
-        why: &str,
-    ) -> Checked {
-        for rule in &self.relation.constraints {
-            let hidden: Vec<ColumnNumber> =
-                rule.columns.iter().copied().filter(|number| self.is_hidden(*number)).collect();
-            if kinds.contains(&rule.kind) && !hidden.is_empty() && applies(&rule.columns) {
-                return Err(self.denied(&hidden, why));
-            }
-        }
-        Ok(())
-    }
-
-    /// ON CONFLICT tells by its outcome whether a value is there.
-    fn conflict(&self, conflict: &Conflict) -> Checked {
-        let chosen: Vec<ColumnNumber> = match conflict {
-            Conflict::None | Conflict::Any => return Ok(()),
-            Conflict::Columns(names) => names
-                .iter()
-                .filter_map(|name| self.relation.column(name))
-                .map(|column| column.number)
-                .filter(|number| self.is_hidden(*number))
-                .collect(),
-        };
-        if chosen.is_empty() {
-            return Ok(());
-        }
-        Err(self.denied(&chosen, "ON CONFLICT would tell whether a value exists."))
     }
 }
 

@@ -10,6 +10,7 @@ pub const REFUSED_MARK: &str = "keyhole: this value may not change";
 /// `pg_type.dat`.
 const JSON_OID: Oid = 114;
 const JSONB_OID: Oid = 3802;
+const XML_OID: Oid = 142;
 
 /// What to do with a value other than the one that is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,26 @@ pub fn kept(
         ),
     };
     format!("CASE WHEN {same} THEN {column} ELSE {other} END")
+}
+
+/// Whether `column`, of one of PostgreSQL's own types, equals the client's `value`, as SQL.
+///
+/// The operator, the type and the collation are the column's, whatever type, domain or collation
+/// the value comes with: no code and no rules of a client's own compare what is stored.
+pub fn equals(value_type: &ValueType, column: &str, value: &str) -> String {
+    let collation =
+        if value_type.category == b'S' { " COLLATE pg_catalog.\"default\"" } else { "" };
+    let target = without_typmod(value_type);
+    format!("{column} OPERATOR(pg_catalog.=) CAST(({value}) AS {target}){collation}")
+}
+
+/// Whether [`equals`] may be asked of columns of this type: PostgreSQL's own scalars.
+pub fn has_equality(value_type: &ValueType) -> bool {
+    const FIRST_NORMAL_OID: Oid = 16_384;
+    const WITHOUT: [Oid; 3] = [JSON_OID, JSONB_OID, XML_OID];
+    matches!(value_type.category, b'S' | b'N' | b'D' | b'I' | b'B' | b'U')
+        && value_type.oid < FIRST_NORMAL_OID
+        && !WITHOUT.contains(&value_type.oid)
 }
 
 /// The type without a length: `character` and `bit` alone would mean one character.

@@ -111,6 +111,15 @@ pub(super) fn unchecked_parameters() -> Report {
     .hint("Leave the parameter's type to the server, or cast in the statement.")
 }
 
+pub(super) fn prepared_lookup() -> Report {
+    Report::error(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        "a lookup is prepared or opened beside other statements",
+    )
+    .detail("Values that are looked up are counted, message by message.")
+    .hint("Send PREPARE or DECLARE as a message of its own.")
+}
+
 pub(super) fn too_many_lookups(per_minute: u32, seconds: Option<u64>) -> Report {
     let report = Report::error(
         SqlState::CONFIGURATION_LIMIT_EXCEEDED,

@@ -7,7 +7,7 @@ use quick_cache::sync::Cache;
 
 use super::uncommitted::Uncommitted;
 use super::{Env, Session};
-use crate::analysis::facts::{Analysis, Obstacle};
+use crate::analysis::facts::{Analysis, Kind, Obstacle};
 use crate::analysis::mention::Hits;
 use crate::analysis::parse::{ParseError, Parsed, parse};
 use crate::analysis::{Context, SearchPath, analyse};
@@ -213,6 +213,9 @@ impl Session {
             }
             decisions.push(decision);
         }
+        if looks_up_by_name(&analysed.statements, &decisions) {
+            return Ok(Planned::Refused(super::errors::prepared_lookup().into()));
+        }
         let uncommitted = self.reads_uncommitted(&analysed.parsed, &analysed.statements, env);
         if let Some(report) = uncommitted {
             return Ok(Planned::Refused(report));
@@ -318,6 +321,16 @@ impl Session {
         }
         Ok(text)
     }
+}
+
+/// Whether a text prepares a lookup or opens a cursor on one, and goes on: what it does with the
+/// name could not be counted.
+fn looks_up_by_name(analyses: &[Analysis], decisions: &[Decision]) -> bool {
+    analyses.len() > 1
+        && analyses.iter().zip(decisions).any(|(analysis, decision)| {
+            matches!(analysis.kind, Kind::Prepare(_) | Kind::Declare(_))
+                && decision.release.values > 0
+        })
 }
 
 /// The release again, resting on the grants that are live now.

@@ -108,7 +108,7 @@ const SHOP: &str = r#"
 1 view v_catalogue = sku:text! name:text price:num
 2 view v_barrier = id:int! email:text* balance:num
 2 view hr.v_payroll = id:int! dept:text cost:num* rnk:int*
-1 view mv_customer_search = id:int* doc:text* tax_ref:text*
+1 view mv_customer_search = id:int! doc:text* tax_ref:text*
 1 view mv_sales = category:text! qty:int revenue:num
 "#;
 

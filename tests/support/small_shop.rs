@@ -14,7 +14,15 @@ use keyhole::schema::{
 fn column(number: i16, name: &str, oid: u32, sql: &str, category: u8) -> Column {
     let value = ValueType { oid, typmod: -1, sql: sql.to_owned(), category };
     let name = name.to_owned();
-    Column { number, name, type_oid: oid, value, not_null: false, generated_from: None }
+    Column {
+        number,
+        name,
+        type_oid: oid,
+        value,
+        not_null: false,
+        default: keyhole::schema::ColumnDefault::Null,
+        generated_from: None,
+    }
 }
 
 fn table(oid: u32, schema: &str, name: &str, columns: &[(&str, u32, &str, u8)]) -> Relation {

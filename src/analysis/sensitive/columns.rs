@@ -5,6 +5,7 @@ mod catalogued;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::lineage::{self, Holds};
 use super::tags::{Origin, Tag, Tags};
 use super::{CLASS_CLEAR, CLASS_DERIVED, CLASS_UNCLASSIFIED, PiiColumn, Problem, Unclassified};
 use crate::catalog::{Catalog, Hiding, MaskSpec};
@@ -80,23 +81,40 @@ impl<'a> Columns<'a> {
         self.tagged.keys().map(|id| id.relation).collect()
     }
 
-    /// Tags the columns of a materialized view over personal data, `source` one of them if any is
-    /// known. Whether there was anything new.
+    /// Tags the columns of a materialized view over personal data that hold some, or may; `source`
+    /// is one of them if any is known. Whether there was anything new.
     pub(super) fn tag_stored(&mut self, relation: &Relation, source: Option<ColumnId>) -> bool {
         let root = source.and_then(|id| self.tagged.get(&id)).and_then(|tag| tag.root.clone());
+        let holds = lineage::of(relation, self.schema, self);
         let mut news = false;
-        for column in &relation.columns {
+        for (index, column) in relation.columns.iter().enumerate() {
             let id = ColumnId { relation: relation.oid, number: column.number };
-            if !self.is_pii(id) && !self.clear.contains_key(&id) {
-                let derived = self.derived(own_path(relation, column), root.clone());
-                self.tagged.insert(id, derived);
-                news = true;
+            if self.is_pii(id) || self.clear.contains_key(&id) {
+                continue;
             }
+            let mut derived = self.derived(own_path(relation, column), root.clone());
+            match holds.as_ref().map(|holds| holds[index]) {
+                Some(Holds::Clear) => continue,
+                // The same values under the same type: hidden as they are where they come from.
+                Some(Holds::Values(id)) if self.has_type_of(column, id) => {
+                    if let Some(from) = self.tagged.get(&id) {
+                        derived.class = from.class.clone();
+                        derived.hiding = from.hiding.clone();
+                    }
+                }
+                Some(Holds::Values(_) | Holds::Computed) | None => {}
+            }
+            self.tagged.insert(id, derived);
+            news = true;
         }
         if news {
             self.spread();
         }
         news
+    }
+
+    fn has_type_of(&self, column: &Column, source: ColumnId) -> bool {
+        self.schema.column(source).is_some_and(|source| source.value == column.value)
     }
 
     pub(super) fn finish(self) -> (HashMap<ColumnId, PiiColumn>, Tags) {

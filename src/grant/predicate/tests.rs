@@ -14,6 +14,7 @@ fn column(number: i16, name: &str, (oid, category, sql): (u32, u8, &str)) -> Col
         type_oid: oid,
         value: ValueType { oid, typmod: -1, sql: sql.into(), category },
         not_null: false,
+        default: crate::schema::ColumnDefault::Null,
         generated_from: (name == "domain").then(|| vec![8]),
     }
 }

@@ -15,6 +15,7 @@ fn customers(oid: Oid, columns: &[&str]) -> Snapshot {
             type_oid: 25,
             value: ValueType { oid: 25, typmod: -1, sql: "text".to_owned(), category: b'S' },
             not_null: false,
+            default: crate::schema::ColumnDefault::Null,
             generated_from: None,
         });
     }

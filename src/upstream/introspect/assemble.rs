@@ -6,8 +6,8 @@ use tokio_postgres::{Error, Row};
 
 use crate::model::{ColumnNumber, Oid, RelationName};
 use crate::schema::{
-    Code, Column, Constraint, ConstraintKind, Function, LANGUAGE_AGGREGATE, Relation, RelationKind,
-    ValueType,
+    Code, Column, ColumnDefault, Constraint, ConstraintKind, Function, LANGUAGE_AGGREGATE,
+    Relation, RelationKind, ValueType,
 };
 
 /// The relations as far as they are known.
@@ -56,6 +56,11 @@ impl Relations {
                 value: value.clone(),
                 not_null: row.try_get(5)?,
                 generated_from: row.try_get::<_, bool>(6)?.then(Vec::new),
+                default: if row.try_get(7)? {
+                    ColumnDefault::Expression
+                } else {
+                    ColumnDefault::Null
+                },
             });
         }
         Ok(())

@@ -29,7 +29,10 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c')
 
 pub(super) const COLUMNS: &str = r"
 SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull,
-       a.attgenerated <> ''
+       a.attgenerated <> '',
+       (a.atthasdef AND a.attgenerated = '') OR a.attidentity <> ''
+       OR EXISTS (SELECT FROM pg_catalog.pg_type t
+                  WHERE t.oid = a.atttypid AND t.typdefault IS NOT NULL)
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c')
 ORDER BY a.attrelid, a.attnum";

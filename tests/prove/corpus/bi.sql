@@ -85,3 +85,6 @@ SELECT left(ssn, 3) AS area, count(*) FROM customers GROUP BY 1 HAVING count(*) 
 SELECT id FROM (SELECT id, email, count(*) OVER (PARTITION BY email) AS n FROM customers) d WHERE n > 1 ORDER BY id
 SELECT x.letter, coalesce(y.n, 0) FROM (SELECT chr(97 + i) AS letter FROM generate_series(0, 25) AS i) x LEFT JOIN (SELECT left(email, 1) AS letter, count(*) AS n FROM customers GROUP BY 1) y USING (letter) ORDER BY 1
 SELECT * FROM (VALUES ('a', 1), ('b', 2)) AS v(letter, w) JOIN customers c ON left(c.email, 1) = v.letter ORDER BY c.id
+SELECT id, tax_ref FROM mv_customer_search ORDER BY id
+SELECT left(tax_ref, 3) AS area, count(*) FROM mv_customer_search GROUP BY 1 ORDER BY 1
+SELECT m.id, o.total FROM mv_customer_search m JOIN orders o ON o.customer_id = m.id WHERE m.tax_ref LIKE '%1205' ORDER BY 1, 2

@@ -1,0 +1,39 @@
+use super::*;
+
+#[test]
+fn a_stored_view_hides_what_it_holds_of_personal_columns() {
+    for (query, holds) in [
+        ("SELECT id, email FROM public.customers", &["domain email"][..]),
+        ("SELECT email AS id, id AS domain FROM public.customers c", &["id email"]),
+        ("SELECT id, upper(email) FROM public.customers", &["domain derived"]),
+        (
+            "SELECT c.id, o.id FROM public.customers c JOIN public.orders o ON o.customer = c.id",
+            &[],
+        ),
+        ("SELECT id, count(email) FROM public.customers GROUP BY id", &["domain derived"]),
+        (
+            "SELECT id, id FROM public.customers WHERE email > 'm'",
+            &["domain derived", "id derived"],
+        ),
+        ("SELECT id, id FROM public.customers ORDER BY email", &["domain derived", "id derived"]),
+        ("SELECT DISTINCT id, note FROM public.customers", &["domain derived", "id derived"]),
+        ("SELECT id, c FROM public.customers c", &["domain derived"]),
+        ("SELECT id, (SELECT 1) FROM public.customers", &["domain derived", "id derived"]),
+        ("SELECT 1, x FROM public.customers AS c(x)", &["domain derived", "id derived"]),
+        (
+            "SELECT id, id FROM (SELECT * FROM public.customers) c",
+            &["domain derived", "id derived"],
+        ),
+        ("not a query", &["domain derived", "id derived"]),
+    ] {
+        let mut relations = relations();
+        relations[2].definition = Some(query.to_owned());
+        let schema = schema(relations, Vec::new());
+        let (sensitive, _, _) =
+            bind(&schema, &catalog(&[("customers", "email", "email")]), &Tags::default());
+        let stored = tagged(&schema, &sensitive).into_iter();
+        let stored: Vec<String> =
+            stored.filter_map(|it| it.strip_prefix("stored.").map(str::to_owned)).collect();
+        assert_eq!(stored, holds, "{query}");
+    }
+}
