@@ -255,3 +255,22 @@ fn a_reload_that_takes_a_class_away_counts_in_open_sessions() {
     // Showing more may wait for the schema to be bound again; hiding more may not.
     until("the old catalog counts", || (session.query(sku).ok().scalar() == "SKU-1").then_some(()));
 }
+
+/// PL/pgSQL reads cursors and portals by names that no text mentions.
+#[test]
+#[should_panic(expected = "read after the grant")]
+fn a_function_reads_no_cursor_whose_grant_is_over() {
+    let shop = granted("expiry_refcursor");
+    let mut session = shop.alice().connect();
+    session
+        .query(
+            "CREATE FUNCTION grab(c refcursor) RETURNS text LANGUAGE plpgsql AS \
+             $$ DECLARE r record; BEGIN FETCH c INTO r; RETURN r::text; END $$",
+        )
+        .ok();
+    session.query("BEGIN").ok();
+    session.query("DECLARE c CURSOR FOR SELECT email FROM customers WHERE id = 5").ok();
+    shop.dba().revoke("alice");
+    let reply = session.query("SELECT grab('c')");
+    assert!(!format!("{:?}", reply.rows()).contains(&email()), "read after the grant");
+}

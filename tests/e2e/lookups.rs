@@ -198,3 +198,130 @@ fn lookups_are_on_record_before_they_run_and_end_with_their_grant() {
     alice.send(&run.concat()).expect("alive");
     assert!(alice.until_ready().ok().rows().is_empty());
 }
+
+/// A type of the client's own brings its own collation along.
+#[test]
+#[should_panic(expected = "SELECT id FROM customers")]
+fn a_collation_of_the_clients_own_finds_nothing_else() {
+    let shop = granted("lookup_collation");
+    let mut alice = shop.alice().connect();
+    for sql in [
+        "CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level1-ka-shifted', \
+         deterministic = false)",
+        "CREATE DOMAIN loose AS text COLLATE folded",
+        "CREATE DOMAIN loosely AS loose",
+    ] {
+        alice.query(sql).ok();
+    }
+    let guess = email().to_uppercase();
+    let mut seen = Vec::new();
+    for sql in [
+        format!("SELECT id FROM customers WHERE email = '{guess}'::loose"),
+        format!("SELECT id FROM customers WHERE email = '{guess}'::loosely"),
+        format!("SELECT id FROM customers WHERE email = '{guess}'::loose::text"),
+        format!("SELECT id FROM customers WHERE email IN ('{guess}'::loose)"),
+        format!(
+            "PREPARE p(loose) AS SELECT id FROM customers WHERE email = $1; EXECUTE p('{guess}')"
+        ),
+    ] {
+        let reply = alice.query(&sql);
+        if !reply.rows().is_empty() {
+            seen.push(sql);
+        }
+    }
+    let oid: i32 = alice.query("SELECT 'loose'::regtype::oid").ok().scalar().parse().expect("OID");
+    let body = [&b"q\0SELECT id FROM customers WHERE email = $1\0\0\x01"[..], &oid.to_be_bytes()];
+    let messages = [
+        crate::support::client::frame(b'P', &body.concat()),
+        crate::support::client::bind("", "q", &[Some(&guess)], Format::Text),
+        crate::support::client::execute("", 0),
+        crate::support::client::sync(),
+    ];
+    alice.send(&messages.concat()).expect("alive");
+    if !alice.until_ready().rows().is_empty() {
+        seen.push("a parameter of the domain".to_owned());
+    }
+    assert!(seen.is_empty(), "{seen:#?}");
+}
+
+/// Rows of other types are compared column by column, and fail where they are equal so far.
+#[test]
+#[should_panic(expected = "42804")]
+fn a_composite_value_is_looked_up_whole() {
+    let shop = granted("lookup_composite");
+    shop.dba().say(
+        "GRANT LOOKUP ON shop.public.leads.who TO alice FOR '30 minutes' REASON 'INC-7: a test'",
+    );
+    let sql = "SELECT (who).full_name FROM leads WHERE id = 5";
+    let name = shop.direct().connect().query(sql).ok().scalar();
+    let mut alice = shop.alice().connect();
+    alice.query("CREATE TYPE odd AS (a text, b int, c int)").ok();
+    let [right, wrong] = [name.as_str(), "nobody"].map(|name| {
+        let sql = format!("SELECT id FROM leads WHERE who = '(\"{name}\",1,1)'::odd");
+        alice.query(&sql).code().to_owned()
+    });
+    assert_eq!(right, wrong);
+}
+
+/// An implicit cast of the column's type would be given what is stored.
+#[test]
+#[should_panic(expected = "CREATE CAST")]
+fn a_cast_of_the_clients_own_sees_nothing() {
+    let shop = granted("lookup_cast");
+    shop.dba().say(
+        "GRANT LOOKUP ON shop.public.leads.who TO alice FOR '30 minutes' REASON 'INC-7: a test'",
+    );
+    let mut alice = shop.alice().connect();
+    let mut said = Vec::new();
+    for sql in [
+        "CREATE TABLE seen (what text)",
+        "CREATE FUNCTION peek(a person_t) RETURNS text LANGUAGE plpgsql AS $$ BEGIN \
+         INSERT INTO seen VALUES (a.email); RETURN 'x'; END $$",
+        "CREATE CAST (person_t AS text) WITH FUNCTION peek(person_t) AS IMPLICIT",
+        "SELECT id FROM leads WHERE who = 'x'::text",
+    ] {
+        said.push(format!("{sql}: {}", alice.query(sql).code()));
+    }
+    let seen = shop.direct().connect().query("SELECT * FROM seen").ok().rows();
+    assert!(seen.is_empty(), "{seen:?} {said:#?}");
+}
+
+/// However they are asked.
+#[test]
+#[should_panic(expected = "so many at once")]
+fn every_way_of_asking_counts() {
+    let shop = Shop::open_with("lookup_counts", |config| {
+        config.set("enforcement", "lookups_per_minute", 4)
+    });
+    shop.dba().say(
+        "GRANT LOOKUP ON shop.public.customers.email TO alice FOR '30 minutes' REASON 'INC-7: x'",
+    );
+    let mut alice = shop.alice().connect();
+    let prepare = "PREPARE p(text) AS SELECT id FROM customers WHERE email = $1";
+    let many = "EXECUTE p('a'); ".repeat(8);
+    let reply = alice.query(&format!("{prepare}; {many}"));
+    assert_ne!(reply.code(), "", "so many at once: {:?}", reply.tags());
+    alice.query("DEALLOCATE ALL");
+    let reply = alice.query(&format!("BEGIN; {prepare}; COMMIT; {many}"));
+    assert_ne!(reply.code(), "", "so many at once: {:?}", reply.tags());
+}
+
+/// A view's own conditions are no lookups of the client's: nobody would know of them.
+#[test]
+#[should_panic(expected = "a lookup that nobody counts")]
+fn conditions_of_views_are_no_lookups() {
+    let shop = granted("lookup_view");
+    let sql = format!(
+        "CREATE VIEW v_one AS SELECT id, balance FROM customers WHERE email = '{}'",
+        email()
+    );
+    shop.direct().connect().query(&sql).ok();
+    let mut alice = shop.alice().connect();
+    alice.query("CREATE TABLE anything (a int)").ok();
+    let rows = until("the view is known", || {
+        let reply = alice.query("SELECT id FROM v_one");
+        (reply.error().is_none()).then(|| reply.rows())
+    });
+    let log = shop.proxy.audit_text();
+    assert!(rows.is_empty() || log.contains("\"lookups\""), "a lookup that nobody counts");
+}

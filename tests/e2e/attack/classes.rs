@@ -59,7 +59,7 @@ classes! {
     mask_composition matrix order_group_window parser_differential procedural protocol
     session_guc_notify setops_joins subquery_cte superuser timing_lock types views_partitions
     whole_row
-    constraints hijack lazy merge own_objects settings
+    constraints hijack lazy merge own_objects rewired settings
 }
 
 const ATTACKS_MIN: usize = 5;
