@@ -116,11 +116,23 @@ pub(super) fn check(walker: &mut Walker<'_>, tree: &Node) {
         }
         _ => Hits::NONE,
     };
+    // A portal may hold rows that are masked on their way to the client, or whose grant is over.
+    let mut fetches = false;
+    if hidden_code != Hits::NONE {
+        tree.texts(&mut |text| fetches |= reads_by_name(text));
+    }
     let foreign_language = matches!(tree.kind, "CreateFunctionStmt" | "DoStmt")
         && !language(tree).is_none_or(|language| matches!(language, "sql" | "plpgsql"));
-    if hits.intersects(Hits::NAME | Hits::SIDE_DOOR | hidden_code) || foreign_language {
+    if hits.intersects(Hits::NAME | Hits::SIDE_DOOR | hidden_code) || foreign_language || fetches {
         walker.out.obstacles.push(Obstacle::Ddl(what));
     }
+}
+
+/// Whether code reads from cursors or portals, which have names.
+fn reads_by_name(code: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    code.split(|c| !is_word(c))
+        .any(|word| ["fetch", "move", "refcursor"].iter().any(|it| word.eq_ignore_ascii_case(it)))
 }
 
 /// The language of CREATE FUNCTION or DO, if it says one.

@@ -9,6 +9,7 @@
 mod bodies;
 mod columns;
 mod declared;
+mod fed;
 mod lineage;
 mod problem;
 mod reach;
@@ -187,6 +188,7 @@ impl Sensitive {
             .filter_map(|(oid, _)| Some(schema.relation(*oid)?.name.name.as_str()))
             .chain(functions_by_name.keys().map(String::as_str))
             .chain(types.iter().map(String::as_str))
+            .chain(fed::names(schema, &bodies, &relations))
             .collect();
         let mention = Mention::new(names, operators.iter().map(String::as_str))?;
         let (columns, tags) = columns.finish();

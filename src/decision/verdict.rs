@@ -136,6 +136,12 @@ fn verdict(
     }
     let guarded = writes::check(analysis, hidden, standpoint)?;
     stored(analysis, hidden, standpoint)?;
+    let writes_hidden = analysis.writes.iter().any(|write| !hidden[write.target].is_empty());
+    if analysis.kind == Kind::Explain && writes_hidden {
+        let all: Vec<ColumnId> = hidden.iter().flatten().map(|hidden| hidden.column).collect();
+        let why = "EXPLAIN tells what a write does to pages, and so whether a value has changed.";
+        return Err(denied(world, &all, why).into());
+    }
     if touched.is_empty() {
         let spliced = !analysis.qualify.is_empty()
             || !analysis.in_band.is_empty()

@@ -201,7 +201,6 @@ fn lookups_are_on_record_before_they_run_and_end_with_their_grant() {
 
 /// A type of the client's own brings its own collation along.
 #[test]
-#[should_panic(expected = "SELECT id FROM customers")]
 fn a_collation_of_the_clients_own_finds_nothing_else() {
     let shop = granted("lookup_collation");
     let mut alice = shop.alice().connect();
@@ -211,7 +210,8 @@ fn a_collation_of_the_clients_own_finds_nothing_else() {
         "CREATE DOMAIN loose AS text COLLATE folded",
         "CREATE DOMAIN loosely AS loose",
     ] {
-        alice.query(sql).ok();
+        assert_eq!(alice.query(sql).code(), "42501", "{sql}");
+        shop.direct().connect().query(sql).ok();
     }
     let guess = email().to_uppercase();
     let mut seen = Vec::new();
@@ -246,7 +246,6 @@ fn a_collation_of_the_clients_own_finds_nothing_else() {
 
 /// Rows of other types are compared column by column, and fail where they are equal so far.
 #[test]
-#[should_panic(expected = "42804")]
 fn a_composite_value_is_looked_up_whole() {
     let shop = granted("lookup_composite");
     shop.dba().say(
@@ -255,7 +254,7 @@ fn a_composite_value_is_looked_up_whole() {
     let sql = "SELECT (who).full_name FROM leads WHERE id = 5";
     let name = shop.direct().connect().query(sql).ok().scalar();
     let mut alice = shop.alice().connect();
-    alice.query("CREATE TYPE odd AS (a text, b int, c int)").ok();
+    shop.direct().connect().query("CREATE TYPE odd AS (a text, b int, c int)").ok();
     let [right, wrong] = [name.as_str(), "nobody"].map(|name| {
         let sql = format!("SELECT id FROM leads WHERE who = '(\"{name}\",1,1)'::odd");
         alice.query(&sql).code().to_owned()
@@ -265,7 +264,6 @@ fn a_composite_value_is_looked_up_whole() {
 
 /// An implicit cast of the column's type would be given what is stored.
 #[test]
-#[should_panic(expected = "CREATE CAST")]
 fn a_cast_of_the_clients_own_sees_nothing() {
     let shop = granted("lookup_cast");
     shop.dba().say(
@@ -288,7 +286,6 @@ fn a_cast_of_the_clients_own_sees_nothing() {
 
 /// However they are asked.
 #[test]
-#[should_panic(expected = "so many at once")]
 fn every_way_of_asking_counts() {
     let shop = Shop::open_with("lookup_counts", |config| {
         config.set("enforcement", "lookups_per_minute", 4)
@@ -308,7 +305,6 @@ fn every_way_of_asking_counts() {
 
 /// A view's own conditions are no lookups of the client's: nobody would know of them.
 #[test]
-#[should_panic(expected = "a lookup that nobody counts")]
 fn conditions_of_views_are_no_lookups() {
     let shop = granted("lookup_view");
     let sql = format!(

@@ -28,6 +28,10 @@ const FUNCTIONS: &[&str] = &[
     "st_estimated_extent",
     "st_findextent",
     "st_find_extent",
+    // What a write did to pages and to the log tells whether a value has changed.
+    "pg_stat_get_tuples_hot_updated",
+    "pg_stat_get_tuples_newpage_updated",
+    "pg_logical_emit_message",
     // Large objects beside `lo_*`.
     "loread",
     "lowrite",
@@ -64,6 +68,9 @@ const FUNCTION_FAMILIES: &[&str] = &[
     "pg_create_physical_replication_slot",
     "pg_copy_logical_replication_slot",
     "pg_copy_physical_replication_slot",
+    "pg_current_wal",
+    "pg_stat_get_xact_",
+    "pg_stat_get_wal",
     "pg_get_wal_record",
     "pg_get_wal_block",
     "pg_get_wal_fpi",
@@ -104,12 +111,20 @@ const RELATIONS: &[&str] = &[
     "pg_cursors",
     "pg_locks",
     "pg_backend_memory_contexts",
+    // What a write did to pages and to the log.
+    "pg_stat_all_tables",
+    "pg_stat_sys_tables",
+    "pg_stat_user_tables",
+    "pg_stat_replication",
+    "pg_stat_wal",
+    "pg_stat_io",
 ];
 
 /// Families of relations, by the beginning of their names. `pg_stats` are the views over
 /// `pg_statistic`; TOAST tables hold the long values of others.
 const RELATION_FAMILIES: &[&str] = &[
     "pg_stats",
+    "pg_stat_xact_",
     "pg_toast_",
     "pg_stat_statements",
     "pg_stat_monitor",

@@ -47,6 +47,9 @@ const HARMLESS_EXTENSIONS: &[&str] = &[
     "vector",
 ];
 
+/// `pg_type.dat`.
+const REFCURSOR_OID: Oid = 1790;
+
 /// What is looked for in a body.
 #[derive(Clone, Copy, Debug)]
 enum Word<'a> {
@@ -55,6 +58,9 @@ enum Word<'a> {
     Execute,
     Unicode,
     Notify,
+    /// FETCH and MOVE.
+    Fetch,
+    Refcursor,
 }
 
 /// What one body mentions.
@@ -65,6 +71,14 @@ pub(super) struct Body<'a> {
     pub(super) side_door: Option<String>,
     pub(super) opaque: Option<Opaque>,
     pub(super) notifies: bool,
+    cursors: Cursors,
+}
+
+/// How far a body gets with cursors that are not its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Cursors {
+    fetches: u32,
+    named: u32,
 }
 
 /// The bodies of all functions, by OID.
@@ -81,6 +95,9 @@ impl<'a> Bodies<'a> {
         let mut patterns: Vec<(Pattern, Word<'_>)> = vec![
             (Pattern::new("execute", Boundary::Both), Word::Execute),
             (Pattern::new("u&", Boundary::Before), Word::Unicode),
+            (Pattern::new("fetch", Boundary::Both), Word::Fetch),
+            (Pattern::new("move", Boundary::Both), Word::Fetch),
+            (Pattern::new("refcursor", Boundary::Both), Word::Refcursor),
             (Pattern::new("notify", Boundary::Both), Word::Notify),
             (Pattern::new("pg_notify", Boundary::Both), Word::Notify),
         ];
@@ -102,6 +119,11 @@ impl<'a> Bodies<'a> {
         let defaults = self.mentions(&function.defaults);
         body.names.extend(defaults.names);
         body.side_door = body.side_door.or(defaults.side_door);
+        // A cursor given by name may be the client's own portal, which holds rows unmasked.
+        let is_given = body.cursors.named > 0 || function.argument_types.contains(&REFCURSOR_OID);
+        if body.cursors.fetches > 0 && is_given {
+            body.opaque.get_or_insert(Opaque::DynamicSql);
+        }
         body.opaque = match function.language.as_str() {
             "sql" | "plpgsql" => body.opaque.or(defaults.opaque),
             LANGUAGE_AGGREGATE => None,
@@ -129,6 +151,8 @@ impl<'a> Bodies<'a> {
             }
             Word::Unicode => body.opaque = Some(Opaque::UnicodeEscapes),
             Word::Notify => body.notifies = true,
+            Word::Fetch => body.cursors.fetches += 1,
+            Word::Refcursor => body.cursors.named += 1,
         });
         body
     }
