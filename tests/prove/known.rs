@@ -34,9 +34,9 @@ pub(crate) fn known(
     known.map(|known| known.why)
 }
 
-/// Without descriptions of columns, which tell the types of arrays.
+/// Without descriptions of columns and parameters, which tell types.
 fn untitled(lines: &[Line]) -> Vec<Line> {
-    lines.iter().filter(|line| line.0 != b'T').cloned().collect()
+    lines.iter().filter(|line| !matches!(line.0, b'T' | b't')).cloned().collect()
 }
 
 /// Whether rows differ only in that the OID of text stands in a binary record where that of another
