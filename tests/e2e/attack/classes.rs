@@ -11,7 +11,7 @@ mod lab;
 mod session;
 mod wrap;
 
-use lab::{Lab, Wear};
+use lab::{Lab, Look, Wear};
 use session::Form;
 
 /// Two tests a class, named like it.
@@ -83,17 +83,26 @@ fn fail(class: &str) {
         lab.expect_masks();
         if let Some(why) = &attack.gap {
             // So that the list of gaps does not outlive them.
-            if Form::of(attack).into_iter().all(|form| lab.try_proxied(attack, form).is_ok()) {
+            if Form::of(attack)
+                .into_iter()
+                .all(|form| lab.try_proxied(attack, form, Look::AtOnce).is_ok())
+            {
                 failures.push(format!("{}: no gap any more ({why}): say so", attack.title));
             }
             continue;
         }
+        let mut look = Look::AtOnce;
         for form in Form::of(attack) {
-            match lab.try_proxied(attack, form) {
+            match lab.try_proxied(attack, form, look) {
                 Ok(Wear::MadeAnew) if !thorough => break,
-                Ok(_) => {}
+                Ok(Wear::MadeAnew) => {}
+                // It will do no more to them in other forms, or little.
+                Ok(Wear::Untouched) => look = Look::Later,
                 Err(leak) => failures.push(format!("{} ({form:?}): {leak}", attack.title)),
             }
+        }
+        if look == Look::Later {
+            lab.clean_up();
         }
     }
     report(failures);
