@@ -31,6 +31,25 @@ pub(super) struct Attack {
     pub(super) timed: bool,
 }
 
+/// Words of statements that change a database, after which it is made anew.
+const CHANGES: [&str; 8] =
+    ["CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE"];
+
+impl Attack {
+    /// Whether it looks as if its databases had to be made anew, which takes seconds.
+    pub(super) fn seems_slow(&self) -> bool {
+        let changes = |text: &str| CHANGES.iter().any(|word| text.contains(word));
+        self.steps.iter().any(|step| match step {
+            Step::Sql(sql) | Step::On { q: sql, .. } => changes(sql),
+            Step::Frames { frames, .. } => frames
+                .iter()
+                .flatten()
+                .any(|word| matches!(word, Word::Text(text) if changes(text))),
+            Step::Victim { .. } => true,
+        })
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub(super) enum Step {

@@ -32,6 +32,13 @@ pub(super) enum Wear {
     MadeAnew,
 }
 
+/// Whether to look at once what an attack did to its databases, which takes a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    AtOnce,
+    Later,
+}
+
 const VARIANTS: [Variant; 2] = [Variant::A, Variant::B];
 
 /// Every row's and every schema object's last change.
@@ -111,7 +118,12 @@ impl Lab {
     }
 
     /// Ok when the attacker learns nothing through the proxy; says what the databases went through.
-    pub(super) fn try_proxied(&mut self, attack: &Attack, form: Form) -> Result<Wear, String> {
+    pub(super) fn try_proxied(
+        &mut self,
+        attack: &Attack,
+        form: Form,
+        look: Look,
+    ) -> Result<Wear, String> {
         let mut outcome = Ok(Wear::Untouched);
         // A difference in time counts when it comes every time.
         for _ in 0..if attack.timed { 3 } else { 1 } {
@@ -120,7 +132,10 @@ impl Lab {
             if let Some(status) = self.proxy().ended() {
                 return Err(format!("the proxy ended with {status}: {}", self.proxy().log()));
             }
-            let wear = self.clean_up();
+            let wear = match look {
+                Look::AtOnce => self.clean_up(),
+                Look::Later => Wear::Untouched,
+            };
             outcome = self.verdict(attack, &a, &b).map(|()| wear);
             if outcome.is_ok() {
                 break;
