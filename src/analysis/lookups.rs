@@ -9,6 +9,7 @@ use std::ops::Range;
 use pg_query::protobuf::Token as TokenKind;
 
 use super::facts::{Lookup, Place};
+use super::relations::is_renamed;
 use super::sensitive::Reach;
 use super::tree::{Node, Value};
 use super::walk::Walker;
@@ -136,8 +137,7 @@ impl Walker<'_> {
     fn plain_relation(&self, item: &Node) -> Option<&Relation> {
         let unqualified = item.text("schemaname").is_empty();
         let is_plain = item.kind == "RangeVar"
-            && !item.has("alias.colnames")
-            && !item.node("alias").is_some_and(|alias| alias.has("colnames"))
+            && !is_renamed(item)
             && !(unqualified && self.ctes.is_in_scope(item.text("relname")));
         is_plain.then(|| self.meant(item)).flatten()
     }
@@ -200,7 +200,12 @@ fn list(value: &Value) -> &[Value] {
     match value {
         Value::List(items) => items,
         Value::Node(list) if list.kind == "List" => list.list("items"),
-        _ => &[],
+        Value::Node(_)
+        | Value::Nothing
+        | Value::True
+        | Value::Int(_)
+        | Value::Real(_)
+        | Value::Text(_) => &[],
     }
 }
 

@@ -15,7 +15,7 @@ use crate::model::ColumnId;
 use crate::schema::Relation;
 
 /// Whether an alias gives the columns other names.
-fn is_renamed(relation: &Node) -> bool {
+pub(super) fn is_renamed(relation: &Node) -> bool {
     relation.node("alias").is_some_and(|alias| alias.has("colnames"))
 }
 

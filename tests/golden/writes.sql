@@ -125,3 +125,5 @@ UPDATE public.customers SET balance = 1 WHERE public.customers.id = 5 AND public
 UPDATE customers SET balance=1 RETURNING"email"
 
 UPDATE customers SET balance = 1 WHERE email[1] = 'x' RETURNING name[1], email::varchar(3), CASE WHEN true THEN 1 ELSE ssn END
+
+UPDATE orders SET note = b FROM customers AS l (a, b, c) WHERE a = 5

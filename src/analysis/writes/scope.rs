@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::super::facts::{OtherItem, Source};
 use super::super::names::{Names, Reach};
+use super::super::relations::is_renamed;
 use super::super::tree::{Deeper, Node, Value};
 use super::super::walk::Walker;
 
@@ -58,7 +59,7 @@ impl Walker<'_> {
             if self.sensitive_names == before { Source::Harmless } else { Source::Sensitive };
         let is_cte =
             node.text("schemaname").is_empty() && self.ctes.is_in_scope(node.text("relname"));
-        let is_relation = node.kind == "RangeVar" && !node.has("alias.colnames") && !is_cte;
+        let is_relation = node.kind == "RangeVar" && !is_renamed(node) && !is_cte;
         let relation = is_relation.then(|| self.meant(node)).flatten().map(|it| it.oid);
         let alias = match node.node("alias") {
             Some(alias) => Some(alias.text("aliasname")),
