@@ -147,6 +147,7 @@ MORE = {
 FIRST = {
     "gate-3": ["ddl_laundering"],
     "gate-3-unknown": ["ddl_laundering", "own_objects", "drift"],
+    "scrub-errors": ["error_oracle", "errors_and_notices"],
     "scrub-notices": ["errors_and_notices", "settings"],
     "scrub-extended": ["settings"],
     "guard": ["constraints", "orm"],
