@@ -2,8 +2,8 @@
 """Switches off one defence at a time and shows that the proof notices.
 
 Copies the tree to a scratch directory, puts every mutation behind an environment variable, builds
-once, and runs the proof (`tests/prove.rs`) for each; what it lets live meets the attack corpus and
-the end-to-end tests. The tree itself holds no switch. Exit 0 only if every mutant was killed.
+once, and runs the proof (`tests/prove.rs`) for each; what it lets live meets the golden files, the
+attack corpus and the end-to-end tests. The tree itself holds no switch. Exit 0 only if every mutant was killed.
 
     make mutants [ONLY=gate-3,copy]
 """
@@ -65,7 +65,7 @@ MUTANTS = [
      "    let column = format!(\"({column})\");"),
     ("nulls", "masks keep NULL", "src/mask/sql.rs",
      '"CAST(CASE WHEN {column} IS NOT DISTINCT FROM NULL \\',
-     '"CAST(CASE WHEN {} {column} IS NOT DISTINCT FROM NULL \\', ),
+     '"CAST(CASE WHEN {}{column} IS NOT DISTINCT FROM NULL \\', ),
     ("views", "views become their definition", "src/rewrite/relation.rs",
      "matches!(self.context.sensitive.reach(relation.oid), Some(Reach::View { .. }));",
      "matches!(self.context.sensitive.reach(relation.oid), Some(Reach::View { .. })) && !@;"),
@@ -140,7 +140,7 @@ MORE = {
     "nulls": [("src/mask/sql.rs",
                "THEN CAST({column} AS {as_type}) ELSE {sql} END AS {target})\"\n        ),",
                "THEN CAST({column} AS {as_type}) ELSE {sql} END AS {target})\",\n"
-               "            if @ { \"false AND\" } else { \"\" }\n        ),")],
+               "            if @ { \"false AND \" } else { \"\" }\n        ),")],
 }
 
 # Classes of attacks and end-to-end tests to ask first about what the proof lets live.
@@ -150,6 +150,7 @@ FIRST = {
     "scrub-errors": ["error_oracle", "errors_and_notices"],
     "scrub-notices": ["errors_and_notices", "settings"],
     "scrub-extended": ["settings"],
+    "write-back": ["orm"],
     "guard": ["constraints", "orm"],
     "constraints": ["constraints", "dml_returning"],
     "stores": ["laundering"],
@@ -210,9 +211,10 @@ def main():
     mutate(tree)
     os.environ["CARGO_TARGET_DIR"] = str(tree.parent / "build")
     cargo = ["cargo", "test", "--quiet"]
-    subprocess.run([*cargo, "--test", "prove", "--test", "e2e", "--no-run"], cwd=tree, check=True)
+    subprocess.run([*cargo, "--test", "prove", "--test", "e2e", "--test", "golden", "--no-run"], cwd=tree, check=True)
     proof = [*cargo, "--test", "prove"]
     attacks = [*cargo, "--test", "e2e", "--"]
+    os.environ["INSTA_UPDATE"] = "no"
     quiet, why, _ = run(tree, "", proof)
     if not quiet:
         sys.exit(f"the proof fails without any mutant: {why}")
@@ -226,6 +228,7 @@ def main():
         stages = [("the proof", proof), ("attacks", [*attacks, *first])]
         if first != everything:
             stages.append(("attacks", [*attacks, *everything]))
+        stages.insert(1, ("golden", [*cargo, "--test", "golden"]))
         for by, command in stages:
             lives, why, seconds = run(tree, name, command)
             if not lives:
