@@ -28,6 +28,7 @@ pub struct Snapshot {
     /// What `upstream::introspect::schema_version` said when this was read; empty when made by hand.
     pub version: String,
     by_name: HashMap<String, Vec<Oid>>,
+    children: HashMap<Oid, Vec<Oid>>,
 }
 
 /// Which database it is, whatever it is called and wherever it is reached: OIDs mean the same as
@@ -223,7 +224,11 @@ impl Snapshot {
         schemas: Vec<String>,
     ) -> Self {
         let mut by_name: HashMap<String, Vec<Oid>> = HashMap::new();
+        let mut children: HashMap<Oid, Vec<Oid>> = HashMap::new();
         for relation in &relations {
+            for parent in &relation.parents {
+                children.entry(*parent).or_default().push(relation.oid);
+            }
             by_name.entry(relation.name.name.clone()).or_default().push(relation.oid);
         }
         let row_types = relations.iter().filter(|r| r.row_type != 0).map(|r| (r.row_type, r.oid));
@@ -237,6 +242,7 @@ impl Snapshot {
             schemas,
             row_types,
             by_name,
+            children,
             ..Self::default()
         }
     }
@@ -260,7 +266,7 @@ impl Snapshot {
 
     /// Relations that directly inherit from or are partitions of `parent`.
     pub fn children(&self, parent: Oid) -> impl Iterator<Item = &Relation> {
-        self.relations.values().filter(move |relation| relation.parents.contains(&parent))
+        self.children.get(&parent).into_iter().flatten().filter_map(|oid| self.relations.get(oid))
     }
 }
 

@@ -22,6 +22,14 @@ pub(super) struct Columns<'a> {
     clear: BTreeMap<ColumnId, Tag>,
 }
 
+/// What tells of the values that a materialized view stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The columns that its query names.
+    ByColumns,
+    ByNothing,
+}
+
 #[derive(Clone, Debug)]
 struct Tagged {
     path: Arc<ColumnPath>,
@@ -83,9 +91,17 @@ impl<'a> Columns<'a> {
 
     /// Tags the columns of a materialized view over personal data that hold some, or may; `source`
     /// is one of them if any is known. Whether there was anything new.
-    pub(super) fn tag_stored(&mut self, relation: &Relation, source: Option<ColumnId>) -> bool {
+    pub(super) fn tag_stored(
+        &mut self,
+        relation: &Relation,
+        source: Option<ColumnId>,
+        told: Told,
+    ) -> bool {
         let root = source.and_then(|id| self.tagged.get(&id)).and_then(|tag| tag.root.clone());
-        let holds = lineage::of(relation, self.schema, self);
+        let holds = match told {
+            Told::ByColumns => lineage::of(relation, self.schema, self),
+            Told::ByNothing => None,
+        };
         let mut news = false;
         for (index, column) in relation.columns.iter().enumerate() {
             let id = ColumnId { relation: relation.oid, number: column.number };

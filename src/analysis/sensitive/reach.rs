@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::bodies::Bodies;
-use super::columns::Columns;
+use super::columns::{Columns, Told};
 use super::{Notifies, Reach, Touch, Why};
 use crate::analysis::mention::side_door_relation;
 use crate::model::{ColumnId, Oid, RelationName};
@@ -106,7 +106,8 @@ impl<'a> Reaching<'a> {
             let relation = self.in_order[at];
             if relation.kind == RelationKind::MaterializedView && self.reads_pii(relation) {
                 let source = self.shown(relation, columns).0.into_iter().next();
-                news |= columns.tag_stored(relation, source);
+                let told = if self.is_told(relation) { Told::ByColumns } else { Told::ByNothing };
+                news |= columns.tag_stored(relation, source, told);
             }
             let Some(kind) = self.kind(relation, columns) else { continue };
             if self.relations.get(&relation.oid) != Some(&kind) {
@@ -183,6 +184,14 @@ impl<'a> Reaching<'a> {
             || self.calls(&relation.calls)
             || relation.reads.iter().any(|oid| self.shows(*oid))
             || self.side_doors.definitions.contains(&relation.oid)
+    }
+
+    /// Whether what a query stores is told by the columns that it names: no function, operator, side
+    /// door or policy brings anything else.
+    fn is_told(&self, relation: &Relation) -> bool {
+        !self.calls(&relation.calls)
+            && !self.side_doors.definitions.contains(&relation.oid)
+            && relation.reads.iter().all(|oid| self.carrier(*oid).is_none())
     }
 
     fn shows(&self, oid: Oid) -> bool {

@@ -37,8 +37,7 @@ pub(super) fn of_tree(
     let mut rules = relation.constraints.clone();
     let (mut work, mut seen) = (vec![relation.oid], HashSet::from([relation.oid]));
     while let Some(parent) = work.pop() {
-        let children = schema.relations.values().filter(|it| it.parents.contains(&parent));
-        for child in children {
+        for child in schema.children(parent) {
             if !seen.insert(child.oid) {
                 continue;
             }

@@ -37,3 +37,16 @@ fn a_stored_view_hides_what_it_holds_of_personal_columns() {
         assert_eq!(stored, holds, "{query}");
     }
 }
+
+#[test]
+fn a_stored_view_that_calls_a_function_over_personal_data_is_hidden_whole() {
+    let mut relations = relations();
+    relations[2].definition = Some("SELECT id, peek(id) FROM public.orders".to_owned());
+    relations[2].calls = vec![900];
+    let peek = function(900, "peek", "sql", "SELECT email FROM public.customers");
+    let schema = schema(relations, vec![peek]);
+    let (sensitive, _, _) =
+        bind(&schema, &catalog(&[("customers", "email", "email")]), &Tags::default());
+    let stored = tagged(&schema, &sensitive).into_iter().filter(|it| it.starts_with("stored."));
+    assert_eq!(stored.collect::<Vec<_>>(), ["stored.domain derived", "stored.id derived"]);
+}
