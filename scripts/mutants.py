@@ -149,7 +149,7 @@ FIRST = {
     "gate-3-unknown": ["ddl_laundering", "own_objects", "drift"],
     "scrub-errors": ["error_oracle", "errors_and_notices"],
     "scrub-notices": ["errors_and_notices", "settings"],
-    "scrub-extended": ["settings"],
+    "scrub-extended": ["conversation"],
     "write-back": ["orm"],
     "guard": ["constraints", "orm"],
     "constraints": ["constraints", "dml_returning"],
@@ -159,12 +159,12 @@ FIRST = {
     "operators": ["functions", "types"],
     "side-doors": ["catalog_stats", "dynamic_sql"],
     "ddl": ["ddl_laundering", "procedural"],
-    "code": ["rewired", "lookup", "hijack"],
+    "code": ["lookups"],
     "explain": ["explain"],
     "notify": ["session_guc_notify"],
     "lookup-operator": ["lookups"],
     "lookup-limit": ["lookups"],
-    "search-path": ["session_guc_notify", "alias"],
+    "search-path": ["conversation"],
     "uncommitted": ["migrations"],
 }
 
@@ -223,7 +223,7 @@ def main():
     for name, what, *_ in MUTANTS:
         if wanted and name not in wanted:
             continue
-        everything = ["attack::protected", "lookups", "orm", "migrations", "drift"]
+        everything = ["attack::protected", "lookups", "orm", "migrations", "drift", "conversation"]
         first = FIRST.get(name, everything)
         stages = [("the proof", proof), ("attacks", [*attacks, *first])]
         if first != everything:

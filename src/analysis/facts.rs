@@ -17,9 +17,6 @@ pub struct Analysis {
     pub qualify: Vec<Qualify>,
     /// Reasons to refuse that no column grant clears.
     pub obstacles: Vec<Obstacle>,
-    /// Relations that a COPY reads and the schema does not know: made since it was read, or
-    /// temporary. COPY tells nothing of where its columns come from.
-    pub unknown: Vec<String>,
     /// Functions with a declared class that the statement calls.
     pub classed: Vec<ClassedCall>,
     pub shape: Shape,

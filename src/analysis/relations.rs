@@ -133,30 +133,6 @@ impl Walker<'_> {
         }
     }
 
-    /// Notes relations that the schema does not know.
-    pub(super) fn note_unknown(&mut self, tree: &Node) {
-        let (mut ctes, mut named) = (HashSet::new(), Vec::new());
-        tree.walk(&mut |node| {
-            match node.kind {
-                "CommonTableExpr" => {
-                    ctes.insert(node.text("ctename"));
-                }
-                "RangeVar" => named.push(node),
-                _ => {}
-            }
-            Deeper::Yes
-        });
-        for node in named {
-            let (schema, name) = (node.text("schemaname"), node.text("relname"));
-            let is_cte = schema.is_empty() && ctes.contains(name);
-            let is_catalog = matches!(schema, "pg_catalog" | "information_schema" | "keyhole")
-                || name.starts_with("pg_");
-            if !is_cte && !is_catalog && self.meant(node).is_none() {
-                self.out.unknown.push(name.to_owned());
-            }
-        }
-    }
-
     fn touched(&self, relation: &Relation, reach: &Reach, node: &Node) -> Vec<ColumnId> {
         if let Reach::View { columns, .. } = reach {
             return columns.iter().copied().collect();

@@ -139,7 +139,6 @@ fn copy(walker: &mut Walker<'_>, tree: &Node) {
     if let Some(query) = tree.node("query") {
         walker.node(query);
     }
-    walker.note_unknown(tree);
     if let Value::Node(condition) = tree.get("where_clause") {
         walker.node(condition);
     }

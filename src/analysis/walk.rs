@@ -128,7 +128,6 @@ impl<'a> Walker<'a> {
             references: Vec::new(),
             qualify: Vec::new(),
             obstacles: Vec::new(),
-            unknown: Vec::new(),
             classed: Vec::new(),
             shape: Shape::Computed,
             writes: Vec::new(),

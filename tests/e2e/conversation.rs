@@ -370,3 +370,31 @@ fn many_sessions_at_once() {
         assert_eq!(session.until_ready().ok().scalar(), masked(&email()));
     }
 }
+
+#[test]
+fn a_changed_search_path_changes_what_a_name_means() {
+    let shop = Shop::open("conversation_path");
+    let sql = "SELECT email FROM contacts WHERE id = 5";
+    let mut direct = shop.direct().connect();
+    let public = direct.query(sql).ok().scalar();
+    let hidden = direct.query("SELECT email FROM hr.contacts WHERE id = 5").ok().scalar();
+    let mut session = shop.alice().connect();
+    for (path, seen) in [("public", &public), ("hr, public", &masked(&hidden)), ("public", &public)]
+    {
+        session.query(&format!("SET search_path = {path}")).ok();
+        assert_eq!(&session.query(sql).ok().scalar(), seen, "{path}");
+        assert_eq!(&session.extended(sql, &[], Format::Text).ok().scalar(), seen, "{path}");
+    }
+}
+
+#[test]
+fn words_of_the_server_about_hidden_columns_are_the_same_in_both_protocols() {
+    let shop = Shop::open("conversation_words");
+    let mut session = shop.alice().connect();
+    let sql = "SELECT email, nosuch FROM customers";
+    let simple = session.query(sql).error().expect("no such column");
+    let extended = session.extended(sql, &[], Format::Text).error().expect("no such column");
+    assert_eq!(simple.code(), "42703");
+    assert_eq!(simple.to_string(), extended.to_string());
+    assert!(!extended.to_string().contains("nosuch"), "{extended}");
+}

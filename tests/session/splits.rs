@@ -161,7 +161,8 @@ fn batches() -> Vec<Step> {
         to.completes("COPY 2");
         to.ready(b'I');
     });
-    vec![Step::Client(asks), Step::Server(tells)]
+    // The schema is looked at before a COPY.
+    vec![Step::Client(asks), Step::Refreshed, Step::Server(tells)]
 }
 
 /// A raw result that is cut while it streams.
