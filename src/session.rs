@@ -8,6 +8,7 @@
 
 mod again;
 mod backend;
+mod copy_in;
 mod ends;
 mod errors;
 mod explain;
@@ -20,6 +21,7 @@ mod plan;
 mod queue;
 mod record;
 mod rows;
+mod settle;
 mod tables;
 mod uncommitted;
 
@@ -122,6 +124,8 @@ pub struct Session {
     transaction: TxStatus,
     scrub: errors::ScrubState,
     relay: Relay,
+    copy_in: copy_in::CopyIn,
+    settling: settle::Settling,
     /// Bytes of a frame that is passing through without being looked at.
     passing_len: usize,
     hold: Option<Hold>,
@@ -173,6 +177,8 @@ impl Session {
             transaction: TxStatus::Idle,
             scrub: errors::ScrubState::default(),
             relay: Relay::Open,
+            copy_in: copy_in::CopyIn::default(),
+            settling: settle::Settling::default(),
             passing_len: 0,
             hold: None,
             after: None,

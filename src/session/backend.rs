@@ -56,7 +56,9 @@ impl Session {
                 // What is at the front now may have been behind something else before.
                 self.recheck(env, out);
             }
-            match self.server_frame(&frame, env, out) {
+            let pass = self.server_frame(&frame, env, out);
+            self.settle(env, out);
+            match pass {
                 Pass::Yes => out.to_client.extend_from_slice(&frame),
                 Pass::No => {}
                 Pass::Wait => {
@@ -78,7 +80,7 @@ impl Session {
         }
         match kind {
             tag::DATA_ROW => matches!(&self.queue.gate, Gate::Open { raw } if raw.is_empty()),
-            tag::COPY_DATA => true,
+            tag::COPY_DATA => self.is_under_way(),
             _ => false,
         }
     }
@@ -157,21 +159,24 @@ impl Session {
             tag::ERROR_RESPONSE => self.server_error(payload, env, out),
             tag::DATA_ROW => self.row(payload, env, out),
             tag::ROW_DESCRIPTION => self.row_description(payload, env, out),
-            tag::NO_DATA => self.no_data(env),
+            tag::NO_DATA => self.no_data(env, out),
             tag::COMMAND_COMPLETE | tag::EMPTY_QUERY_RESPONSE | tag::PORTAL_SUSPENDED => {
                 self.completed(frame[0], payload, env, out)
             }
-            tag::PARSE_COMPLETE | tag::BIND_COMPLETE | tag::CLOSE_COMPLETE => self.step_done(),
+            kind @ (tag::PARSE_COMPLETE | tag::BIND_COMPLETE | tag::CLOSE_COMPLETE) => {
+                self.step_done(kind, out)
+            }
             tag::PARAMETER_DESCRIPTION => match self.queue.front() {
                 Some(Expected::DescribeStatement { origin: Origin::Client, .. }) => Pass::Yes,
-                _ => Pass::No,
+                Some(Expected::DescribeStatement { origin: Origin::Proxy, .. }) => Pass::No,
+                _ => self.out_of_step(out),
             },
-            tag::COPY_IN_RESPONSE | tag::COPY_OUT_RESPONSE | tag::COPY_BOTH_RESPONSE => Pass::Yes,
-            tag::COPY_DATA => {
+            tag::COPY_IN_RESPONSE if self.is_under_way() => self.copy_in_begins(out),
+            tag::COPY_OUT_RESPONSE | tag::COPY_DONE if self.is_under_way() => Pass::Yes,
+            tag::COPY_DATA if self.is_under_way() => {
                 self.queue.progress.bytes += frame.len() as u64;
                 Pass::Yes
             }
-            tag::COPY_DONE => Pass::Yes,
             _ => {
                 self.break_off(&protocol("an unknown message from the server"), out);
                 Pass::No

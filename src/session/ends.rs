@@ -32,7 +32,7 @@ impl Session {
                 self.path_answered(env, out);
                 return Pass::No;
             }
-            _ => return Pass::No,
+            _ => return self.out_of_step(out),
         };
         let rows = command.rsplit(' ').next().and_then(|count| count.parse().ok());
         if self.queue.progress.rows == 0 && kind == tag::COMMAND_COMPLETE {
@@ -69,7 +69,7 @@ impl Session {
             Completes::Deallocated { name, up_to } => {
                 self.tables.dropped(name.as_deref(), *up_to);
             }
-            Completes::Declared { .. } => {}
+            Completes::Declared { name, .. } => self.tables.declared(name),
             Completes::Closed(name) => self.tables.closed(name.as_deref()),
         }
     }
@@ -137,9 +137,9 @@ impl Session {
             match expected {
                 Expected::Parse { name, id, .. } => self.tables.not_prepared(&name, id),
                 Expected::Execute { run, .. } => self.undo(&run),
+                Expected::Bind { portal, id, .. } => self.tables.not_bound(&portal, id),
                 Expected::PathInBatch { .. } => asked = true,
                 Expected::Query { .. }
-                | Expected::Bind { .. }
                 | Expected::Close { .. }
                 | Expected::DescribeStatement { .. }
                 | Expected::DescribePortal { .. }
@@ -190,7 +190,7 @@ impl Session {
             if !self.queue.scrubs_behind() {
                 self.scrub.transaction_ended();
             }
-            let bound = self.queue.bound().map(str::to_owned).collect();
+            let bound = self.queue.bound().collect();
             self.tables.transaction_ended(&bound);
             if self.defined == SchemaState::Stale {
                 self.defined = SchemaState::Fresh;
@@ -202,7 +202,22 @@ impl Session {
                 self.path_answered(env, out);
                 Pass::No
             }
-            _ => {
+            Some(
+                Expected::Parse { .. }
+                | Expected::Bind { .. }
+                | Expected::Close { .. }
+                | Expected::DescribeStatement { .. }
+                | Expected::DescribePortal { .. }
+                | Expected::Execute { .. }
+                | Expected::PathInBatch { .. }
+                | Expected::Refused { ends: Ends::Error, .. },
+            )
+            | None => self.out_of_step(out),
+            Some(
+                Expected::Query { .. }
+                | Expected::Sync
+                | Expected::Refused { ends: Ends::Ready, .. },
+            ) => {
                 self.queue.pop();
                 // Of a pipeline, later messages may have defined something already.
                 if status == TxStatus::Idle && self.queue.is_empty() {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
+use super::copy_in::may_copy_in;
 use super::errors::{REFUSED_SQL, protocol, too_many_names, unchecked_parameters};
 use super::frontend::Pending;
 use super::in_band::{Parameters, Understood, from_item};
@@ -228,18 +229,16 @@ impl Session {
         out: &mut Effects,
     ) {
         out.to_server.extend_from_slice(frame);
-        let made = prepared.as_ref().map(|prepared| prepared.made.scrub);
-        match prepared {
-            Some(prepared) => {
-                let formats = message.result_formats.iter().collect();
-                let made = prepared.made.clone();
-                self.tables.bind(message.portal, Portal { prepared, made, formats });
-            }
-            None => self.tables.close_portal(message.portal),
+        let scrub = prepared.as_ref().map(|prepared| prepared.made.scrub).unwrap_or_default();
+        let id = self.tables.next_id();
+        // Of an unknown statement there will be no portal.
+        if let Some(prepared) = prepared {
+            let formats = message.result_formats.iter().collect();
+            let made = prepared.made.clone();
+            self.tables.bind(message.portal, Portal { id, prepared, made, formats });
         }
-        let scrub = made.unwrap_or_default().get();
         let (portal, origin) = (message.portal.to_owned(), Origin::Client);
-        self.queue.push(Expected::Bind { portal, origin, scrub });
+        self.queue.push(Expected::Bind { portal, id, origin, scrub: scrub.get() });
     }
 
     pub(super) fn describe(&mut self, frame: &[u8], target: Target<'_>, out: &mut Effects) {
@@ -347,7 +346,13 @@ impl Session {
         out.to_server.extend_from_slice(frame);
         let formats = portal.as_ref().map(|portal| portal.formats.clone()).unwrap_or_default();
         let prepared = portal.map(|portal| portal.prepared);
+        let copies = may_copy_in(&run.text);
         self.queue.push(Expected::Execute { run: Arc::new(run), prepared, formats });
+        if copies {
+            // Without it, the answer to what turns out to be no COPY would wait for a Sync.
+            write::flush(&mut out.to_server);
+            self.copy_in_asked();
+        }
     }
 
     pub(super) fn close(&mut self, frame: &[u8], target: Target<'_>, out: &mut Effects) {

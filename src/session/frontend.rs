@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use super::copy_in::may_copy_in;
 use super::errors::{REFUSED_SQL, protocol};
 use super::in_band::{Understood, from_item};
 use super::plan::{Missing, Plan, Planned};
 use super::queue::{Batch, Completes, Ends, Expected, Run};
+use super::settle::Settling;
 use super::tables::Prepared;
 use super::{Close, Effects, Env, Hold, InBandTable, SchemaState, Session};
 use crate::analysis::facts::Kind;
@@ -34,6 +36,10 @@ impl Session {
     /// needed.
     pub fn client_bytes(&mut self, input: &mut BytesMut, env: Env<'_>, out: &mut Effects) {
         while self.hold.is_none() && out.close.is_none() {
+            if let Some(tag) = input.first().filter(|tag| !frontend::is_known(**tag)) {
+                let why = format!("invalid frontend message type {tag}");
+                return self.break_off(&protocol(why), out);
+            }
             let header = match FrameHeader::peek(input, self.frame_len_max) {
                 Ok(Some(header)) if input.len() >= header.len => header,
                 Ok(_) => return,
@@ -59,6 +65,12 @@ impl Session {
             Ok(message) => message,
             Err(error) => return self.break_off(&protocol(error), out),
         };
+        if self.is_copying_in() {
+            return self.during_copy_in(frame, &message, out);
+        }
+        if self.is_uncertain(&message) {
+            return self.wait_until_settled(frame, out);
+        }
         match message {
             Frontend::Query(text) => self.query(frame, text, env, out),
             Frontend::Parse(message) => self.parse(frame, &message, env, out),
@@ -69,6 +81,7 @@ impl Session {
             Frontend::Sync => {
                 out.to_server.extend_from_slice(frame);
                 self.queue.push(Expected::Sync);
+                self.tables.batch_ends();
             }
             Frontend::Flush | Frontend::CopyData(_) | Frontend::CopyDone | Frontend::CopyFail => {
                 out.to_server.extend_from_slice(frame);
@@ -99,6 +112,7 @@ impl Session {
     }
 
     fn query(&mut self, frame: &[u8], text: &str, env: Env<'_>, out: &mut Effects) {
+        self.tables.batch_ends();
         let planned = match self.plan(text, env) {
             Ok(planned) => planned,
             Err(missing) => return self.wait_for(&missing, frame, out),
@@ -110,6 +124,9 @@ impl Session {
                 let run = self.clear_run(copy, env);
                 out.to_server.extend_from_slice(frame);
                 self.queue.push(Expected::Query { runs: vec![Arc::new(run)], at: 0 });
+                if may_copy_in(text.as_bytes()) {
+                    self.copy_in_asked();
+                }
             }
             Planned::Refused(report) => self.refuse_query(copy, report, env, out),
             Planned::Known(plan) => self.in_band_first(plan, copy, env, out),
@@ -226,6 +243,9 @@ impl Session {
         }
         let runs = runs.into_iter().map(Arc::new).collect();
         self.queue.push(Expected::Query { runs, at: 0 });
+        if may_copy_in(text) {
+            self.copy_in_asked();
+        }
     }
 
     /// Sends what the server will refuse, and keeps our own words for its answer.
@@ -274,6 +294,7 @@ impl Session {
     /// as the server drops it; a frame that was not looked at yet is skipped where others are.
     pub(super) fn end_hold(&mut self) -> Option<Pending> {
         self.hold = None;
+        self.settling = Settling::No;
         let skipping = self.queue.batch == Batch::Skipping;
         self.after.take().filter(|pending| !skipping || matches!(pending, Pending::Frame(_)))
     }

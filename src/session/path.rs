@@ -131,7 +131,7 @@ impl Session {
             let origin = Origin::Proxy;
             let scrub = Scrub::No;
             self.queue.push(Expected::Parse { name: NAME.to_owned(), id: 0, origin, scrub });
-            self.queue.push(Expected::Bind { portal: NAME.to_owned(), origin, scrub });
+            self.queue.push(Expected::Bind { portal: NAME.to_owned(), id: 0, origin, scrub });
             self.queue.push(Expected::PathInBatch { schemas: None });
             for _ in 0..2 {
                 let (statement, portal) = (None, None);

@@ -94,6 +94,7 @@ pub(super) enum Expected {
     },
     Bind {
         portal: String,
+        id: u64,
         origin: Origin,
         scrub: Scrub,
     },
@@ -273,9 +274,9 @@ impl Queue {
     }
 
     /// Portals that were bound by messages whose replies are still to come.
-    pub(super) fn bound(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn bound(&self) -> impl Iterator<Item = u64> {
         self.expected.iter().filter_map(|expected| match expected {
-            Expected::Bind { portal, .. } => Some(portal.as_str()),
+            Expected::Bind { id, .. } => Some(*id),
             Expected::Query { .. }
             | Expected::Parse { .. }
             | Expected::Close { .. }

@@ -11,31 +11,40 @@ use super::{Effects, Env, Hold, Session};
 use crate::audit;
 use crate::mask::Format;
 use crate::model::ColumnId;
-use crate::wire::backend::{DataRow, RowDescription};
+use crate::wire::backend::{DataRow, RowDescription, tag};
 
 impl Session {
-    /// Replies that are one message.
-    pub(super) fn step_done(&mut self) -> Pass {
-        match self.queue.pop() {
-            Some(Expected::Parse { name, id, origin, .. }) => {
+    /// Replies that are one message, of this kind.
+    pub(super) fn step_done(&mut self, kind: u8, out: &mut Effects) -> Pass {
+        match (kind, self.queue.pop()) {
+            (tag::PARSE_COMPLETE, Some(Expected::Parse { name, id, origin, .. })) => {
                 self.tables.prepared(&name, id);
                 visible(origin)
             }
-            Some(Expected::Bind { origin, .. }) => visible(origin),
-            Some(Expected::Close { statement, portal, up_to, origin }) => {
+            (tag::BIND_COMPLETE, Some(Expected::Bind { portal, id, origin, .. })) => {
+                self.tables.bound(&portal, id);
+                visible(origin)
+            }
+            (tag::CLOSE_COMPLETE, Some(Expected::Close { statement, portal, up_to, origin })) => {
                 if let Some(name) = statement {
                     self.tables.dropped(Some(&name), up_to);
                 }
                 if let Some(name) = portal {
-                    self.tables.close_portal(&name);
+                    self.tables.portal_closed(&name, up_to);
                 }
                 visible(origin)
             }
-            _ => Pass::No,
+            _ => self.out_of_step(out),
         }
     }
 
-    pub(super) fn no_data(&mut self, env: Env<'_>) -> Pass {
+    /// An answer to nothing that was asked: from here on, what belongs to what is not known.
+    pub(super) fn out_of_step(&mut self, out: &mut Effects) -> Pass {
+        self.break_off(&protocol("an answer of the server that nobody asked for"), out);
+        Pass::No
+    }
+
+    pub(super) fn no_data(&mut self, env: Env<'_>, out: &mut Effects) -> Pass {
         match self.queue.pop() {
             Some(
                 Expected::DescribeStatement { origin, prepared }
@@ -47,7 +56,7 @@ impl Session {
                 }
                 visible(origin)
             }
-            _ => Pass::No,
+            _ => self.out_of_step(out),
         }
     }
 
@@ -86,10 +95,7 @@ impl Session {
                 visible(origin)
             }
             Some(Expected::Path { .. } | Expected::PathInBatch { .. }) => Pass::No,
-            _ => {
-                self.break_off(&protocol("a RowDescription that nobody asked for"), out);
-                Pass::No
-            }
+            _ => self.out_of_step(out),
         }
     }
 
@@ -161,10 +167,7 @@ impl Session {
             Some(Expected::Execute { prepared, formats, .. }) => {
                 (prepared.clone(), formats.clone())
             }
-            _ => {
-                self.break_off(&protocol("a row that nobody asked for"), out);
-                return Pass::No;
-            }
+            _ => return self.out_of_step(out),
         };
         let (prepared, formats) = front;
         let shape = match &prepared {

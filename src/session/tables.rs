@@ -101,6 +101,7 @@ impl MadeScrub {
 /// A portal made by Bind.
 #[derive(Clone)]
 pub(super) struct Portal {
+    pub id: u64,
     pub prepared: Arc<Prepared>,
     pub made: Made,
     pub formats: Vec<i16>,
@@ -116,15 +117,35 @@ struct Cursor {
 #[derive(Default)]
 pub(super) struct Tables {
     statements: HashMap<String, Vec<Arc<Prepared>>>,
-    portals: HashMap<String, Portal>,
+    portals: HashMap<String, Vec<Portal>>,
     cursors: HashMap<String, Vec<Cursor>>,
     next_id: u64,
+    /// The first id of the batch that is being sent.
+    batch_start: u64,
 }
 
 impl Tables {
     pub(super) fn next_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
+    }
+
+    /// What follows does not depend on whether what came before has succeeded.
+    pub(super) fn batch_ends(&mut self) {
+        self.batch_start = self.next_id + 1;
+    }
+
+    /// Whether the name may stand for something else than its last making.
+    pub(super) fn is_uncertain_statement(&self, name: &str) -> bool {
+        let makings = self.statements.get(name).map(Vec::as_slice).unwrap_or_default();
+        makings.len() > 1 && makings.last().is_some_and(|last| last.id < self.batch_start)
+    }
+
+    /// The same of a portal, whose name may be a cursor's as well.
+    pub(super) fn is_uncertain_portal(&self, name: &str) -> bool {
+        let makings = self.portals.get(name).map(Vec::as_slice).unwrap_or_default();
+        let cursors = self.cursors.get(name).map_or(0, Vec::len);
+        makings.len() + cursors > 1 && makings.last().is_some_and(|last| last.id < self.batch_start)
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -188,26 +209,63 @@ impl Tables {
     }
 
     pub(super) fn bind(&mut self, name: &str, portal: Portal) {
-        self.portals.insert(name.to_owned(), portal);
+        self.portals.entry(name.to_owned()).or_default().push(portal);
     }
 
+    /// The portal of that name that the server will use if it accepts what is under way.
     pub(super) fn portal(&self, name: &str) -> Option<&Portal> {
-        self.portals.get(name)
+        self.portals.get(name)?.last()
     }
 
-    pub(super) fn close_portal(&mut self, name: &str) {
-        self.portals.remove(name);
+    /// The server has bound the making with this id: whatever had the name before is gone.
+    pub(super) fn bound(&mut self, name: &str, id: u64) {
+        if let Some(makings) = self.portals.get_mut(name) {
+            makings.retain(|portal| portal.id >= id);
+        }
+        self.forget_empty(name);
+        self.cursors.remove(name);
+    }
+
+    /// The server has not: a portal that has the name already lives on, as it does behind
+    /// ROLLBACK TO SAVEPOINT.
+    pub(super) fn not_bound(&mut self, name: &str, id: u64) {
+        if let Some(makings) = self.portals.get_mut(name) {
+            makings.retain(|portal| portal.id != id);
+        }
+        self.forget_empty(name);
+    }
+
+    /// The server has closed whatever had that name up to `id`.
+    pub(super) fn portal_closed(&mut self, name: &str, id: u64) {
+        if let Some(makings) = self.portals.get_mut(name) {
+            makings.retain(|portal| portal.id > id);
+        }
+        self.forget_empty(name);
+    }
+
+    fn forget_empty(&mut self, name: &str) {
+        if self.portals.get(name).is_some_and(Vec::is_empty) {
+            self.portals.remove(name);
+        }
     }
 
     /// Portals end with the transaction; those of `bound` belong to one that comes after it.
-    pub(super) fn transaction_ended(&mut self, bound: &HashSet<String>) {
-        self.portals.retain(|name, _| bound.contains(name));
+    pub(super) fn transaction_ended(&mut self, bound: &HashSet<u64>) {
+        self.portals.retain(|_, makings| {
+            makings.retain(|portal| bound.contains(&portal.id));
+            !makings.is_empty()
+        });
     }
 
     pub(super) fn declare(&mut self, name: &str, made: Made) -> u64 {
         let id = self.next_id();
         self.cursors.entry(name.to_owned()).or_default().push(Cursor { id, made });
         id
+    }
+
+    /// The server has declared it, so no portal of that name was left.
+    pub(super) fn declared(&mut self, name: &str) {
+        self.portals.remove(name);
     }
 
     pub(super) fn not_declared(&mut self, name: &str, id: u64) {
@@ -254,6 +312,7 @@ impl Tables {
     /// Everything that may be meant by the name of a cursor or portal.
     pub(super) fn opened(&self, name: &str) -> Vec<&Made> {
         let cursors = self.cursors.get(name).into_iter().flatten().map(|cursor| &cursor.made);
-        cursors.chain(self.portals.get(name).map(|portal| &portal.made)).collect()
+        let portals = self.portals.get(name).into_iter().flatten().map(|portal| &portal.made);
+        cursors.chain(portals).collect()
     }
 }

@@ -22,6 +22,27 @@ pub mod tag {
     pub const TERMINATE: u8 = b'X';
 }
 
+/// Whether a message of that tag exists: of another, not even the length means anything.
+pub fn is_known(tag: u8) -> bool {
+    matches!(
+        tag,
+        tag::BIND
+            | tag::CLOSE
+            | tag::COPY_DATA
+            | tag::COPY_DONE
+            | tag::COPY_FAIL
+            | tag::DESCRIBE
+            | tag::EXECUTE
+            | tag::FLUSH
+            | tag::FUNCTION_CALL
+            | tag::PARSE
+            | tag::PASSWORD
+            | tag::QUERY
+            | tag::SYNC
+            | tag::TERMINATE
+    )
+}
+
 /// One message of a client, borrowed from its frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frontend<'a> {

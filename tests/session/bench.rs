@@ -45,9 +45,10 @@ pub(crate) struct Bench {
     pub(crate) world: Arc<World>,
     pub(crate) grants: LiveTable,
     pub(crate) now: Timestamp,
-    cache: PlanCache,
+    cache: Arc<PlanCache>,
     lookups: LookupMeter,
-    from_client: BytesMut,
+    /// Half a message of the client, for as long as it has come no further.
+    pub(crate) from_client: BytesMut,
     from_server: BytesMut,
     /// All that the session wanted done since it was last taken.
     pub(crate) out: Effects,
@@ -57,6 +58,11 @@ pub(crate) struct Bench {
 impl Bench {
     /// Logged in; the server has not been asked anything.
     pub(crate) fn fresh() -> Self {
+        Self::of(Arc::new(small_shop::world()), Arc::default())
+    }
+
+    /// The same, in a world that exists already.
+    pub(crate) fn of(world: Arc<World>, cache: Arc<PlanCache>) -> Self {
         let client = Client {
             user: User { name: "alice".into(), groups: Arc::from([]), roles: Arc::from([]) },
             address: None,
@@ -73,10 +79,10 @@ impl Bench {
         };
         Self {
             session: Session::new(start),
-            world: Arc::new(small_shop::world()),
+            world,
             grants: LiveTable::new(Epoch(1), []),
             now: at(0),
-            cache: PlanCache::default(),
+            cache,
             lookups: LookupMeter::default(),
             from_client: BytesMut::new(),
             from_server: BytesMut::new(),
