@@ -19,10 +19,13 @@ attacks: setup
 	KEYHOLE_ATTACKS=all cargo test --test e2e --no-fail-fast attack::
 
 # Seeded mutants and noise for every property, for SECONDS each; SEED=n begins elsewhere.
+# The protocol's own targets (framing, startup, SCRAM, sequences) take INPUTS each.
 SECONDS ?= 60
+INPUTS ?= 2500000
 fuzz:
 	FUZZ_SECONDS=$(SECONDS) FUZZ=$(FUZZ) SEED=$(SEED) \
 		cargo test --test parsers -- --nocapture mutants_of no_bytes
+	FUZZ_INPUTS=$(INPUTS) SEED=$(SEED) FUZZ_ONLY=$(ONLY) cargo test --test fuzz -- --nocapture
 	PROPTEST_CASES=$$(($(SECONDS) * 100)) \
 		cargo test --lib --test mention --test audit --test session
 
