@@ -1,6 +1,7 @@
 //! Who is at the other end: the client's login, up to the moment when the database can be asked.
 
 pub mod login;
+pub mod rules;
 pub mod scram;
 
 use std::collections::HashMap;
@@ -8,16 +9,46 @@ use std::sync::Arc;
 
 use scram::{MockKey, Verifier};
 
+use crate::config::AuthMethod;
+
 /// Proof that somebody is who they say. It can only come out of a login.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Authenticated {
     user: Arc<str>,
+    groups: Arc<[String]>,
+    method: AuthMethod,
 }
 
 impl Authenticated {
-    /// The name that was proven, exactly as the client gave it.
+    /// `groups` are those that the login brought, beside any that the configuration gives.
+    fn new(user: &str, groups: Vec<String>, method: AuthMethod) -> Self {
+        Self { user: user.into(), groups: groups.into(), method }
+    }
+
+    /// The name that was proven: the one in the client's startup packet.
     pub fn user(&self) -> &Arc<str> {
         &self.user
+    }
+
+    /// The groups that the login itself brought.
+    pub fn groups(&self) -> &Arc<[String]> {
+        &self.groups
+    }
+
+    /// How it was proven, in the word of the records.
+    pub fn method(&self) -> &'static str {
+        self.method.as_str()
+    }
+
+    /// Whether the login is enough to be somebody, as another place keeps the list of people: a
+    /// directory, an authority, the database. Otherwise only whom the configuration names is.
+    pub fn proves_person(&self) -> bool {
+        match self.method {
+            AuthMethod::Cert | AuthMethod::Ldap | AuthMethod::Oidc | AuthMethod::Passthrough => {
+                true
+            }
+            AuthMethod::Scram | AuthMethod::Peer | AuthMethod::Trust | AuthMethod::Reject => false,
+        }
     }
 }
 

@@ -15,11 +15,13 @@ mod build;
 mod builder;
 mod catalog;
 mod identity;
+mod login;
 mod raw;
 mod source;
 mod upstream;
 mod values;
 
+pub use login::{AuthMethod, GroupConfig, LoginConfig, LoginNetwork, LoginTls, LoginWhen};
 pub use source::{Place, Problem, Problems};
 pub use upstream::{SslMode, UpstreamDatabase, UpstreamUrl};
 
@@ -37,7 +39,10 @@ pub struct Config {
     pub log: LogConfig,
     pub shutdown: ShutdownConfig,
     pub databases: Vec<DatabaseConfig>,
+    /// In the order of the file: the first that matches decides. Empty: `data.auth` for everybody.
+    pub logins: Vec<LoginConfig>,
     pub users: Vec<UserConfig>,
+    pub groups: Vec<GroupConfig>,
     /// In the order of the file: the first that matches decides.
     pub policies: Vec<PolicyConfig>,
     pub standing: Vec<StandingConfig>,
@@ -56,14 +61,6 @@ pub struct DataConfig {
     /// From the accepted connection to the end of authentication.
     pub login_timeout: Duration,
     pub connections_max: usize,
-}
-
-/// How clients prove who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthMethod {
-    Scram,
-    /// Whoever connects is who they say; only ever on loopback addresses.
-    Trust,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,7 +188,7 @@ pub struct UserConfig {
     pub name: String,
     pub groups: Vec<String>,
     pub roles: Vec<Role>,
-    /// None only where `auth` asks for no password.
+    /// None only where another method than SCRAM serves, for this user at least.
     pub credential: Option<Credential>,
     pub place: Place,
 }
@@ -296,6 +293,8 @@ impl UserConfig {
 }
 
 impl Role {
+    const WORDS: [(&'static str, Self); 2] = [("control", Self::Control), ("ddl", Self::Ddl)];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Control => "control",

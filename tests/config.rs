@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use keyhole::catalog::{Hiding, MaskSpec};
 use keyhole::config::{
-    AuthMethod, Config, Credential, DatabaseName, EnforcementMode, LogFormat, Persist, Role,
-    SslMode, StoreLocation, TlsDemand, Unclassified, UpstreamDatabase, Writes,
+    AuthMethod, Config, Credential, DatabaseName, EnforcementMode, LogFormat, LoginNetwork,
+    LoginTls, LoginWhen, Persist, Role, SslMode, StoreLocation, TlsDemand, Unclassified,
+    UpstreamDatabase, Writes,
 };
 use keyhole::grant::Subject;
 use keyhole::model::{RelationName, Secret};
@@ -223,6 +224,92 @@ fn trust_is_for_loopback_only() {
         let open = trusting.replace(&format!("127.0.0.1:{port}\""), &format!("0.0.0.0:{port}\""));
         let said = load(&open, CATALOG).expect_err("anybody could be anybody");
         assert!(said[0].contains("trust") && said[0].contains(key), "{said:?}");
+    }
+}
+
+/// The sample with a `[[login]]` in front of its users.
+fn with_login(rule: &str) -> String {
+    SAMPLE.replacen("\n[[user]]", &format!("\n[[login]]\n{rule}\n\n[[user]]"), 1)
+}
+
+#[test]
+fn rules_of_logins_say_whom_they_are_about() {
+    let rule = "databases = [\"shop\", \"*\"]\nusers = [\"alice\", \"group:dba\"]\n\
+                networks = [\"local\", \"10.0.0.0/8\"]\ntls = \"require\"\nmethod = \"scram\"";
+    let config = load(&with_login(rule), CATALOG).expect("a good rule");
+    let LoginWhen { databases, users, networks, tls } = &config.logins[0].when;
+    assert_eq!(databases, &[DatabaseName::Named("shop".to_owned()), DatabaseName::Any]);
+    assert_eq!(users[1], Subject::Group("dba".to_owned()));
+    assert_eq!((networks.len(), networks[0]), (2, LoginNetwork::Local));
+    assert_eq!((*tls, config.logins[0].method), (LoginTls::Require, AuthMethod::Scram));
+    let config = load(&with_login("method = \"reject\""), CATALOG).expect("a good rule");
+    assert_eq!(config.logins[0].when, LoginWhen::default());
+    assert!(load(SAMPLE, CATALOG).expect("good").logins.is_empty());
+}
+
+#[test]
+fn with_rules_a_user_may_do_without_a_password() {
+    let text = with_login("method = \"trust\"").replacen(
+        "scram_env = \"KEYHOLE_ALICE_PASSWORD\"",
+        "# ",
+        1,
+    );
+    assert_eq!(load(&text, CATALOG).expect("good").users[0].credential, None);
+}
+
+#[test]
+fn trust_by_a_rule_is_for_this_machine_only() {
+    let open = |rule: &str| with_login(rule).replace("127.0.0.1:6432", "0.0.0.0:6432");
+    for networks in ["[\"local\"]", "[\"127.0.0.1\", \"::1\", \"local\"]"] {
+        let rule = format!("method = \"trust\"\nnetworks = {networks}");
+        assert!(load(&open(&rule), CATALOG).is_ok(), "{networks}");
+    }
+    for rest in ["", "networks = [\"local\", \"10.0.0.0/8\"]", "networks = [\"0.0.0.0/0\"]"] {
+        let text = open(&format!("method = \"trust\"\n{rest}"));
+        let said = load(&text, CATALOG).expect_err("anybody could be anybody");
+        let at = line(&text, "[[login]]");
+        assert!(said[0].starts_with(&format!("proxy.toml:{at}: method = \"trust\"")), "{said:?}");
+        assert!(load(&with_login("method = \"trust\""), CATALOG).is_ok(), "on loopback");
+    }
+}
+
+#[test]
+fn mistakes_in_rules_of_logins_are_told_with_their_line() {
+    for (rule, start, expected) in [
+        ("method = \"scrum\"", "method", "did you mean \"scram\"?"),
+        ("method = \"ldap\"", "method", "\"ldap\" is not supported yet"),
+        ("users = [\"alice\"]", "[[login]]", "[[login]] has no key \"method\", which it needs"),
+        ("method = \"scram\"\nusers = []", "users", "users in [[login]] is empty"),
+        ("method = \"scram\"\nusers = [\"group:\"]", "users", "a subject is a user, group:name"),
+        ("method = \"scram\"\nnetworks = [\"near\"]", "networks", "or \"local\""),
+        ("method = \"scram\"\ntls = \"on\"", "tls = \"on", "unknown value \"on\""),
+        ("method = \"scram\"\nport = 1", "port", "unknown key \"port\""),
+    ] {
+        let text = with_login(rule);
+        let said = load(&text, CATALOG).expect_err(rule);
+        let at = line(&text, start);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with(&format!("proxy.toml:{at}: ")), "{rule}: {said:?}");
+        assert!(said[0].contains(expected), "{rule}: {said:?}");
+    }
+}
+
+#[test]
+fn groups_have_roles() {
+    let group = |text: &str| SAMPLE.replacen("\n[[policy]]", &format!("\n{text}\n[[policy]]"), 1);
+    let config = load(&group("[[group]]\nname = \"ops\"\nroles = [\"control\"]"), CATALOG);
+    let config = config.expect("a good group");
+    assert_eq!(
+        (config.groups[0].name.as_str(), &config.groups[0].roles[..]),
+        ("ops", &[Role::Control][..])
+    );
+    for (text, expected) in [
+        ("[[group]]\nname = \"ops\"\n[[group]]\nname = \"ops\"", "group \"ops\" is defined twice"),
+        ("[[group]]\nname = \"ops\"\nroles = [\"dll\"]", "did you mean \"ddl\"?"),
+        ("[[group]]\nname = \"\"", "has no name"),
+    ] {
+        let said = load(&group(text), CATALOG).expect_err(text);
+        assert!(said[0].contains(expected), "{said:?}");
     }
 }
 

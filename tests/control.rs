@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyhole::auth::Credentials;
-use keyhole::auth::login::{Method, Rules, Tls};
+use keyhole::auth::rules::{Method, Rules, Tls};
 use keyhole::auth::scram::{ITERATIONS_DEFAULT, MockKey, Verifier};
 use keyhole::catalog::{Catalog, Class, Hiding, MaskSpec, Table};
 use keyhole::control::desk::{Database, Deed, Desk, Occurrence, Part, Unready};
@@ -65,7 +65,7 @@ fn rules() -> Rules {
     let verifiers: HashMap<_, _> =
         users().iter().map(|user| (user.name.to_string(), verifier(&user.name))).collect();
     let credentials = Credentials::new(verifiers, MockKey::new([1; 32]));
-    Rules { tls: Tls::Off, method: Method::Scram(Arc::new(credentials)) }
+    Rules::one(Tls::Off, Method::Scram(Arc::new(credentials)))
 }
 
 fn catalog() -> Catalog {
@@ -171,13 +171,14 @@ impl Office {
             databases: Box::new(move || vec![database.clone()]),
             policies: Box::new(move || policies.clone()),
             rules: Box::new(move || rules.clone()),
-            users: Box::new(move |name| {
-                let mut user = users().into_iter().find(|user| *user.name == *name)?;
+            users: Box::new(move |login| {
+                let mut user = users().into_iter().find(|user| user.name == *login.user())?;
                 if demoted.load(Ordering::SeqCst) {
                     user.roles = Arc::new([]);
                 }
                 Some(user)
             }),
+            is_named: Box::new(|name| users().iter().any(|user| *user.name == *name)),
             reload: Box::new(move || {
                 // The second reload finds a broken file.
                 let outcome = match counted.fetch_add(1, Ordering::SeqCst) {
@@ -259,14 +260,14 @@ impl Office {
             max_rows: None,
             max_uses: None,
         };
-        let requester = (self.desk.users)(name).expect("a user");
+        let requester = users().into_iter().find(|user| *user.name == *name).expect("a user");
         let request = self.desk.approvals.request(&requester, &view, ask).await;
         request.expect("a request").id
     }
 
     fn deeds(&self) -> Vec<(String, Deed, Option<SqlState>)> {
         let all = self.occurrences.lock().expect("unpoisoned");
-        all.iter().map(|o| (o.user.to_string(), o.deed, o.refused)).collect()
+        all.iter().map(|o| (o.user.name.to_string(), o.deed, o.refused)).collect()
     }
 
     fn get(&self, path: &str) -> (u16, String) {
@@ -377,10 +378,10 @@ fn only_who_proves_to_be_an_operator_gets_in() {
         assert_eq!(
             office.deeds(),
             [
-                ("dora".into(), Deed::Login, None),
-                ("dora".into(), Deed::Login, refused(b"28P01")),
-                ("nobody".into(), Deed::Login, refused(b"28P01")),
-                ("alice".into(), Deed::Login, refused(b"28000")),
+                ("dora".into(), Deed::Login { method: "scram" }, None),
+                ("dora".into(), Deed::Login { method: "scram" }, refused(b"28P01")),
+                ("nobody".into(), Deed::Login { method: "scram" }, refused(b"28P01")),
+                ("alice".into(), Deed::Login { method: "scram" }, refused(b"28000")),
             ]
         );
         let first = office.occurrences.lock().expect("unpoisoned")[0].clone();
@@ -479,7 +480,12 @@ fn a_request_is_approved_or_denied_by_somebody_else() {
         let deeds: Vec<_> = office.deeds().into_iter().map(|(_, deed, _)| deed).collect();
         assert_eq!(
             deeds,
-            [Deed::Login, Deed::Approve(first), Deed::Deny(second), Deed::Approve(second)]
+            [
+                Deed::Login { method: "scram" },
+                Deed::Approve(first),
+                Deed::Deny(second),
+                Deed::Approve(second)
+            ]
         );
     });
 }
@@ -594,6 +600,7 @@ fn sessions_are_listed_and_killed() {
         let dora = office.connect("dora").await.expect("dora may");
         let entry = office.desk.sessions.enter(sessions::Facts {
             user: "alice".into(),
+            groups: Arc::new([]),
             database: "shop".into(),
             address: Some("192.0.2.7:4711".parse().expect("an address")),
             application: "psql".into(),

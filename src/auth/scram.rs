@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use super::Authenticated;
+use crate::config::AuthMethod;
 use crate::model::{Secret, SqlState};
 
 /// The name of the mechanism.
@@ -255,7 +256,7 @@ impl AwaitFinal {
             return Err(ScramError::Proof);
         }
         let reply = format!("v={}", STANDARD.encode(hmac(server_key, &transcript)));
-        Ok((reply.into_bytes(), Authenticated { user: self.user }))
+        Ok((reply.into_bytes(), Authenticated::new(&self.user, Vec::new(), AuthMethod::Scram)))
     }
 }
 

@@ -9,13 +9,13 @@ use toml::Spanned;
 
 use super::builder::Builder;
 use super::raw::{self, Text};
-use super::source::{Place, Problem, Problems, Source, unknown_word};
+use super::source::{Place, Problem, Problems, Source};
 use super::upstream::{UpstreamDatabase, UpstreamUrl};
 use super::{
     AuditConfig, AuthMethod, Config, ControlConfig, DataConfig, DatabaseConfig, DatabaseName,
-    Enforcement, EnforcementMode, LogConfig, LogFormat, Persist, SchemaConfig, ShutdownConfig,
-    StoreConfig, StoreLocation, TlsConfig, TlsDemand, Unclassified, Writes, catalog, identity,
-    values,
+    Enforcement, EnforcementMode, LogConfig, LogFormat, LoginConfig, Persist, SchemaConfig,
+    ShutdownConfig, StoreConfig, StoreLocation, TlsConfig, TlsDemand, Unclassified, Writes,
+    catalog, identity, login, values,
 };
 
 const FRAME_LEN_MAX: u64 = 256 << 20;
@@ -44,13 +44,15 @@ pub(super) fn load(
 
 impl Builder<'_> {
     fn config(&mut self, raw: raw::Proxy) -> Config {
-        let listen_span = raw.data.listen.span();
+        let auth_span = raw.data.auth.as_ref().map_or(raw.data.listen.span(), Spanned::span);
         let data = self.data(raw.data);
         let control = self.control(&raw.control);
-        if data.auth == AuthMethod::Trust {
-            self.only_loopback(&data, &control, listen_span);
-        }
-        let users = identity::users(self, raw.user, data.auth);
+        let logins = login::rules(self, raw.login);
+        self.trust_nearby(&data, &control, &logins, auth_span);
+        // With rules, who needs a password is for the rules to say.
+        let passwords = logins.is_empty() && data.auth == AuthMethod::Scram;
+        let need = if passwords { identity::Passwords::Needed } else { identity::Passwords::Extra };
+        let users = identity::users(self, raw.user, need);
         let problems_before = self.problems.0.len();
         let databases = self.databases(raw.database);
         // What a policy names can only be judged by catalogs that were understood.
@@ -80,7 +82,9 @@ impl Builder<'_> {
             policies: identity::policies(self, raw.policy, views.as_deref()),
             standing: identity::standing(self, raw.standing, views.as_deref()),
             databases,
+            logins,
             users,
+            groups: login::groups(self, raw.group),
         }
     }
 
@@ -99,7 +103,7 @@ impl Builder<'_> {
         }
         DataConfig {
             listen: self.parsed("listen in [data]", Some(raw.listen), any, values::address),
-            auth: self.auth(raw.auth),
+            auth: login::auth(self, raw.auth),
             tls: raw.tls.and_then(|tls| self.tls(tls)),
             frame_len_max: usize::try_from(bytes).unwrap_or(usize::MAX),
             login_timeout: self.duration(
@@ -109,21 +113,6 @@ impl Builder<'_> {
             ),
             connections_max: usize::try_from(connections_max).unwrap_or(usize::MAX),
         }
-    }
-
-    fn auth(&mut self, raw: Option<Text>) -> AuthMethod {
-        const KNOWN: [&str; 6] = ["scram", "trust", "cert", "ldap", "oidc", "passthrough"];
-        let Some(text) = raw else { return AuthMethod::Scram };
-        let problem = match text.get_ref().as_str() {
-            "scram" => return AuthMethod::Scram,
-            "trust" => return AuthMethod::Trust,
-            later @ ("cert" | "ldap" | "oidc" | "passthrough") => {
-                format!("auth in [data]: \"{later}\" is not supported yet (scram, trust)")
-            }
-            other => unknown_word("auth in [data]", other, &KNOWN),
-        };
-        self.wrong(text.span(), problem);
-        AuthMethod::Scram
     }
 
     fn tls(&mut self, raw: Spanned<raw::Tls>) -> Option<TlsConfig> {
@@ -163,18 +152,35 @@ impl Builder<'_> {
         }
     }
 
-    /// `trust` believes every name: nobody but this machine may reach any port then.
-    fn only_loopback(&mut self, data: &DataConfig, control: &ControlConfig, span: Range<usize>) {
+    /// `trust` believes every name: nobody but this machine may reach any port then, or the rule
+    /// says that it is about clients on this machine only.
+    fn trust_nearby(
+        &mut self,
+        data: &DataConfig,
+        control: &ControlConfig,
+        logins: &[LoginConfig],
+        auth_span: Range<usize>,
+    ) {
         let ports = [
             ("listen in [data]", Some(data.listen)),
             ("listen in [control]", control.listen),
             ("http in [control]", control.http),
         ];
-        for (key, address) in ports {
-            if address.is_some_and(|address| !address.ip().is_loopback()) {
-                let message =
-                    format!("auth = \"trust\" is refused, as {key} is not a loopback address");
-                self.wrong(span.clone(), message);
+        let far = ports
+            .iter()
+            .filter(|(_, address)| address.is_some_and(|address| !address.ip().is_loopback()));
+        for (key, _) in far {
+            let why = format!("is refused, as {key} is not a loopback address");
+            if logins.is_empty() && data.auth == AuthMethod::Trust {
+                self.wrong(auth_span.clone(), format!("auth = \"trust\" {why}"));
+            }
+            for rule in logins {
+                if rule.method == AuthMethod::Trust && !rule.when.is_near() {
+                    let message = format!(
+                        "method = \"trust\" in [[login]] {why}: name networks on this machine"
+                    );
+                    self.problems.0.push(rule.place.problem(message));
+                }
             }
         }
     }

@@ -8,16 +8,23 @@ use toml::Spanned;
 use super::builder::Builder;
 use super::raw::{self, Texts};
 use super::source::{Place, Problems};
-use super::{AuthMethod, Credential, PolicyConfig, Role, StandingConfig, UserConfig};
+use super::{Credential, PolicyConfig, Role, StandingConfig, UserConfig};
 use crate::grant::{Action, CatalogView, PolicyError, PolicyText, StandingText};
 use crate::model::Secret;
 
 const VERIFIER_PREFIX: &str = "SCRAM-SHA-256$";
 
+/// Whether a user without a password cannot log in at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Passwords {
+    Needed,
+    Extra,
+}
+
 pub(super) fn users(
     builder: &mut Builder<'_>,
     raw: Vec<Spanned<raw::User>>,
-    auth: AuthMethod,
+    passwords: Passwords,
 ) -> Vec<UserConfig> {
     let mut seen = BTreeSet::new();
     let mut users = Vec::new();
@@ -32,12 +39,11 @@ pub(super) fn users(
         if !seen.insert(name.clone()) {
             builder.wrong(span.clone(), format!("user \"{name}\" is defined twice"));
         }
-        let known = [("control", Role::Control), ("ddl", Role::Ddl)];
-        let roles = builder.words(&format!("roles of user \"{name}\""), raw.roles, &known);
+        let roles = builder.words(&format!("roles of user \"{name}\""), raw.roles, &Role::WORDS);
         let credential = match (raw.scram_env, raw.scram) {
-            (None, None) => match auth {
-                AuthMethod::Trust => None,
-                AuthMethod::Scram => {
+            (None, None) => match passwords {
+                Passwords::Extra => None,
+                Passwords::Needed => {
                     let message = format!("user \"{name}\" has neither scram_env nor scram");
                     builder.wrong(span, message);
                     None

@@ -32,7 +32,11 @@ pub(super) struct Proxy {
     #[serde(default)]
     pub(super) database: Vec<Spanned<Database>>,
     #[serde(default)]
+    pub(super) login: Vec<Spanned<Login>>,
+    #[serde(default)]
     pub(super) user: Vec<Spanned<User>>,
+    #[serde(default)]
+    pub(super) group: Vec<Spanned<Group>>,
     #[serde(default)]
     pub(super) policy: Vec<Spanned<Policy>>,
     #[serde(default)]
@@ -134,6 +138,24 @@ pub(super) struct User {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Login {
+    pub(super) databases: Option<Spanned<Texts>>,
+    pub(super) users: Option<Spanned<Texts>>,
+    pub(super) networks: Option<Spanned<Texts>>,
+    pub(super) tls: Option<Text>,
+    pub(super) method: Text,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Group {
+    pub(super) name: Text,
+    #[serde(default)]
+    pub(super) roles: Texts,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Policy {
     pub(super) name: Text,
     pub(super) subjects: Spanned<Texts>,
@@ -206,13 +228,15 @@ mod tests {
         message.split('`').skip(3).step_by(2).map(str::to_owned).collect()
     }
 
-    /// The lines of every table of that name, headers left out.
+    /// The lines of every table of that name, headers left out. A table that the sample does not
+    /// use has its header behind `# `.
     fn section(header: &str) -> String {
         let mut inside = false;
         let mut lines = String::new();
         for line in SAMPLE.lines() {
-            if line.starts_with('[') {
-                inside = line.split('#').next().unwrap_or(line).trim() == header;
+            let start = line.strip_prefix("# ").unwrap_or(line);
+            if start.starts_with('[') {
+                inside = start.split('#').next().unwrap_or(start).trim() == header;
             } else if inside {
                 lines.push_str(line);
                 lines.push('\n');
@@ -246,7 +270,9 @@ mod tests {
         shows::<Log>("[log]");
         shows::<Shutdown>("[shutdown]");
         shows::<Database>("[[database]]");
+        shows::<Login>("[[login]]");
         shows::<User>("[[user]]");
+        shows::<Group>("[[group]]");
         shows::<Policy>("[[policy]]");
         shows::<Standing>("[[standing]]");
         for table in keys::<Proxy>() {

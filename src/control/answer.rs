@@ -61,7 +61,7 @@ pub async fn answer(desk: &Desk, operator: &Operator, command: &Command) -> Resu
         tracing::info!(command = deed.verb(), id = deed.subject_id(), ?refused, "console");
         (desk.record)(&Occurrence {
             at: (desk.clock)(),
-            user: operator.user.name.clone(),
+            user: operator.user.clone(),
             address: operator.address,
             application: operator.application.clone(),
             deed,
@@ -157,7 +157,7 @@ fn describe_grant(view: &GrantView) -> String {
 /// A grant to nobody is allowed, as the user may come later, but mostly it is a slip.
 fn stranger(desk: &Desk, subject: &Subject) -> Option<String> {
     match subject {
-        Subject::User(name) if (desk.users)(name).is_none() => {
+        Subject::User(name) if !(desk.is_named)(name) => {
             Some(format!("user \"{name}\" is not known to the proxy"))
         }
         Subject::User(_) | Subject::Group(_) | Subject::Anyone => None,

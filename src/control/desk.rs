@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::auth::login;
+use crate::auth::Authenticated;
+use crate::auth::rules::Rules;
 use crate::catalog::Catalog;
 use crate::grant::{CatalogView, GrantState, GrantView, Policies, Request, RequestState};
 use crate::model::{SqlState, Timestamp, User};
@@ -15,8 +16,11 @@ use crate::telemetry::{Metrics, sessions};
 /// Gives what holds now; asked again for every command, so a reload shows at once.
 pub type Source<T> = Box<dyn Fn() -> T + Send + Sync>;
 
-/// Finds a user by name.
-pub type Directory = Box<dyn Fn(&str) -> Option<User> + Send + Sync>;
+/// Finds the user that a login is about.
+pub type Directory = Box<dyn Fn(&Authenticated) -> Option<User> + Send + Sync>;
+
+/// Whether the configuration names somebody.
+pub type Names = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// Remembers what happened.
 pub type Recorder = Box<dyn Fn(&Occurrence) + Send + Sync>;
@@ -34,9 +38,10 @@ pub struct Desk {
     pub databases: Source<Vec<Database>>,
     pub policies: Source<Policies>,
     /// How clients of the control port prove who they are, and whether they use TLS.
-    pub rules: Source<login::Rules>,
-    /// The user of that name; None: nobody.
+    pub rules: Source<Rules>,
+    /// The user that the login is about; None: nobody.
     pub users: Directory,
+    pub is_named: Names,
     /// Reads configuration and catalogs again.
     pub reload: Source<Reloading>,
     /// What keeps the proxy from serving now; empty: nothing.
@@ -51,8 +56,8 @@ const ROLE: &str = "control";
 impl Desk {
     /// The user as the configuration has it now, if the control port is open to them. Asked again
     /// for every command: who loses the role or a group has lost it in open sessions too.
-    pub fn operator(&self, name: &str) -> Option<User> {
-        (self.users)(name).filter(|user| user.has_role(ROLE))
+    pub fn operator(&self, login: &Authenticated) -> Option<User> {
+        (self.users)(login).filter(|user| user.has_role(ROLE))
     }
 
     /// Brings the gauges that count what stands elsewhere up to date; call it before they are
@@ -131,8 +136,8 @@ pub struct Operator {
 #[derive(Clone, Debug)]
 pub struct Occurrence {
     pub at: Timestamp,
-    /// The name as the client gave it; after login, the user's.
-    pub user: Arc<str>,
+    /// After a login that failed, nobody but the name that the client gave.
+    pub user: User,
     pub address: IpAddr,
     pub application: Arc<str>,
     pub deed: Deed,
@@ -144,7 +149,7 @@ pub struct Occurrence {
 /// said on the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
-    Login,
+    Login { method: &'static str },
     Grant,
     Approve(u64),
     Deny(u64),
@@ -157,7 +162,7 @@ pub enum Deed {
 impl Deed {
     pub fn verb(self) -> &'static str {
         match self {
-            Self::Login => "login",
+            Self::Login { .. } => "login",
             Self::Grant => "grant",
             Self::Approve(_) => "approve",
             Self::Deny(_) => "deny",
@@ -174,7 +179,7 @@ impl Deed {
             Self::Approve(id) | Self::Deny(id) | Self::Revoke(id) | Self::KillSession(id) => {
                 Some(id)
             }
-            Self::Login | Self::Grant | Self::RevokeAll | Self::Reload => None,
+            Self::Login { .. } | Self::Grant | Self::RevokeAll | Self::Reload => None,
         }
     }
 }

@@ -56,6 +56,11 @@ impl Network {
         address.is_ipv4() == self.address.is_ipv4() && self.cut(address) == bits(self.address)
     }
 
+    /// Whether every address of `other` lies inside.
+    pub fn covers(&self, other: &Self) -> bool {
+        other.prefix >= self.prefix && self.contains(other.address)
+    }
+
     /// The address with everything behind the prefix cleared.
     fn cut(&self, address: IpAddr) -> u128 {
         let width = if address.is_ipv4() { 32 } else { 128 };
@@ -109,6 +114,16 @@ mod tests {
             let network = Network::parse(network).unwrap();
             assert!(network.contains(inside.parse().unwrap()), "{network} {inside}");
             assert!(!network.contains(outside.parse().unwrap()), "{network} {outside}");
+        }
+    }
+
+    #[test]
+    fn a_network_covers_its_parts_and_not_what_it_is_a_part_of() {
+        let network = |text| Network::parse(text).unwrap();
+        let loopback = network("127.0.0.0/8");
+        assert!(loopback.covers(&network("127.0.0.1")) && loopback.covers(&loopback));
+        for wider in ["0.0.0.0/0", "126.0.0.0/7", "::/0", "::1"] {
+            assert!(!loopback.covers(&network(wider)), "{wider}");
         }
     }
 

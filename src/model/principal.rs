@@ -12,6 +12,11 @@ pub struct User {
 }
 
 impl User {
+    /// A mere name, which may do nothing.
+    pub fn nobody(name: &str) -> Self {
+        Self { name: name.into(), groups: Arc::new([]), roles: Arc::new([]) }
+    }
+
     pub fn has_role(&self, role: &str) -> bool {
         self.roles.iter().any(|r| r == role)
     }

@@ -82,6 +82,7 @@ fn open() -> Line {
         Arc::new(Client { user, address: None, application: "".into(), database: "shop".into() });
     let entry = Arc::new(sessions::Registry::default()).enter(sessions::Facts {
         user: "alice".into(),
+        groups: Arc::new([]),
         database: "shop".into(),
         address: None,
         application: "".into(),

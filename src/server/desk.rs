@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::house::House;
 use crate::audit::{Event, Login, LoginFailed};
+use crate::auth::rules::Rules;
 use crate::control::desk::{Database, Deed, Desk, Occurrence};
-use crate::model::{Client, SqlState, User};
+use crate::model::{Client, SqlState};
 
-/// What the records say instead of a database's name.
+/// What records and rules of logins say instead of a database's name.
 const CONSOLE: &str = "keyhole";
 
 /// Console connections are no sessions of the data port.
@@ -16,7 +17,7 @@ const NO_SESSION: u64 = 0;
 pub(super) fn build(house: &Arc<House>) -> Desk {
     let of = || Arc::clone(house);
     let (databases, policies, rules) = (of(), of(), of());
-    let (users, reload, unready, record) = (of(), of(), of(), of());
+    let (users, named, reload, unready, record) = (of(), of(), of(), of(), of());
     Desk {
         approvals: house.approvals.clone(),
         sessions: Arc::clone(&house.sessions),
@@ -24,8 +25,12 @@ pub(super) fn build(house: &Arc<House>) -> Desk {
         clock: Arc::clone(&house.clock),
         databases: Box::new(move || list_databases(&databases)),
         policies: Box::new(move || policies.setup.load().policies.clone()),
-        rules: Box::new(move || rules.setup.load().rules.clone()),
-        users: Box::new(move |name| users.user(name)),
+        rules: Box::new(move || Rules {
+            database: Some(CONSOLE),
+            ..rules.setup.load().rules.clone()
+        }),
+        users: Box::new(move |login| users.setup.load().person(login)),
+        is_named: Box::new(move |name| named.setup.load().user(name).is_some()),
         reload: Box::new(move || {
             let house = Arc::clone(&reload);
             Box::pin(async move { house.reload(None).await })
@@ -51,11 +56,9 @@ fn list_databases(house: &House) -> Vec<Database> {
 fn remember(house: &House, occurrence: &Occurrence) {
     let Occurrence { user, address, application, deed, refused, .. } = occurrence;
     match (deed, refused) {
-        (Deed::Login, None) => {
-            let stranger =
-                || User { name: Arc::clone(user), groups: Arc::new([]), roles: Arc::new([]) };
+        (Deed::Login { method }, None) => {
             let client = Client {
-                user: house.user(user).unwrap_or_else(stranger),
+                user: user.clone(),
                 address: Some(*address),
                 application: Arc::clone(application),
                 database: CONSOLE.into(),
@@ -63,16 +66,16 @@ fn remember(house: &House, occurrence: &Occurrence) {
             house.note(Event::Login(Login {
                 session: NO_SESSION,
                 client: Arc::new(client),
-                method: house.setup.load().method_name(),
+                method,
                 tls: None,
             }));
         }
-        (Deed::Login, Some(state)) => house.note(Event::LoginFailed(LoginFailed {
+        (Deed::Login { method }, Some(state)) => house.note(Event::LoginFailed(LoginFailed {
             session: NO_SESSION,
-            user: user.to_string(),
+            user: user.name.to_string(),
             address: Some(*address),
             database: CONSOLE.to_owned(),
-            method: house.setup.load().method_name(),
+            method,
             reason: login_failure(*state),
         })),
         (

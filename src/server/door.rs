@@ -16,7 +16,9 @@ use super::desk::login_failure;
 use super::house::House;
 use super::setup::{Setup, Spec, Upkeep};
 use crate::audit::{Event, Login, LoginFailed, Logout};
+use crate::auth::Authenticated;
 use crate::auth::login::{self, Accepted, Arrival, LoginError, Request};
+use crate::auth::rules::Origin;
 use crate::model::{Client, Report, SqlState, User};
 use crate::net::{Listener, Stream};
 use crate::relay::{self, Attached, CancelCall, Parties, Peer, Phase};
@@ -85,12 +87,12 @@ fn too_many() -> Report {
 async fn welcome(house: Arc<House>, tcp: TcpStream, peer: SocketAddr) {
     let setup = house.setup.load_full();
     let limit = setup.config.data.login_timeout;
-    match timeout(limit, login::accept(tcp, &setup.rules)).await {
+    match timeout(limit, login::accept(tcp, Origin::Address(peer.ip()), &setup.rules)).await {
         Err(_) => {
             house.metrics.logins.of(LoginResult::Timeout).inc();
             tracing::info!("a login took too long");
         }
-        Ok(Err(error)) => turned_away(&house, &setup, peer, &error),
+        Ok(Err(error)) => turned_away(&house, peer, &error),
         Ok(Ok(Arrival::Cancel { pid, secret })) => {
             if let Some(call) = house.keys.find(pid, secret) {
                 call().await;
@@ -104,18 +106,16 @@ async fn welcome(house: Arc<House>, tcp: TcpStream, peer: SocketAddr) {
 }
 
 /// Somebody who could not prove who they are has been told so.
-fn turned_away(house: &House, setup: &Setup, peer: SocketAddr, error: &LoginError) {
+fn turned_away(house: &House, peer: SocketAddr, error: &LoginError) {
     match error {
-        LoginError::Refused { user, report } => {
-            let wrong = report.state == SqlState::INVALID_PASSWORD;
-            let result = if wrong { LoginResult::Refused } else { LoginResult::Protocol };
-            house.metrics.logins.of(result).inc();
+        LoginError::Refused { attempt, report } => {
+            house.metrics.logins.of(LoginResult::of_refusal(report.state)).inc();
             house.note(Event::LoginFailed(LoginFailed {
                 session: 0,
-                user: user.clone().unwrap_or_default(),
+                user: attempt.user.clone(),
                 address: Some(peer.ip()),
-                database: String::new(),
-                method: setup.method_name(),
+                database: attempt.database.clone(),
+                method: attempt.method,
                 reason: login_failure(report.state),
             }));
         }
@@ -142,6 +142,12 @@ struct Admitted {
     _place: OwnedSemaphorePermit,
 }
 
+/// How a client came in.
+struct Way {
+    authenticated: Authenticated,
+    request: Request,
+}
+
 /// Why a client is not admitted.
 struct Refusal {
     report: Report,
@@ -151,10 +157,13 @@ struct Refusal {
 impl Guest {
     async fn serve(self, accepted: Accepted) {
         let Accepted { mut stream, leftover, authenticated, request } = accepted;
-        match self.admit(authenticated.user(), &request).await {
-            Ok(admitted) => self.host(admitted, stream, leftover, request).await,
+        match self.admit(&authenticated, &request).await {
+            Ok(admitted) => {
+                let login = Way { authenticated, request };
+                self.host(admitted, stream, leftover, login).await;
+            }
             Err(refusal) => {
-                self.refused(&request, &refusal);
+                self.refused(&authenticated, &request, &refusal);
                 let mut message = Vec::new();
                 write::error(&mut message, &refusal.report);
                 // Whoever left does not hear it.
@@ -165,26 +174,26 @@ impl Guest {
         }
     }
 
-    fn refused(&self, request: &Request, refusal: &Refusal) {
+    fn refused(&self, login: &Authenticated, request: &Request, refusal: &Refusal) {
         self.house.metrics.logins.of(refusal.result).inc();
         self.house.note(Event::LoginFailed(LoginFailed {
             session: 0,
             user: request.user.clone(),
             address: Some(self.peer.ip()),
             database: request.database.clone(),
-            method: self.setup.method_name(),
+            method: login.method(),
             reason: login_failure(refusal.report.state),
         }));
     }
 
-    async fn admit(&self, name: &str, request: &Request) -> Result<Admitted, Refusal> {
+    async fn admit(&self, login: &Authenticated, request: &Request) -> Result<Admitted, Refusal> {
         let house = &self.house;
         let not_allowed = |report| Refusal { report, result: LoginResult::NotAllowed };
-        let user = self.setup.user(name).cloned().ok_or_else(|| Refusal {
+        let user = self.setup.person(login).ok_or_else(|| Refusal {
             // In the words for a wrong password: which users exist is nobody's business.
             report: Report::fatal(
                 SqlState::INVALID_PASSWORD,
-                format!("password authentication failed for user \"{name}\""),
+                format!("password authentication failed for user \"{}\"", login.user()),
             ),
             result: LoginResult::Refused,
         })?;
@@ -267,13 +276,8 @@ impl Guest {
     }
 
     /// Runs the session.
-    async fn host(
-        self,
-        admitted: Admitted,
-        mut stream: Stream,
-        leftover: Vec<u8>,
-        request: Request,
-    ) {
+    async fn host(self, admitted: Admitted, mut stream: Stream, leftover: Vec<u8>, login: Way) {
+        let Way { authenticated, request } = login;
         let house = &self.house;
         let call = cancel_call(&admitted.target, &admitted.connected);
         let key = admitted.connected.key.as_ref();
@@ -287,6 +291,7 @@ impl Guest {
         });
         let entry = house.sessions.enter(Facts {
             user: Arc::clone(&client.user.name),
+            groups: Arc::clone(&client.user.groups),
             database: Arc::clone(&client.database),
             address: Some(self.peer),
             application: Arc::clone(&client.application),
@@ -296,7 +301,7 @@ impl Guest {
         let login = Event::Login(Login {
             session: listed.id,
             client: Arc::clone(&client),
-            method: self.setup.method_name(),
+            method: authenticated.method(),
             tls: stream.tls_version().map(str::to_owned),
         });
         let mut greeting = Vec::new();

@@ -12,7 +12,7 @@ use crate::audit::{Configuration, ConfigurationStep, Event};
 use crate::auth::scram::MockKey;
 use crate::config::{Config, Problems};
 use crate::control::desk::{Part, Unready};
-use crate::model::{Report, SqlState, Timestamp, User};
+use crate::model::{Report, SqlState, Timestamp};
 use crate::relay::{Phase, Surroundings};
 use crate::store::approvals::{Approvals, Clock};
 use crate::store::audit_log::AuditLog;
@@ -47,10 +47,6 @@ pub(super) struct House {
 impl House {
     pub(super) fn now(&self) -> Timestamp {
         (self.clock)()
-    }
-
-    pub(super) fn user(&self, name: &str) -> Option<User> {
-        self.setup.load().user(name).cloned()
     }
 
     /// Leaves a record; it is written soon.
@@ -161,7 +157,8 @@ impl House {
     fn end_strangers(&self, old: &Setup, new: &Setup) {
         for session in self.sessions.list() {
             let facts = &session.facts;
-            let same_user = old.user(&facts.user) == new.user(&facts.user);
+            let same_user = old.user(&facts.user) == new.user(&facts.user)
+                && facts.groups.iter().all(|group| old.roles_of(group) == new.roles_of(group));
             if !same_user || new.spec(&facts.database).is_none() {
                 session.kill();
             }
@@ -202,7 +199,9 @@ fn changes(old: &Setup, new: &Setup) -> Vec<String> {
         ("log", a.log == b.log),
         ("shutdown", a.shutdown == b.shutdown),
         ("database", a.databases == b.databases),
+        ("login", a.logins == b.logins),
         ("user", a.users == b.users),
+        ("group", a.groups == b.groups),
         ("policy", text(a) == text(b)),
         ("standing", standing(a) == standing(b)),
     ]

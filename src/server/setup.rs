@@ -1,7 +1,9 @@
 //! What a configuration means for the running process: certificates read, verifiers made, policies
 //! resolved. Built aside and swapped whole.
 
-use std::collections::HashMap;
+mod logins;
+mod people;
+
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,30 +11,30 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::analysis::sensitive::Unclassified;
-use crate::auth::Credentials;
-use crate::auth::login::{self, Method};
-use crate::auth::scram::{ITERATIONS_DEFAULT, MockKey, SALT_LEN, Verifier};
+use crate::auth::scram::MockKey;
+use crate::auth::{Authenticated, rules};
 use crate::catalog::Catalog;
 use crate::config::{
-    AuthMethod, Config, Credential, DatabaseConfig, DatabaseName, Enforcement, EnforcementMode,
-    Persist, SslMode, TlsConfig, TlsDemand, UpstreamDatabase, UserConfig, Writes,
+    Config, DatabaseConfig, DatabaseName, Enforcement, EnforcementMode, Persist, SslMode,
+    UpstreamDatabase, Writes,
 };
 use crate::decision::{self, Rules};
 use crate::grant::{Policies, Standing};
 use crate::model::User;
-use crate::net::tls::{ClientCertificates, ServerCertificate, client_config, server_config};
+use crate::net::tls::{ServerCertificate, client_config};
 use crate::upstream::connect::{self, Target};
+use people::People;
 
 /// A configuration in force.
 pub(super) struct Setup {
     pub(super) config: Config,
     /// How clients log in, on either port.
-    pub(super) rules: login::Rules,
+    pub(super) rules: rules::Rules,
     pub(super) policies: Policies,
     pub(super) standing: Vec<Standing>,
     /// SHA-256 of the configuration file, in hexadecimal digits.
     pub(super) digest: String,
-    users: HashMap<String, User>,
+    people: People,
     served: Vec<Served>,
 }
 
@@ -78,27 +80,36 @@ impl Setup {
         let views = config.catalog_views();
         let policies = config.grant_policies(&views).map_err(|error| collect(error.to_string()));
         let standing = config.grant_standing(&views).map_err(|error| collect(error.to_string()));
-        let method = method(&config, mock_key).map_err(&mut collect);
-        let tls = tls(config.data.tls.as_ref()).map_err(&mut collect);
+        let list = logins::rules(&config, mock_key).map_err(&mut collect);
+        let tls = logins::tls(config.data.tls.as_ref()).map_err(&mut collect);
         let served: Result<Vec<_>, _> = config.databases.iter().map(Served::new).collect();
         let served = served.map_err(&mut collect);
         let digest = fs::read(&config.path)
             .map(|bytes| hex(&Sha256::digest(bytes)))
             .map_err(|error| collect(format!("{}: {error}", config.path.display())));
-        let (Ok(policies), Ok(standing), Ok(method), Ok(tls), Ok(served), Ok(digest)) =
-            (policies, standing, method, tls, served, digest)
+        let (Ok(policies), Ok(standing), Ok(list), Ok(tls), Ok(served), Ok(digest)) =
+            (policies, standing, list, tls, served, digest)
         else {
             return Err(problems);
         };
-        let users = config.users.iter().map(|user| (user.name.clone(), user.principal()));
-        let users = users.collect();
-        let rules = login::Rules { tls, method };
-        Ok(Self { config, rules, policies, standing, digest, users, served })
+        let rules = rules::Rules { tls, list, groups: logins::groups(&config), database: None };
+        let people = People::of(&config);
+        Ok(Self { config, rules, policies, standing, digest, people, served })
     }
 
-    /// The user of that name.
+    /// The user that a login is about; None: nobody whom this configuration knows.
+    pub(super) fn person(&self, login: &Authenticated) -> Option<User> {
+        self.people.person(login)
+    }
+
+    /// The configured user of that name.
     pub(super) fn user(&self, name: &str) -> Option<&User> {
-        self.users.get(name)
+        self.people.user(name)
+    }
+
+    /// What everybody in the group may do.
+    pub(super) fn roles_of(&self, group: &str) -> &[String] {
+        self.people.roles_of(group)
     }
 
     /// What a client gets that asks for database `name`; None: there is no such database.
@@ -117,7 +128,7 @@ impl Setup {
             name: name.into(),
             target: Arc::new(target),
             catalog: Arc::clone(&served.catalog),
-            rules: rules(&self.config.enforcement),
+            rules: enforcement(&self.config.enforcement),
             unclassified: self.config.enforcement.unclassified,
             refresh: self.config.schema.refresh,
             upkeep: match served.name {
@@ -141,14 +152,6 @@ impl Setup {
             let Target { host, port, database, .. } = &served.target;
             (served.name.as_str(), format!("{host}:{port}/{database}"), &served.catalog)
         })
-    }
-
-    /// What the records call the way in which clients log in.
-    pub(super) fn method_name(&self) -> &'static str {
-        match self.config.data.auth {
-            AuthMethod::Scram => "scram",
-            AuthMethod::Trust => "trust",
-        }
     }
 }
 
@@ -184,7 +187,7 @@ impl Served {
     }
 }
 
-fn rules(enforcement: &Enforcement) -> Rules {
+fn enforcement(enforcement: &Enforcement) -> Rules {
     Rules {
         mode: match enforcement.mode {
             EnforcementMode::Enforce => decision::Mode::Enforce,
@@ -205,55 +208,6 @@ fn rules(enforcement: &Enforcement) -> Rules {
             decision::Notice::Silent
         },
     }
-}
-
-fn method(config: &Config, mock_key: &MockKey) -> Result<Method, String> {
-    match config.data.auth {
-        AuthMethod::Trust => Ok(Method::Trust),
-        AuthMethod::Scram => {
-            let mut verifiers = HashMap::new();
-            for user in &config.users {
-                if let Some(verifier) = verifier(user)? {
-                    verifiers.insert(user.name.clone(), verifier);
-                }
-            }
-            Ok(Method::Scram(Arc::new(Credentials::new(verifiers, mock_key.clone()))))
-        }
-    }
-}
-
-fn verifier(user: &UserConfig) -> Result<Option<Verifier>, String> {
-    match &user.credential {
-        None => Ok(None),
-        Some(Credential::Password(password)) => {
-            let salt: [u8; SALT_LEN] = rand::random();
-            Ok(Some(Verifier::from_password(password, &salt, ITERATIONS_DEFAULT)))
-        }
-        Some(Credential::ScramVerifier(text)) => Verifier::parse(text.expose())
-            .map(Some)
-            .map_err(|error| format!("{}: scram of user \"{}\": {error}", user.place, user.name)),
-    }
-}
-
-fn tls(config: Option<&TlsConfig>) -> Result<login::Tls, String> {
-    let Some(TlsConfig { cert, key, client_ca, demand }) = config else {
-        return Ok(login::Tls::Off);
-    };
-    let read = |path: &std::path::Path| {
-        fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
-    };
-    let (cert_pem, key_pem) = (read(cert)?, read(key)?);
-    let authority = client_ca.as_deref().map(read).transpose()?;
-    let clients = match &authority {
-        Some(pem) => ClientCertificates::Verified(pem),
-        None => ClientCertificates::Ignored,
-    };
-    let settings = server_config(&cert_pem, &key_pem, clients)
-        .map_err(|error| format!("{}: {error}", cert.display()))?;
-    Ok(match demand {
-        TlsDemand::Prefer => login::Tls::Prefer(settings),
-        TlsDemand::Require => login::Tls::Require(settings),
-    })
 }
 
 fn hex(bytes: &[u8]) -> String {

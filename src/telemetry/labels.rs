@@ -1,5 +1,7 @@
 //! Every value that a metric's label may take, as types: what is not here cannot become a series.
 
+use crate::model::SqlState;
+
 /// A closed set of label values.
 pub trait Label: Copy + 'static {
     /// The label's name in the exposition format.
@@ -42,6 +44,19 @@ labels! {
         Protocol = "protocol",
         Timeout = "timeout",
         Upstream = "upstream",
+    }
+}
+
+impl LoginResult {
+    /// For a login that was refused with this code.
+    pub fn of_refusal(state: SqlState) -> Self {
+        if state == SqlState::INVALID_PASSWORD {
+            Self::Refused
+        } else if state == SqlState::INVALID_AUTHORIZATION {
+            Self::NotAllowed
+        } else {
+            Self::Protocol
+        }
     }
 }
 

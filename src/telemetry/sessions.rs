@@ -20,6 +20,7 @@ pub type SessionId = u64;
 #[derive(Clone, Debug)]
 pub struct Facts {
     pub user: Arc<str>,
+    pub groups: Arc<[String]>,
     pub database: Arc<str>,
     /// None on a Unix socket.
     pub address: Option<SocketAddr>,
@@ -188,6 +189,7 @@ mod tests {
     fn facts(user: &str) -> Facts {
         Facts {
             user: user.into(),
+            groups: Arc::new([]),
             database: "shop".into(),
             address: None,
             application: "psql".into(),

@@ -1,25 +1,33 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::scram::{MockKey, Verifier};
+use rustls::ServerConfig;
+
 use super::*;
+use crate::auth::Credentials;
+use crate::auth::rules::{Method, Tls};
+use crate::auth::scram::{self, MockKey, Verifier};
 use crate::model::{Secret, Severity};
 use crate::net::listen::connect;
-use crate::net::{Listener, tls};
+use crate::net::{Frames, Listener, tls};
 use crate::wire::backend::{self, Authentication, ErrorFields, authentication};
 use crate::wire::startup::{self, cancel_request};
+use crate::wire::write;
+
+const NEAR: Origin = Origin::Address(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
 fn rules() -> Rules {
     let verifier = Verifier::from_password(&Secret::new("secret"), b"0123456789abcdef", 8);
     let verifiers = HashMap::from([("alice".to_owned(), verifier)]);
     let credentials = Credentials::new(verifiers, MockKey::new([7; 32]));
-    Rules { tls: Tls::Off, method: Method::Scram(Arc::new(credentials)) }
+    Rules::one(Tls::Off, Method::Scram(Arc::new(credentials)))
 }
 
 fn trust() -> Rules {
-    Rules { tls: Tls::Off, method: Method::Trust }
+    Rules::one(Tls::Off, Method::Trust)
 }
 
 /// A server certificate for `localhost`, with its key and its authority.
@@ -107,7 +115,7 @@ async fn with<T>(
     talk: impl AsyncFnOnce(&mut Peer<TcpStream>) -> T,
 ) -> (Result<Arrival, LoginError>, T) {
     let (mut peer, tcp) = pair().await;
-    tokio::join!(accept(tcp, rules), talk(&mut peer))
+    tokio::join!(accept(tcp, NEAR, rules), talk(&mut peer))
 }
 
 fn client_of(arrival: Result<Arrival, LoginError>) -> Accepted {
@@ -176,8 +184,8 @@ async fn wrong_passwords_and_unknown_users_are_told_the_same() {
         let message = format!("password authentication failed for user \"{user}\"");
         assert_eq!(told, ("28P01".to_owned(), message));
         assert_eq!(state_of(&arrival), SqlState::INVALID_PASSWORD);
-        let Err(LoginError::Refused { user: named, .. }) = arrival else { panic!("checked") };
-        assert_eq!(named.as_deref(), Some(user));
+        let Err(LoginError::Refused { attempt, .. }) = arrival else { panic!("checked") };
+        assert_eq!((attempt.user.as_str(), attempt.method), (user, "scram"));
     }
 }
 
@@ -212,8 +220,7 @@ fn sasl(out: &mut Vec<u8>, mechanism: &str, data: Option<&[u8]>) {
 
 #[tokio::test]
 async fn malformed_and_unsupported_startups_are_refused_with_a_reason() {
-    let mut other = rules();
-    other.method = Method::Unsupported("ldap");
+    let reject = Rules::one(Tls::Off, Method::Reject);
     for (rules, bytes, state) in [
         (trust(), &b"GET / HTTP/1.1\r\n\r\n"[..], "08P01"),
         (trust(), b"\0\0\0\x08\0\x02\0\0", "0A000"),
@@ -221,7 +228,7 @@ async fn malformed_and_unsupported_startups_are_refused_with_a_reason() {
         (trust(), b"\0\0\0\x0f\0\x03\0\0user\0\0\0", "28000"),
         (trust(), b"\0\0\0\x10\0\x03\0\0user\0\xff\0\0", "08P01"),
         (trust(), b"\0\0\0\x1e\0\x03\0\0user\0x\0replication\0t\0\0", "0A000"),
-        (other, b"\0\0\0\x10\0\x03\0\0user\0x\0\0", "0A000"),
+        (reject, b"\0\0\0\x10\0\x03\0\0user\0x\0\0", "28000"),
     ] {
         let (arrival, told) = with(&rules, async |peer| {
             peer.send(|out| out.extend(bytes)).await;
@@ -306,7 +313,7 @@ async fn an_encrypted_client_logs_in_and_its_server_is_verified() {
         peer.receive(backend::tag::AUTHENTICATION).await;
         peer.receive(backend::tag::AUTHENTICATION).await;
     };
-    let (arrival, ()) = tokio::join!(accept(tcp, &rules), talk);
+    let (arrival, ()) = tokio::join!(accept(tcp, NEAR, &rules), talk);
     assert!(client_of(arrival).stream.is_encrypted());
 }
 
@@ -350,11 +357,11 @@ async fn a_client_that_leaves_is_no_failed_login() {
         peer.receive(backend::tag::AUTHENTICATION).await;
         drop(peer);
     };
-    let (arrival, ()) = tokio::join!(accept(tcp, &rules), talk);
+    let (arrival, ()) = tokio::join!(accept(tcp, NEAR, &rules), talk);
     assert!(matches!(arrival, Err(LoginError::Gone(FrameError::Closed))), "{arrival:?}");
 
     let (peer, tcp) = pair().await;
     drop(peer);
-    let arrival = accept(tcp, &rules).await;
+    let arrival = accept(tcp, NEAR, &rules).await;
     assert!(matches!(arrival, Err(LoginError::Gone(FrameError::Closed))), "{arrival:?}");
 }

@@ -15,6 +15,7 @@ use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
 
 use super::encode::{error, fields, info, response};
+use crate::auth::Authenticated;
 use crate::control::answer::{answer, columns};
 use crate::control::desk::{Desk, Operator};
 use crate::control::grammar::{Command, SyntaxError, parse};
@@ -24,14 +25,16 @@ use crate::model::{Report, SqlState};
 /// One operator's commands.
 pub(super) struct Commands {
     pub(super) desk: Arc<Desk>,
+    /// As at the login.
     pub(super) operator: Operator,
+    pub(super) authenticated: Authenticated,
 }
 
 impl Commands {
     /// Who is at the console, with what the configuration says of them now.
     fn operator(&self) -> Result<Operator, Report> {
-        let Operator { user, address, application } = &self.operator;
-        let user = self.desk.operator(&user.name).ok_or_else(|| {
+        let Operator { user: _, address, application } = &self.operator;
+        let user = self.desk.operator(&self.authenticated).ok_or_else(|| {
             Report::fatal(
                 SqlState::INVALID_AUTHORIZATION,
                 "this user may not use the control port any more",

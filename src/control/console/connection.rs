@@ -25,10 +25,12 @@ use tokio_util::codec::Framed;
 
 use super::commands::Commands;
 use super::encode::info;
+use crate::auth::Authenticated;
 use crate::auth::login::{self, Accepted, Arrival, LoginError};
+use crate::auth::rules::Origin;
 use crate::control::desk::{Deed, Desk, Occurrence, Operator};
 use crate::control::grammar::Command;
-use crate::model::{Report, SqlState};
+use crate::model::{Report, SqlState, User};
 use crate::net::Stream;
 use crate::telemetry::labels::LoginResult;
 use crate::wire::frontend::{self, Frontend};
@@ -72,7 +74,7 @@ pub(super) async fn run(
 ) {
     let rules = (desk.rules)();
     let arrival = tokio::select! {
-        arrival = timeout(LOGIN_TIMEOUT, login::accept(tcp, &rules)) => arrival,
+        arrival = timeout(LOGIN_TIMEOUT, login::accept(tcp, Origin::Address(peer.ip()), &rules)) => arrival,
         _ = closing.wait_for(|closing| *closing) => return,
     };
     let accepted = match arrival {
@@ -89,11 +91,11 @@ pub(super) async fn run(
     let codec = PgWireMessageServerCodec::new(DefaultClient::new(peer, stream.is_encrypted()));
     let mut client = Framed::new(stream, codec);
     let application = parameter(&request, "application_name");
-    let operator = match admit(&desk, authenticated.user(), peer, application) {
+    let operator = match admit(&desk, &authenticated, peer, application) {
         Ok(operator) => operator,
         Err(report) => return farewell(&mut client, report).await,
     };
-    let commands = Arc::new(Commands { desk, operator });
+    let commands = Arc::new(Commands { desk, operator, authenticated });
     let mut conversation =
         Conversation { client, arrived: BytesMut::from(&leftover[..]), commands };
     let end = async {
@@ -112,19 +114,14 @@ fn parameter<'r>(request: &'r login::Request, name: &str) -> &'r str {
 /// Somebody who could not prove who they are has been told so.
 fn turned_away(desk: &Desk, peer: SocketAddr, error: &LoginError) {
     match error {
-        LoginError::Refused { user, report } => {
-            let result = if report.state == SqlState::INVALID_PASSWORD {
-                LoginResult::Refused
-            } else {
-                LoginResult::Protocol
-            };
-            desk.metrics.logins.of(result).inc();
+        LoginError::Refused { attempt, report } => {
+            desk.metrics.logins.of(LoginResult::of_refusal(report.state)).inc();
             (desk.record)(&Occurrence {
                 at: (desk.clock)(),
-                user: user.as_deref().unwrap_or_default().into(),
+                user: User::nobody(&attempt.user),
                 address: peer.ip(),
                 application: "".into(),
-                deed: Deed::Login,
+                deed: Deed::Login { method: attempt.method },
                 refused: Some(report.state),
             });
         }
@@ -137,13 +134,13 @@ fn turned_away(desk: &Desk, peer: SocketAddr, error: &LoginError) {
 /// The operator, if the control port is open to that user.
 fn admit(
     desk: &Desk,
-    name: &Arc<str>,
+    login: &Authenticated,
     peer: SocketAddr,
     application: &str,
 ) -> Result<Operator, Report> {
-    let admitted = desk.operator(name).ok_or_else(|| {
+    let admitted = desk.operator(login).ok_or_else(|| {
         Report::fatal(SqlState::INVALID_AUTHORIZATION, "this user may not use the control port")
-            .detail("The password is right; the role \"control\" is missing.")
+            .detail("The login is right; the role \"control\" is missing.")
             .hint("Data is on the data port. proxy.toml gives the role: roles = [\"control\"].")
     });
     let result = if admitted.is_ok() { LoginResult::Ok } else { LoginResult::NotAllowed };
@@ -151,10 +148,10 @@ fn admit(
     let application: Arc<str> = application.into();
     (desk.record)(&Occurrence {
         at: (desk.clock)(),
-        user: Arc::clone(name),
+        user: admitted.clone().unwrap_or_else(|_| User::nobody(login.user())),
         address: peer.ip(),
         application: Arc::clone(&application),
-        deed: Deed::Login,
+        deed: Deed::Login { method: login.method() },
         refused: admitted.as_ref().err().map(|report| report.state),
     });
     Ok(Operator { user: admitted?, address: peer.ip(), application })

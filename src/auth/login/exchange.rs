@@ -1,0 +1,132 @@
+//! The exchanges by which clients prove who they are.
+
+use super::newcomer::Newcomer;
+use super::{Attempt, Request, Stop, refusal};
+use crate::auth::rules::{Asking, Encryption, Method, Rules, Tls};
+use crate::auth::scram::{self, ScramError};
+use crate::auth::{Authenticated, Credentials};
+use crate::config::AuthMethod;
+use crate::model::{Report, Secret, SqlState};
+use crate::wire::startup::Startup;
+use crate::wire::{frontend, write};
+
+impl Newcomer {
+    pub(super) async fn log_in(
+        &mut self,
+        startup: &Startup<'_>,
+        rules: &Rules,
+        attempt: &mut Attempt,
+    ) -> Result<(Request, Authenticated), Stop> {
+        if matches!(rules.tls, Tls::Require(_)) && !self.stream.is_encrypted() {
+            let report = Report::fatal(SqlState::INVALID_AUTHORIZATION, "connection requires TLS")
+                .hint("Connect with sslmode=require or stronger.");
+            return Err(Stop::Report(report));
+        }
+        let request = Request::read(startup)?;
+        let mut out = Vec::new();
+        if startup.needs_negotiation() {
+            let options = startup.protocol_options();
+            write::negotiate_protocol_version(&mut out, request.minor, options)?;
+        }
+        let asking = Asking {
+            database: rules.database.unwrap_or(&request.database),
+            user: &request.user,
+            origin: self.origin,
+            encryption: self.encryption(),
+        };
+        let method = rules.choose(&asking).ok_or_else(|| unmatched(&asking))?;
+        attempt.method = method.name();
+        let user = &request.user;
+        let authenticated = match method {
+            Method::Scram(credentials) => self.scram(user, credentials, &mut out).await?,
+            Method::Trust => Authenticated::new(user, Vec::new(), AuthMethod::Trust),
+            Method::Reject => return Err(rejected(&asking)),
+        };
+        write::authentication_ok(&mut out);
+        self.send(&mut out).await?;
+        Ok((request, authenticated))
+    }
+
+    /// Asks for the password as it is, for methods that have somebody else check it. `out` is what
+    /// was to be sent before.
+    ///
+    /// # Errors
+    /// Where others could read it, it is not asked for.
+    #[expect(dead_code, reason = "for the methods that are checked elsewhere")]
+    pub(super) async fn clear_password(&mut self, out: &mut Vec<u8>) -> Result<Secret, Stop> {
+        if self.encryption() == Encryption::None && !self.origin.is_near() {
+            let report = Report::fatal(
+                SqlState::INVALID_AUTHORIZATION,
+                "a password in clear is not taken over a connection without TLS",
+            )
+            .hint("Connect with sslmode=require or stronger.");
+            return Err(Stop::Report(report));
+        }
+        write::authentication_cleartext_password(out);
+        self.send(out).await?;
+        let response = self.response().await?;
+        let password = std::str::from_utf8(frontend::password(&response)?)
+            .map_err(|_| refusal(SqlState::PROTOCOL_VIOLATION, "the password is not in UTF-8"))?;
+        // As in PostgreSQL: an empty one would pass as "anonymous" in some directories.
+        if password.is_empty() {
+            let message = "empty password returned by client";
+            return Err(refusal(SqlState::INVALID_PASSWORD, message));
+        }
+        Ok(Secret::new(password))
+    }
+
+    /// Leaves the server's last message in `out`, as nothing is gained by sending it alone.
+    async fn scram(
+        &mut self,
+        user: &str,
+        credentials: &Credentials,
+        out: &mut Vec<u8>,
+    ) -> Result<Authenticated, Stop> {
+        let server = credentials.scram(user, rand::random());
+        write::authentication_sasl(out, [scram::MECHANISM])?;
+        self.send(out).await?;
+
+        let response = self.response().await?;
+        let (mechanism, first) = frontend::sasl_initial_response(&response)?;
+        if mechanism != scram::MECHANISM {
+            let message = "client selected an invalid SASL authentication mechanism";
+            return Err(refusal(SqlState::PROTOCOL_VIOLATION, message));
+        }
+        let (reply, server) = server.first(first.ok_or(ScramError::Malformed)?)?;
+        write::authentication_sasl_continue(out, &reply)?;
+        self.send(out).await?;
+
+        let response = self.response().await?;
+        let (reply, authenticated) = server.finish(&response).map_err(|error| {
+            if error == ScramError::Proof {
+                let message = format!("password authentication failed for user \"{user}\"");
+                refusal(error.state(), message)
+            } else {
+                error.into()
+            }
+        })?;
+        write::authentication_sasl_final(out, &reply)?;
+        Ok(authenticated)
+    }
+}
+
+/// Nobody knows who they would be.
+fn unmatched(asking: &Asking<'_>) -> Stop {
+    let message = format!("no [[login]] rule for {}", described(asking));
+    refusal(SqlState::INVALID_AUTHORIZATION, message)
+}
+
+fn rejected(asking: &Asking<'_>) -> Stop {
+    let message = format!("a [[login]] rule rejects {}", described(asking));
+    refusal(SqlState::INVALID_AUTHORIZATION, message)
+}
+
+/// What rules go by, in the words of PostgreSQL's message for the same case.
+fn described(asking: &Asking<'_>) -> String {
+    let Asking { database, user, origin, encryption } = asking;
+    let encryption = match encryption {
+        Encryption::None => "no encryption",
+        Encryption::Tls => "TLS",
+    };
+    format!("host \"{origin}\", user \"{user}\", database \"{database}\", {encryption}")
+}

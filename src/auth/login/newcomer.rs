@@ -1,0 +1,143 @@
+//! A connection of somebody who is not known yet: encryption is settled first, then messages go to
+//! and fro.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use super::{Attempt, LoginError, Stop, refusal};
+use crate::auth::rules::{Encryption, Origin, Tls};
+use crate::model::SqlState;
+use crate::net::{Frames, Stream};
+use crate::wire::startup::StartupPacket;
+use crate::wire::{frontend, write};
+
+/// The longest message of somebody who is not known yet, as PostgreSQL's
+/// `PG_MAX_AUTH_TOKEN_LENGTH`.
+const AUTH_FRAME_LEN_MAX: usize = 65_535;
+
+/// A connection of somebody who is not known yet.
+pub(super) struct Newcomer {
+    pub(super) stream: Stream,
+    pub(super) frames: Frames,
+    pub(super) origin: Origin,
+}
+
+impl Newcomer {
+    /// Settles on encryption; gives the first packet that is not about it.
+    pub(super) async fn negotiate(
+        mut tcp: TcpStream,
+        origin: Origin,
+        tls: &Tls,
+    ) -> Result<(Self, Vec<u8>), LoginError> {
+        let mut frames = Frames::default();
+        let opening = negotiate_plain(&mut tcp, &mut frames, tls).await;
+        match opening {
+            Ok(Opening::Packet(packet)) => {
+                Ok((Self { stream: Stream::Plain(tcp), frames, origin }, packet))
+            }
+            Ok(Opening::StartTls(config)) => {
+                let tls = TlsAcceptor::from(config).accept(tcp).await.map_err(LoginError::Tls)?;
+                let mut newcomer =
+                    Self { stream: Stream::ServerTls(Box::new(tls)), frames, origin };
+                match newcomer.frames.next_startup(&mut newcomer.stream).await {
+                    Ok(packet) => Ok((newcomer, packet)),
+                    Err(error) => Err(newcomer.turn_away(Attempt::default(), error.into()).await),
+                }
+            }
+            Err(stop) => {
+                let newcomer = Self { stream: Stream::Plain(tcp), frames, origin };
+                Err(newcomer.turn_away(Attempt::default(), stop).await)
+            }
+        }
+    }
+
+    pub(super) fn encryption(&self) -> Encryption {
+        if self.stream.is_encrypted() { Encryption::Tls } else { Encryption::None }
+    }
+
+    /// The payload of the client's next answer.
+    pub(super) async fn response(&mut self) -> Result<Vec<u8>, Stop> {
+        let frame = self.frames.next(&mut self.stream, AUTH_FRAME_LEN_MAX).await?;
+        if frame.tag != frontend::tag::PASSWORD {
+            let message = "expected an authentication response";
+            return Err(refusal(SqlState::PROTOCOL_VIOLATION, message));
+        }
+        Ok(frame.payload)
+    }
+
+    pub(super) async fn send(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        self.stream.write_all(out).await?;
+        out.clear();
+        self.stream.flush().await
+    }
+
+    /// Tells the client why, if it is still there to be told, and closes the connection.
+    pub(super) async fn turn_away(mut self, attempt: Attempt, stop: Stop) -> LoginError {
+        let report = match stop {
+            Stop::Error(error) => return error,
+            Stop::Report(report) => report,
+        };
+        let mut out = Vec::new();
+        write::error(&mut out, &report);
+        if self.send(&mut out).await.is_ok() && self.stream.shutdown().await.is_ok() {
+            tracing::debug!(state = %report.state, "login refused");
+        }
+        LoginError::Refused { attempt: Box::new(attempt), report }
+    }
+}
+
+pub(super) fn negotiated_already() -> Stop {
+    refusal(SqlState::PROTOCOL_VIOLATION, "encryption was negotiated already")
+}
+
+/// What the plain part of a connection leads to.
+enum Opening {
+    /// A packet that is not about encryption.
+    Packet(Vec<u8>),
+    StartTls(Arc<ServerConfig>),
+}
+
+/// Answers requests for encryption, each of which may be made once, until the client says what it
+/// wants or TLS begins.
+async fn negotiate_plain(
+    tcp: &mut TcpStream,
+    frames: &mut Frames,
+    tls: &Tls,
+) -> Result<Opening, Stop> {
+    let mut asked = Vec::with_capacity(2);
+    loop {
+        let packet = frames.next_startup(tcp).await?;
+        let request = StartupPacket::read(&packet)?;
+        let reply = match (request, tls) {
+            (StartupPacket::Startup(_) | StartupPacket::CancelRequest(_), _) => {
+                return Ok(Opening::Packet(packet));
+            }
+            (StartupPacket::SslRequest, Tls::Prefer(config) | Tls::Require(config)) => {
+                (b"S", Some(config))
+            }
+            (StartupPacket::SslRequest, Tls::Off) | (StartupPacket::GssEncRequest, _) => {
+                (b"N", None)
+            }
+        };
+        if asked.contains(&packet) {
+            return Err(negotiated_already());
+        }
+        // Somebody in between may have added bytes that would later pass for the client's own, as
+        // in CVE-2021-23214.
+        if !frames.is_empty() {
+            let message = "received unencrypted data after encryption request";
+            return Err(refusal(SqlState::PROTOCOL_VIOLATION, message));
+        }
+        let (answer, config) = reply;
+        tcp.write_all(answer).await?;
+        if let Some(config) = config {
+            return Ok(Opening::StartTls(Arc::clone(config)));
+        }
+        asked.push(packet);
+    }
+}
