@@ -16,6 +16,13 @@ pub struct Catalog {
     pub functions: Vec<DeclaredFunction>,
 }
 
+impl Catalog {
+    /// Whether it says of nothing that it holds personal data.
+    pub fn names_nothing(&self) -> bool {
+        self.tables.is_empty() && self.functions.is_empty()
+    }
+}
+
 /// A kind of personal data and how it is hidden.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Class {

@@ -29,6 +29,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::analysis::SearchPath;
+use crate::analysis::sensitive::Watch;
 use crate::audit;
 use crate::audit::Receipt;
 use crate::decision::{Dates, Encoding, Forms, Standpoint, World};
@@ -140,6 +141,8 @@ pub struct Session {
     server_hold: Option<(Hold, Oid)>,
     /// What the open transaction has defined over personal data.
     uncommitted: uncommitted::Uncommitted,
+    /// Whether there was anything to hide when the client last said something.
+    watched: Option<Watch>,
     /// Relations that the snapshot cannot know: temporary or not yet committed, and made under
     /// the eyes of gate 2.
     vetted: HashSet<Oid>,
@@ -188,6 +191,7 @@ impl Session {
             defined: SchemaState::Fresh,
             server_hold: None,
             uncommitted: uncommitted::Uncommitted::default(),
+            watched: None,
             vetted: HashSet::new(),
             cursor_shape: None,
         };

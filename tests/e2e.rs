@@ -31,6 +31,8 @@ mod harness;
 mod lookups;
 #[path = "e2e/migrations.rs"]
 mod migrations;
+#[path = "e2e/nothing.rs"]
+mod nothing;
 #[path = "e2e/orm.rs"]
 mod orm;
 #[path = "e2e/psql_meta.rs"]

@@ -38,6 +38,7 @@ pub const CLASS_UNCLASSIFIED: &str = "unclassified";
 /// Everything sensitive in one database.
 #[derive(Clone, Debug)]
 pub struct Sensitive {
+    pub watch: Watch,
     /// Every column that is personal data, of tables and materialized views alike.
     pub columns: HashMap<ColumnId, PiiColumn>,
     /// Every relation a statement on which needs a closer look.
@@ -137,6 +138,14 @@ pub enum Opaque {
     Language,
 }
 
+/// Whether there is anything to hide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// No catalog of the whole configuration names anything: there are no side doors either.
+    Nothing,
+    Something,
+}
+
 /// Whether code over personal data sends NOTIFY.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notifies {
@@ -198,6 +207,7 @@ impl Sensitive {
         }
         columns_by_relation.values_mut().for_each(|numbers| numbers.sort_unstable());
         let this = Self {
+            watch: Watch::Something,
             columns,
             relations,
             functions,
@@ -209,6 +219,25 @@ impl Sensitive {
             columns_by_relation,
         };
         Ok((this, tags, problems))
+    }
+
+    /// Where nothing is personal data, in this database or in another that can be reached from it.
+    ///
+    /// # Errors
+    /// [`MentionError`], as in [`Self::bind`].
+    pub fn nothing() -> Result<Self, MentionError> {
+        Ok(Self {
+            watch: Watch::Nothing,
+            columns: HashMap::new(),
+            relations: HashMap::new(),
+            functions: HashMap::new(),
+            operators: BTreeSet::new(),
+            types: BTreeSet::new(),
+            notifies: Notifies::No,
+            mention: Mention::of_nothing()?,
+            functions_by_name: HashMap::new(),
+            columns_by_relation: HashMap::new(),
+        })
     }
 
     pub fn column(&self, id: ColumnId) -> Option<&PiiColumn> {

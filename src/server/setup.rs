@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::analysis::sensitive::Unclassified;
+use crate::analysis::sensitive::{Unclassified, Watch};
 use crate::auth::scram::MockKey;
 use crate::auth::{Authenticated, rules};
 use crate::catalog::Catalog;
@@ -64,6 +64,7 @@ pub(super) struct Spec {
     pub(super) catalog: Arc<Catalog>,
     pub(super) rules: Rules,
     pub(super) unclassified: Unclassified,
+    pub(super) watch: Watch,
     /// How often its schema is read again.
     pub(super) refresh: Duration,
     pub(super) upkeep: Upkeep,
@@ -130,12 +131,20 @@ impl Setup {
             catalog: Arc::clone(&served.catalog),
             rules: enforcement(&self.config.enforcement),
             unclassified: self.config.enforcement.unclassified,
+            watch: self.watch(),
             refresh: self.config.schema.refresh,
             upkeep: match served.name {
                 DatabaseName::Named(_) => Upkeep::Always,
                 DatabaseName::Any => Upkeep::WhileUsed,
             },
         })
+    }
+
+    /// One database leads to another (other sessions' statements, files, foreign servers), so there
+    /// is nothing to hide only where no catalog names anything.
+    fn watch(&self) -> Watch {
+        let nothing = self.served.iter().all(|served| served.catalog.names_nothing());
+        if nothing { Watch::Nothing } else { Watch::Something }
     }
 
     /// The databases that have a name of their own.

@@ -6,7 +6,7 @@ use super::errors::{self, protocol};
 use super::gate::Gate;
 use super::queue::{Batch, Completes, Expected, Origin, Run};
 use super::{Cancel, Effects, Env, Hold, Relay, Session};
-use crate::analysis::sensitive::Notifies;
+use crate::analysis::sensitive::{Notifies, Watch};
 use crate::audit;
 use crate::model::{Report, SqlState};
 use crate::wire::backend::{self, tag};
@@ -162,6 +162,9 @@ impl Session {
             tag::NO_DATA => self.no_data(env, out),
             tag::COMMAND_COMPLETE | tag::EMPTY_QUERY_RESPONSE | tag::PORTAL_SUSPENDED => {
                 self.completed(frame[0], payload, env, out)
+            }
+            tag::FUNCTION_CALL_RESPONSE if env.world.sensitive.watch == Watch::Nothing => {
+                self.completed(frame[0], &[], env, out)
             }
             kind @ (tag::PARSE_COMPLETE | tag::BIND_COMPLETE | tag::CLOSE_COMPLETE) => {
                 self.step_done(kind, out)

@@ -6,6 +6,7 @@ use super::backend::Pass;
 use super::errors::{self, protocol};
 use super::queue::{Batch, Completes, Ends, Expected, Run};
 use super::{Effects, Env, Relay, SchemaState, Session};
+use crate::analysis::sensitive::Watch;
 use crate::audit;
 use crate::decision::{Notice, hidden_notice, may_not_change};
 use crate::wire::backend::{self, tag};
@@ -194,7 +195,9 @@ impl Session {
             self.tables.transaction_ended(&bound);
             if self.defined == SchemaState::Stale {
                 self.defined = SchemaState::Fresh;
-                self.schema = SchemaState::Stale;
+                if env.world.sensitive.watch == Watch::Something {
+                    self.schema = SchemaState::Stale;
+                }
             }
         }
         match self.queue.front() {

@@ -14,6 +14,7 @@ use super::tables::Prepared;
 use super::{Close, Effects, Env, Hold, InBandTable, SchemaState, Session};
 use crate::analysis::facts::Kind;
 use crate::analysis::mention::Hits;
+use crate::analysis::sensitive::Watch;
 use crate::model::Report;
 use crate::rewrite::InBandAnswer;
 use crate::wire::frontend::{self, Frontend};
@@ -56,6 +57,9 @@ impl Session {
         if self.queue.batch == Batch::Skipping && !matches!(frame[0], tag::SYNC | tag::TERMINATE) {
             return;
         }
+        if let Err(report) = self.keeps_watch(env) {
+            return self.break_off(&report, out);
+        }
         if self.schema == SchemaState::Stale {
             self.hold = Some(Hold::Refresh);
             self.after = Some(Pending::Frame(frame.to_vec()));
@@ -90,6 +94,11 @@ impl Session {
                 out.to_server.extend_from_slice(frame);
                 out.close = Some(Close::Done);
             }
+            Frontend::FunctionCall if env.world.sensitive.watch == Watch::Nothing => {
+                let run = self.clear_run(Bytes::from_static(b"FUNCTION CALL"), env);
+                out.to_server.extend_from_slice(frame);
+                self.queue.push(Expected::Query { runs: vec![Arc::new(run)], at: 0 });
+            }
             Frontend::FunctionCall => {
                 let report = Report::error(
                     crate::model::SqlState::INSUFFICIENT_PRIVILEGE,
@@ -100,6 +109,18 @@ impl Session {
             }
             Frontend::Password(_) => {
                 self.break_off(&protocol("a password after the login"), out);
+            }
+        }
+    }
+
+    /// What was prepared, opened and made while there was nothing to hide is unknown: a session
+    /// that did so ends when there is something.
+    fn keeps_watch(&mut self, env: Env<'_>) -> Result<(), Report> {
+        match (env.world.sensitive.watch, self.watched) {
+            (Watch::Something, Some(Watch::Nothing)) => Err(super::errors::unwatched()),
+            (watch, _) => {
+                self.watched = Some(watch);
+                Ok(())
             }
         }
     }

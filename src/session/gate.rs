@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use super::queue::{Run, Show};
-use crate::analysis::sensitive::Reach;
+use crate::analysis::sensitive::{Reach, Watch};
 use crate::decision::Standpoint;
 use crate::mask::{Format, Masked};
 use crate::model::{ColumnId, Oid};
@@ -55,6 +55,9 @@ impl Gate {
         vetted: &HashSet<Oid>,
     ) -> Result<Self, Closed> {
         let world = standpoint.world;
+        if world.sensitive.watch == Watch::Nothing {
+            return Ok(Self::Open { raw: Vec::new() });
+        }
         let (mut fields, mut raw, mut violations) = (Vec::new(), Vec::new(), Vec::new());
         for (index, column) in columns.iter().enumerate() {
             if column.relation == 0 || run.show == Show::AsItIs {

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use crate::analysis::mention::MentionError;
-use crate::analysis::sensitive::{Problem, Sensitive, Tags};
+use crate::analysis::sensitive::{Problem, Sensitive, Tags, Watch};
 use crate::decision::World;
 use crate::grant::CatalogView;
 use crate::mask::MaskError;
@@ -28,8 +28,10 @@ pub(in crate::server) fn make(
     spec: &Spec,
     tags: &Tags,
 ) -> Result<Made, MentionError> {
-    let (sensitive, tags, problems) =
-        Sensitive::bind(&schema, &spec.catalog, tags, spec.unclassified)?;
+    let (sensitive, tags, problems) = match spec.watch {
+        Watch::Something => Sensitive::bind(&schema, &spec.catalog, tags, spec.unclassified)?,
+        Watch::Nothing => (Sensitive::nothing()?, Tags::default(), Vec::new()),
+    };
     let view = CatalogView::new(&*spec.name, &spec.catalog, Some(&schema));
     let name = Arc::clone(&spec.name);
     let (world, masks) = World::new(epoch, name, schema.clone(), sensitive, view, spec.rules);
