@@ -15,12 +15,14 @@ mod build;
 mod builder;
 mod catalog;
 mod identity;
+mod listen;
 mod login;
 mod raw;
 mod source;
 mod upstream;
 mod values;
 
+pub use listen::Listen;
 pub use login::{AuthMethod, GroupConfig, LoginConfig, LoginNetwork, LoginTls, LoginWhen};
 pub use source::{Place, Problem, Problems};
 pub use upstream::{SslMode, UpstreamDatabase, UpstreamUrl};
@@ -51,8 +53,7 @@ pub struct Config {
 /// `[data]`: where clients connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataConfig {
-    /// Port 0 lets the system choose.
-    pub listen: SocketAddr,
+    pub listen: Listen,
     pub auth: AuthMethod,
     /// None: clients that ask for TLS are told no.
     pub tls: Option<TlsConfig>,

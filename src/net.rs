@@ -3,9 +3,14 @@
 
 pub mod frames;
 pub mod listen;
+pub mod ports;
+pub mod socket;
 pub mod stream;
 pub mod tls;
+pub mod unix;
 
 pub use frames::{FrameError, Frames};
 pub use listen::Listener;
+pub use ports::Ports;
+pub use socket::Socket;
 pub use stream::Stream;

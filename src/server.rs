@@ -12,6 +12,7 @@ pub mod preview;
 mod refresher;
 mod setup;
 
+use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,9 +28,10 @@ use tokio::time::timeout;
 
 use crate::audit::{Configuration, ConfigurationStep, Event, Started, Stopped};
 use crate::auth::scram::MockKey;
-use crate::config::{Config, EnforcementMode, LogFormat, StoreLocation};
+use crate::config::{Config, EnforcementMode, Listen, LogFormat, StoreLocation};
 use crate::control;
-use crate::net::Listener;
+use crate::net::unix::UnixPort;
+use crate::net::{self, Listener};
 use crate::relay::{Phase, Surroundings};
 use crate::store::approvals::{Approvals, Clock, Settings, StoreError, steady_clock};
 use crate::store::audit_log::{AuditError, AuditLog, Limits, Repair};
@@ -60,7 +62,7 @@ pub enum ServeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("cannot listen on {address} ({key}): {source}")]
-    Listen { key: &'static str, address: SocketAddr, source: io::Error },
+    Listen { key: &'static str, address: String, source: io::Error },
     #[error("signals cannot be received: {0}")]
     Signals(#[source] io::Error),
     #[error("metrics: {0}")]
@@ -71,7 +73,8 @@ pub enum ServeError {
 
 /// Serves until SIGTERM or SIGINT has been obeyed. `filter` is the text of
 /// [`log::FILTER_VARIABLE`]. One line on standard error says when all ports accept, and where:
-/// `ready data=127.0.0.1:6432 control=127.0.0.1:6433 http=127.0.0.1:8432`.
+/// `ready data=127.0.0.1:6432 control=127.0.0.1:6433 http=127.0.0.1:8432`, and behind it, as
+/// `also=…` with commas, what further addresses the data port has.
 ///
 /// # Errors
 /// [`ServeError`] when it cannot start; no port accepts then.
@@ -218,7 +221,7 @@ async fn keep_notes(audit: AuditLog, mut notes: mpsc::UnboundedReceiver<Note>) {
 
 /// The sockets, bound and not yet served.
 struct Ports {
-    data: Listener,
+    data: net::Ports,
     console: Option<Listener>,
     http: Option<Listener>,
 }
@@ -226,12 +229,13 @@ struct Ports {
 impl Ports {
     fn bind(house: &House) -> Result<Self, ServeError> {
         let setup = house.setup.load();
-        let bind = |key, address| {
-            Listener::bind(address).map_err(|source| ServeError::Listen { key, address, source })
+        let bind = |key, address: SocketAddr| {
+            let failed = |source| ServeError::Listen { key, address: address.to_string(), source };
+            Listener::bind(address).map_err(failed)
         };
         let control = &setup.config.control;
         Ok(Self {
-            data: bind("listen in [data]", setup.config.data.listen)?,
+            data: bind_data(&setup.config.data.listen)?,
             console: control.listen.map(|at| bind("listen in [control]", at)).transpose()?,
             http: control.http.map(|at| bind("http in [control]", at)).transpose()?,
         })
@@ -239,11 +243,16 @@ impl Ports {
 
     /// What stands on the `ready` line.
     fn line(&self) -> io::Result<String> {
-        let mut line = format!("ready data={}", self.data.local_addr()?);
+        let data = self.data.names()?;
+        let (first, others) = data.split_first().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let mut line = format!("ready data={first}");
         for (name, port) in [("control", &self.console), ("http", &self.http)] {
             if let Some(port) = port {
                 line.push_str(&format!(" {name}={}", port.local_addr()?));
             }
+        }
+        if !others.is_empty() {
+            line.push_str(&format!(" also={}", others.join(",")));
         }
         Ok(line)
     }
@@ -274,6 +283,28 @@ impl Ports {
         }
         Running { data, control, closing }
     }
+}
+
+/// Every address of the data port. Unix sockets are named by the port of the first.
+fn bind_data(listen: &Listen) -> Result<net::Ports, ServeError> {
+    let key = "listen in [data]";
+    let failed = |address: &dyn Display, source| {
+        let address = address.to_string();
+        ServeError::Listen { key, address, source }
+    };
+    let mut tcp = Vec::with_capacity(listen.tcp.len());
+    for address in &listen.tcp {
+        tcp.push(Listener::bind(*address).map_err(|source| failed(address, source))?);
+    }
+    let mut unix = Vec::with_capacity(listen.unix.len());
+    if let Some(first) = tcp.first() {
+        let port = first.local_addr().map_err(|source| failed(&listen.tcp[0], source))?.port();
+        for dir in &listen.unix {
+            let bound = UnixPort::bind(dir, port, listen.unix_mode);
+            unix.push(bound.map_err(|source| failed(&dir.display(), source))?);
+        }
+    }
+    Ok(net::Ports::new(tcp, unix))
 }
 
 /// The ports at work.

@@ -53,7 +53,8 @@ fn line(text: &str, start: &str) -> usize {
 #[test]
 fn the_sample_means_what_it_says() {
     let config = load(SAMPLE, CATALOG).expect("the sample is good");
-    assert_eq!(config.data.listen.to_string(), "127.0.0.1:6432");
+    assert_eq!(config.data.listen.tcp, ["127.0.0.1:6432".parse().expect("an address")]);
+    assert!(config.data.listen.unix.is_empty() && config.data.listen.unix_mode == 0o770);
     assert_eq!(config.data.auth, AuthMethod::Scram);
     assert_eq!(config.data.tls, None);
     assert_eq!(config.data.frame_len_max, 256 << 20);
@@ -175,6 +176,11 @@ fn every_mistake_names_line_and_key() {
             "listen",
             "listen in [data]: an address is IP:port",
         ),
+        ("\"127.0.0.1:6432\"", "\"unix:/run\"", "listen", "an IP:port is needed"),
+        ("\"127.0.0.1:6432\"", "[\"[::1]:1\", \"x\"]", "listen", "an address is IP:port"),
+        ("\"127.0.0.1:6432\"", "[\"[::1]:1\", \"[::1]:1\"]", "listen", "is named twice"),
+        ("\"127.0.0.1:6432\"", "6432", "listen", "expected a string or a list of strings"),
+        ("#unix_mode = \"0770\"", "unix_mode = \"rwx\"", "unix_mode", "are octal digits"),
         ("\"127.0.0.1:6433\"", "6433", "listen ", "listen in [control]: invalid type: integer"),
         ("\"scram\" ", "\"ldap\" ", "auth", "auth in [data]: \"ldap\" is not supported yet"),
         ("\"scram\" ", "\"scarm\" ", "auth", "unknown value \"scarm\" (did you mean \"scram\"?)"),
@@ -311,6 +317,17 @@ fn groups_have_roles() {
         let said = load(&group(text), CATALOG).expect_err(text);
         assert!(said[0].contains(expected), "{said:?}");
     }
+}
+
+#[test]
+fn clients_can_connect_in_several_places() {
+    let list = "[\"127.0.0.1:6432\", \"unix:run\", \"[::1]:6432\"]";
+    let text = SAMPLE.replacen("\"127.0.0.1:6432\"", list, 1);
+    let listen = load(&text, CATALOG).expect("all of them are good").data.listen;
+    let tcp: Vec<_> = listen.tcp.iter().map(ToString::to_string).collect();
+    assert_eq!(tcp, ["127.0.0.1:6432", "[::1]:6432"]);
+    assert!(listen.unix.len() == 1 && listen.unix[0].ends_with("run"), "{listen:?}");
+    assert!(listen.unix[0].is_absolute(), "beside the file");
 }
 
 #[test]

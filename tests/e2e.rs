@@ -35,6 +35,8 @@ mod migrations;
 mod nothing;
 #[path = "e2e/orm.rs"]
 mod orm;
+#[path = "e2e/places.rs"]
+mod places;
 #[path = "e2e/psql_meta.rs"]
 mod psql_meta;
 #[path = "e2e/telemetry.rs"]

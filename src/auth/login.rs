@@ -9,13 +9,11 @@ mod newcomer;
 
 use std::io;
 
-use tokio::net::TcpStream;
-
 use super::Authenticated;
 use super::rules::{Origin, Rules};
 use super::scram::ScramError;
 use crate::model::{Report, SqlState};
-use crate::net::{FrameError, Stream};
+use crate::net::{FrameError, Socket, Stream};
 use crate::wire::WireError;
 use crate::wire::startup::{Startup, StartupPacket};
 use newcomer::Newcomer;
@@ -86,8 +84,12 @@ pub struct Attempt {
 ///
 /// # Errors
 /// Whoever is refused has been told so.
-pub async fn accept(tcp: TcpStream, origin: Origin, rules: &Rules) -> Result<Arrival, LoginError> {
-    let (mut newcomer, packet) = Newcomer::negotiate(tcp, origin, &rules.tls).await?;
+pub async fn accept(
+    socket: impl Into<Socket>,
+    origin: Origin,
+    rules: &Rules,
+) -> Result<Arrival, LoginError> {
+    let (mut newcomer, packet) = Newcomer::negotiate(socket.into(), origin, &rules.tls).await?;
     let startup = match StartupPacket::read(&packet) {
         Ok(StartupPacket::Startup(startup)) => startup,
         Ok(StartupPacket::CancelRequest(cancel)) => {

@@ -89,7 +89,6 @@ impl Builder<'_> {
     }
 
     fn data(&mut self, raw: raw::Data) -> DataConfig {
-        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
         let frame = raw.frame_len_max.as_ref().map(Spanned::span).unwrap_or_default();
         let bytes =
             self.parsed("frame_len_max in [data]", raw.frame_len_max, FRAME_LEN_MAX, values::size);
@@ -102,7 +101,7 @@ impl Builder<'_> {
             self.wrong(connections, "connections_max in [data] is at least 1");
         }
         DataConfig {
-            listen: self.parsed("listen in [data]", Some(raw.listen), any, values::address),
+            listen: self.listen(raw.listen, raw.unix_mode),
             auth: login::auth(self, raw.auth),
             tls: raw.tls.and_then(|tls| self.tls(tls)),
             frame_len_max: usize::try_from(bytes).unwrap_or(usize::MAX),
@@ -161,14 +160,11 @@ impl Builder<'_> {
         logins: &[LoginConfig],
         auth_span: Range<usize>,
     ) {
-        let ports = [
-            ("listen in [data]", Some(data.listen)),
-            ("listen in [control]", control.listen),
-            ("http in [control]", control.http),
-        ];
-        let far = ports
-            .iter()
-            .filter(|(_, address)| address.is_some_and(|address| !address.ip().is_loopback()));
+        let control =
+            [("listen in [control]", control.listen), ("http in [control]", control.http)];
+        let control = control.into_iter().filter_map(|(key, address)| Some((key, address?)));
+        let ports = data.listen.tcp.iter().map(|address| ("listen in [data]", *address));
+        let far = ports.chain(control).filter(|(_, address)| !address.ip().is_loopback());
         for (key, _) in far {
             let why = format!("is refused, as {key} is not a loopback address");
             if logins.is_empty() && data.auth == AuthMethod::Trust {

@@ -2,14 +2,62 @@
 //! matter; spans stay so that it can say where it disagrees.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
 
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use crate::catalog::MaskSpec;
 
 pub(super) type Text = Spanned<String>;
 pub(super) type Texts = Vec<Spanned<String>>;
+
+/// A text, or a list of them.
+#[derive(Debug)]
+pub(super) enum OneOrMany {
+    One(String),
+    Many(Texts),
+}
+
+impl OneOrMany {
+    /// What is not in a list has the place of the whole.
+    pub(super) fn into_texts(self, span: Range<usize>) -> Texts {
+        match self {
+            Self::One(text) => vec![Spanned::new(span, text)],
+            Self::Many(texts) => texts,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a list of strings")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany::One(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = list.next_element()? {
+                    texts.push(text);
+                }
+                Ok(OneOrMany::Many(texts))
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +94,8 @@ pub(super) struct Proxy {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Data {
-    pub(super) listen: Text,
+    pub(super) listen: Spanned<OneOrMany>,
+    pub(super) unix_mode: Option<Text>,
     pub(super) auth: Option<Text>,
     pub(super) tls: Option<Spanned<Tls>>,
     pub(super) frame_len_max: Option<Text>,
@@ -221,7 +270,7 @@ mod tests {
     const SAMPLE: &str = include_str!("../../proxy.toml");
 
     /// The keys that `T` knows, as its own refusal of an unknown one lists them.
-    fn keys<T: DeserializeOwned + std::fmt::Debug>() -> Vec<String> {
+    fn keys<T: DeserializeOwned + fmt::Debug>() -> Vec<String> {
         let error = toml::from_str::<T>("no_such_key = 0").expect_err("unknown keys are refused");
         let message = error.message().to_owned();
         assert!(message.starts_with("unknown field `no_such_key`"), "{message}");
@@ -245,7 +294,7 @@ mod tests {
         lines
     }
 
-    fn shows<T: DeserializeOwned + std::fmt::Debug>(header: &str) {
+    fn shows<T: DeserializeOwned + fmt::Debug>(header: &str) {
         let lines = section(header);
         let keys = keys::<T>();
         assert!(!keys.is_empty());

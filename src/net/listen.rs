@@ -2,16 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Connections that the kernel completes before they are accepted.
-const BACKLOG: u32 = 1024;
+pub(super) const BACKLOG: u32 = 1024;
 
 /// How long to wait after an error of accept, which is mostly "too many open files" and comes back
 /// at once.
-const ERROR_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
 /// A TCP listener.
 #[derive(Debug)]
@@ -31,6 +32,13 @@ impl Listener {
     /// The address that was bound, with its port.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()
+    }
+
+    pub(super) fn poll_accept(
+        &self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        self.tcp.poll_accept(context)
     }
 
     /// The next connection. Errors are logged and survived, as they belong to one connection or

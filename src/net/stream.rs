@@ -6,17 +6,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::unix::UCred;
 use tokio_rustls::{client, server};
 
-/// A TCP connection with or without TLS, whichever side of it the proxy is on.
+use super::Socket;
+
+/// A connection with or without TLS, whichever side of it the proxy is on.
 #[derive(Debug)]
 pub enum Stream {
-    Plain(TcpStream),
+    Plain(Socket),
     /// The proxy is the TLS server: a client's connection.
-    ServerTls(Box<server::TlsStream<TcpStream>>),
+    ServerTls(Box<server::TlsStream<Socket>>),
     /// The proxy is the TLS client: a connection to the database.
-    ClientTls(Box<client::TlsStream<TcpStream>>),
+    ClientTls(Box<client::TlsStream<Socket>>),
 }
 
 impl Stream {
@@ -27,8 +29,20 @@ impl Stream {
         }
     }
 
+    /// Whether it is a Unix socket.
+    pub fn is_local(&self) -> bool {
+        self.socket().is_local()
+    }
+
+    /// # Errors
+    /// As [`Socket::peer_addr`].
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp().peer_addr()
+        self.socket().peer_addr()
+    }
+
+    /// As [`Socket::peer_credentials`].
+    pub fn peer_credentials(&self) -> Option<io::Result<UCred>> {
+        self.socket().peer_credentials()
     }
 
     /// The certificate that the peer proved to own, as DER; None without TLS or certificate.
@@ -51,9 +65,9 @@ impl Stream {
         version.map(|version| version.as_str().unwrap_or("TLS"))
     }
 
-    fn tcp(&self) -> &TcpStream {
+    fn socket(&self) -> &Socket {
         match self {
-            Self::Plain(tcp) => tcp,
+            Self::Plain(socket) => socket,
             Self::ServerTls(tls) => tls.get_ref().0,
             Self::ClientTls(tls) => tls.get_ref().0,
         }
@@ -67,7 +81,7 @@ impl AsyncRead for Stream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
+            Self::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
             Self::ServerTls(tls) => Pin::new(tls).poll_read(context, buffer),
             Self::ClientTls(tls) => Pin::new(tls).poll_read(context, buffer),
         }
@@ -81,7 +95,7 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
+            Self::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
             Self::ServerTls(tls) => Pin::new(tls).poll_write(context, bytes),
             Self::ClientTls(tls) => Pin::new(tls).poll_write(context, bytes),
         }
@@ -93,7 +107,7 @@ impl AsyncWrite for Stream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(context, slices),
+            Self::Plain(socket) => Pin::new(socket).poll_write_vectored(context, slices),
             Self::ServerTls(tls) => Pin::new(tls).poll_write_vectored(context, slices),
             Self::ClientTls(tls) => Pin::new(tls).poll_write_vectored(context, slices),
         }
@@ -101,7 +115,7 @@ impl AsyncWrite for Stream {
 
     fn is_write_vectored(&self) -> bool {
         match self {
-            Self::Plain(tcp) => tcp.is_write_vectored(),
+            Self::Plain(socket) => socket.is_write_vectored(),
             Self::ServerTls(tls) => tls.is_write_vectored(),
             Self::ClientTls(tls) => tls.is_write_vectored(),
         }
@@ -109,7 +123,7 @@ impl AsyncWrite for Stream {
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_flush(context),
+            Self::Plain(socket) => Pin::new(socket).poll_flush(context),
             Self::ServerTls(tls) => Pin::new(tls).poll_flush(context),
             Self::ClientTls(tls) => Pin::new(tls).poll_flush(context),
         }
@@ -117,7 +131,7 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
+            Self::Plain(socket) => Pin::new(socket).poll_shutdown(context),
             Self::ServerTls(tls) => Pin::new(tls).poll_shutdown(context),
             Self::ClientTls(tls) => Pin::new(tls).poll_shutdown(context),
         }

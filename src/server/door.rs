@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
@@ -20,7 +19,7 @@ use crate::auth::Authenticated;
 use crate::auth::login::{self, Accepted, Arrival, LoginError, Request};
 use crate::auth::rules::Origin;
 use crate::model::{Client, Report, SqlState, User};
-use crate::net::{Listener, Stream};
+use crate::net::{Ports, Socket, Stream};
 use crate::relay::{self, Attached, CancelCall, Parties, Peer, Phase};
 use crate::session::Start;
 use crate::telemetry::labels::{LoginResult, UpstreamError};
@@ -44,7 +43,7 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Lets clients in until the process drains, then waits for their sessions to end. A connection
 /// that fails or panics is its own end.
-pub(super) async fn serve(listener: Listener, house: Arc<House>) {
+pub(super) async fn serve(mut ports: Ports, house: Arc<House>) {
     let mut phase = house.phase.subscribe();
     let connections_max = house.places.available_permits() + NEWCOMERS_MAX;
     let mut connections = JoinSet::new();
@@ -52,19 +51,19 @@ pub(super) async fn serve(listener: Listener, house: Arc<House>) {
         tokio::select! {
             _ = phase.wait_for(|phase| *phase != Phase::Serving) => break,
             Some(ended) = connections.join_next() => note(ended),
-            (tcp, peer) = listener.accept() => {
+            (socket, peer) = ports.accept() => {
                 if connections.len() >= connections_max {
                     let mut message = Vec::new();
                     write::error(&mut message, &too_many());
                     // What does not fit into the socket's empty buffer is not worth a task.
-                    let _ = tcp.try_write(&message);
+                    let _ = socket.try_write(&message);
                 } else {
-                    connections.spawn(welcome(Arc::clone(&house), tcp, peer));
+                    connections.spawn(welcome(Arc::clone(&house), socket, peer));
                 }
             }
         }
     }
-    drop(listener);
+    drop(ports);
     while let Some(ended) = connections.join_next().await {
         note(ended);
     }
@@ -84,10 +83,11 @@ fn too_many() -> Report {
 }
 
 /// One connection from its first byte to its last.
-async fn welcome(house: Arc<House>, tcp: TcpStream, peer: SocketAddr) {
+async fn welcome(house: Arc<House>, socket: Socket, peer: Option<SocketAddr>) {
     let setup = house.setup.load_full();
     let limit = setup.config.data.login_timeout;
-    match timeout(limit, login::accept(tcp, Origin::Address(peer.ip()), &setup.rules)).await {
+    let Some(origin) = origin(&socket, peer) else { return };
+    match timeout(limit, login::accept(socket, origin, &setup.rules)).await {
         Err(_) => {
             house.metrics.logins.of(LoginResult::Timeout).inc();
             tracing::info!("a login took too long");
@@ -105,15 +105,24 @@ async fn welcome(house: Arc<House>, tcp: TcpStream, peer: SocketAddr) {
     }
 }
 
+/// Where a connection comes from; None if it has gone already.
+fn origin(socket: &Socket, peer: Option<SocketAddr>) -> Option<Origin> {
+    match (peer, socket.peer_credentials()) {
+        (Some(peer), _) => Some(Origin::Address(peer.ip())),
+        (None, Some(Ok(credentials))) => Some(Origin::Local { uid: credentials.uid() }),
+        (None, Some(Err(_)) | None) => None,
+    }
+}
+
 /// Somebody who could not prove who they are has been told so.
-fn turned_away(house: &House, peer: SocketAddr, error: &LoginError) {
+fn turned_away(house: &House, peer: Option<SocketAddr>, error: &LoginError) {
     match error {
         LoginError::Refused { attempt, report } => {
             house.metrics.logins.of(LoginResult::of_refusal(report.state)).inc();
             house.note(Event::LoginFailed(LoginFailed {
                 session: 0,
                 user: attempt.user.clone(),
-                address: Some(peer.ip()),
+                address: peer.map(|peer| peer.ip()),
                 database: attempt.database.clone(),
                 method: attempt.method,
                 reason: login_failure(report.state),
@@ -129,7 +138,8 @@ fn turned_away(house: &House, peer: SocketAddr, error: &LoginError) {
 struct Guest {
     house: Arc<House>,
     setup: Arc<Setup>,
-    peer: SocketAddr,
+    /// None on a Unix socket.
+    peer: Option<SocketAddr>,
 }
 
 /// All that a session needs, made before the client hears that it may begin.
@@ -179,7 +189,7 @@ impl Guest {
         self.house.note(Event::LoginFailed(LoginFailed {
             session: 0,
             user: request.user.clone(),
-            address: Some(self.peer.ip()),
+            address: self.peer.map(|peer| peer.ip()),
             database: request.database.clone(),
             method: login.method(),
             reason: login_failure(refusal.report.state),
@@ -285,7 +295,7 @@ impl Guest {
         let application = parameter(&request, "application_name");
         let client = Arc::new(Client {
             user: admitted.user,
-            address: Some(self.peer.ip()),
+            address: self.peer.map(|peer| peer.ip()),
             application: application.into(),
             database: request.database.as_str().into(),
         });
@@ -293,7 +303,7 @@ impl Guest {
             user: Arc::clone(&client.user.name),
             groups: Arc::clone(&client.user.groups),
             database: Arc::clone(&client.database),
-            address: Some(self.peer),
+            address: self.peer,
             application: Arc::clone(&client.application),
             since: house.now(),
         });

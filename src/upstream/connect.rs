@@ -223,7 +223,7 @@ pub(super) async fn open(address: SocketAddr, target: &Target) -> Result<Stream,
 
 async fn encrypt(mut tcp: TcpStream, host: &str, tls: &Tls) -> Result<Stream, ConnectError> {
     let config = match tls {
-        Tls::Disable => return Ok(Stream::Plain(tcp)),
+        Tls::Disable => return Ok(Stream::Plain(tcp.into())),
         Tls::Prefer(config) | Tls::Require(config) => Arc::clone(config),
     };
     let mut request = Vec::with_capacity(8);
@@ -235,10 +235,10 @@ async fn encrypt(mut tcp: TcpStream, host: &str, tls: &Tls) -> Result<Stream, Co
         (b'S', _) => {
             let name = ServerName::try_from(host.to_owned());
             let name = name.map_err(|_| ConnectError::ServerName)?;
-            let stream = TlsConnector::from(config).connect(name, tcp).await;
+            let stream = TlsConnector::from(config).connect(name, tcp.into()).await;
             Ok(Stream::ClientTls(Box::new(stream.map_err(ConnectError::Tls)?)))
         }
-        (b'N', Tls::Prefer(_)) => Ok(Stream::Plain(tcp)),
+        (b'N', Tls::Prefer(_)) => Ok(Stream::Plain(tcp.into())),
         (b'N', _) => Err(ConnectError::TlsRefused),
         // An error could be anybody's: it is not shown (CVE-2024-10977).
         (other, _) => Err(ConnectError::Unexpected(other)),

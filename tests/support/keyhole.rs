@@ -263,6 +263,14 @@ impl Keyhole {
         (status, body.unwrap_or_default())
     }
 
+    /// The further addresses of the data port, as its first line says.
+    pub(crate) fn also(&self) -> Vec<String> {
+        let log = self.log();
+        let line = log.lines().find(|line| line.starts_with("ready ")).expect("it is ready");
+        let also = line.split(' ').find_map(|word| word.strip_prefix("also="));
+        also.map_or_else(Vec::new, |also| also.split(',').map(str::to_owned).collect())
+    }
+
     pub(crate) fn log(&self) -> String {
         self.log.lock().expect("unpoisoned").clone()
     }

@@ -17,7 +17,8 @@ impl Newcomer {
         rules: &Rules,
         attempt: &mut Attempt,
     ) -> Result<(Request, Authenticated), Stop> {
-        if matches!(rules.tls, Tls::Require(_)) && !self.stream.is_encrypted() {
+        let open = !self.stream.is_encrypted() && !self.stream.is_local();
+        if open && matches!(rules.tls, Tls::Require(_)) {
             let report = Report::fatal(SqlState::INVALID_AUTHORIZATION, "connection requires TLS")
                 .hint("Connect with sslmode=require or stronger.");
             return Err(Stop::Report(report));

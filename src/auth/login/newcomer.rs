@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::{Attempt, LoginError, Stop, refusal};
 use crate::auth::rules::{Encryption, Origin, Tls};
 use crate::model::SqlState;
-use crate::net::{Frames, Stream};
+use crate::net::{Frames, Socket, Stream};
 use crate::wire::startup::StartupPacket;
 use crate::wire::{frontend, write};
 
@@ -30,18 +29,19 @@ pub(super) struct Newcomer {
 impl Newcomer {
     /// Settles on encryption; gives the first packet that is not about it.
     pub(super) async fn negotiate(
-        mut tcp: TcpStream,
+        mut socket: Socket,
         origin: Origin,
         tls: &Tls,
     ) -> Result<(Self, Vec<u8>), LoginError> {
         let mut frames = Frames::default();
-        let opening = negotiate_plain(&mut tcp, &mut frames, tls).await;
+        let opening = negotiate_plain(&mut socket, &mut frames, tls).await;
         match opening {
             Ok(Opening::Packet(packet)) => {
-                Ok((Self { stream: Stream::Plain(tcp), frames, origin }, packet))
+                Ok((Self { stream: Stream::Plain(socket), frames, origin }, packet))
             }
             Ok(Opening::StartTls(config)) => {
-                let tls = TlsAcceptor::from(config).accept(tcp).await.map_err(LoginError::Tls)?;
+                let tls = TlsAcceptor::from(config).accept(socket).await;
+                let tls = tls.map_err(LoginError::Tls)?;
                 let mut newcomer =
                     Self { stream: Stream::ServerTls(Box::new(tls)), frames, origin };
                 match newcomer.frames.next_startup(&mut newcomer.stream).await {
@@ -50,7 +50,7 @@ impl Newcomer {
                 }
             }
             Err(stop) => {
-                let newcomer = Self { stream: Stream::Plain(tcp), frames, origin };
+                let newcomer = Self { stream: Stream::Plain(socket), frames, origin };
                 Err(newcomer.turn_away(Attempt::default(), stop).await)
             }
         }
@@ -105,13 +105,15 @@ enum Opening {
 /// Answers requests for encryption, each of which may be made once, until the client says what it
 /// wants or TLS begins.
 async fn negotiate_plain(
-    tcp: &mut TcpStream,
+    socket: &mut Socket,
     frames: &mut Frames,
     tls: &Tls,
 ) -> Result<Opening, Stop> {
     let mut asked = Vec::with_capacity(2);
+    // As PostgreSQL: what never leaves the machine is not encrypted.
+    let tls = if socket.is_local() { &Tls::Off } else { tls };
     loop {
-        let packet = frames.next_startup(tcp).await?;
+        let packet = frames.next_startup(socket).await?;
         let request = StartupPacket::read(&packet)?;
         let reply = match (request, tls) {
             (StartupPacket::Startup(_) | StartupPacket::CancelRequest(_), _) => {
@@ -134,7 +136,7 @@ async fn negotiate_plain(
             return Err(refusal(SqlState::PROTOCOL_VIOLATION, message));
         }
         let (answer, config) = reply;
-        tcp.write_all(answer).await?;
+        socket.write_all(answer).await?;
         if let Some(config) = config {
             return Ok(Opening::StartTls(Arc::clone(config)));
         }

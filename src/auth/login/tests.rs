@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use rustls::ServerConfig;
 
