@@ -14,12 +14,12 @@ use super::databases::Site;
 use super::desk::login_failure;
 use super::house::House;
 use super::setup::{Setup, Spec, Upkeep};
+use super::threshold::welcome;
 use crate::audit::{Event, Login, LoginFailed, Logout};
 use crate::auth::Authenticated;
-use crate::auth::login::{self, Accepted, Arrival, LoginError, Request};
-use crate::auth::rules::Origin;
+use crate::auth::login::{Accepted, Request};
 use crate::model::{Client, Report, SqlState, User};
-use crate::net::{Ports, Socket, Stream};
+use crate::net::{Ports, Stream};
 use crate::relay::{self, Attached, CancelCall, Parties, Peer, Phase};
 use crate::session::Start;
 use crate::telemetry::labels::{LoginResult, UpstreamError};
@@ -82,64 +82,12 @@ fn too_many() -> Report {
         .hint("connections_max in [data] is the limit.")
 }
 
-/// One connection from its first byte to its last.
-async fn welcome(house: Arc<House>, socket: Socket, peer: Option<SocketAddr>) {
-    let setup = house.setup.load_full();
-    let limit = setup.config.data.login_timeout;
-    let Some(origin) = origin(&socket, peer) else { return };
-    match timeout(limit, login::accept(socket, origin, &setup.rules)).await {
-        Err(_) => {
-            house.metrics.logins.of(LoginResult::Timeout).inc();
-            tracing::info!("a login took too long");
-        }
-        Ok(Err(error)) => turned_away(&house, peer, &error),
-        Ok(Ok(Arrival::Cancel { pid, secret })) => {
-            if let Some(call) = house.keys.find(pid, secret) {
-                call().await;
-            }
-        }
-        Ok(Ok(Arrival::Client(accepted))) => {
-            let guest = Guest { house, setup, peer };
-            guest.serve(*accepted).await;
-        }
-    }
-}
-
-/// Where a connection comes from; None if it has gone already.
-fn origin(socket: &Socket, peer: Option<SocketAddr>) -> Option<Origin> {
-    match (peer, socket.peer_credentials()) {
-        (Some(peer), _) => Some(Origin::Address(peer.ip())),
-        (None, Some(Ok(credentials))) => Some(Origin::Local { uid: credentials.uid() }),
-        (None, Some(Err(_)) | None) => None,
-    }
-}
-
-/// Somebody who could not prove who they are has been told so.
-fn turned_away(house: &House, peer: Option<SocketAddr>, error: &LoginError) {
-    match error {
-        LoginError::Refused { attempt, report } => {
-            house.metrics.logins.of(LoginResult::of_refusal(report.state)).inc();
-            house.note(Event::LoginFailed(LoginFailed {
-                session: 0,
-                user: attempt.user.clone(),
-                address: peer.map(|peer| peer.ip()),
-                database: attempt.database.clone(),
-                method: attempt.method,
-                reason: login_failure(report.state),
-            }));
-        }
-        LoginError::Gone(_) | LoginError::Io(_) | LoginError::Tls(_) => {
-            tracing::debug!(%error, "a login was left");
-        }
-    }
-}
-
 /// Somebody who has proven who they are.
-struct Guest {
-    house: Arc<House>,
-    setup: Arc<Setup>,
+pub(super) struct Guest {
+    pub(super) house: Arc<House>,
+    pub(super) setup: Arc<Setup>,
     /// None on a Unix socket.
-    peer: Option<SocketAddr>,
+    pub(super) peer: Option<SocketAddr>,
 }
 
 /// All that a session needs, made before the client hears that it may begin.
@@ -165,7 +113,7 @@ struct Refusal {
 }
 
 impl Guest {
-    async fn serve(self, accepted: Accepted) {
+    pub(super) async fn serve(self, accepted: Accepted) {
         let Accepted { mut stream, leftover, authenticated, request } = accepted;
         match self.admit(&authenticated, &request).await {
             Ok(admitted) => {

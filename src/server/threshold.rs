@@ -1,0 +1,67 @@
+//! Before the door: a connection of which nothing is known, until somebody has logged in on it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::time::timeout;
+
+use super::desk::login_failure;
+use super::door::Guest;
+use super::house::House;
+use crate::audit::{Event, LoginFailed};
+use crate::auth::login::{self, Arrival, LoginError};
+use crate::auth::rules::Origin;
+use crate::net::Socket;
+use crate::telemetry::labels::LoginResult;
+
+/// One connection from its first byte to its last.
+pub(super) async fn welcome(house: Arc<House>, socket: Socket, peer: Option<SocketAddr>) {
+    let setup = house.setup.load_full();
+    let limit = setup.config.data.login_timeout;
+    let Some(origin) = origin(&socket, peer) else { return };
+    match timeout(limit, login::accept(socket, origin, &setup.rules)).await {
+        Err(_) => {
+            house.metrics.logins.of(LoginResult::Timeout).inc();
+            tracing::info!("a login took too long");
+        }
+        Ok(Err(error)) => turned_away(&house, peer, &error),
+        Ok(Ok(Arrival::Cancel { pid, secret })) => {
+            if let Some(call) = house.keys.find(pid, secret) {
+                call().await;
+            }
+        }
+        Ok(Ok(Arrival::Client(accepted))) => {
+            let guest = Guest { house, setup, peer };
+            guest.serve(*accepted).await;
+        }
+    }
+}
+
+/// Where a connection comes from; None if it has gone already.
+fn origin(socket: &Socket, peer: Option<SocketAddr>) -> Option<Origin> {
+    match (peer, socket.peer_credentials()) {
+        (Some(peer), _) => Some(Origin::Address(peer.ip())),
+        (None, Some(Ok(credentials))) => Some(Origin::Local { uid: credentials.uid() }),
+        (None, Some(Err(_)) | None) => None,
+    }
+}
+
+/// Somebody who could not prove who they are has been told so.
+fn turned_away(house: &House, peer: Option<SocketAddr>, error: &LoginError) {
+    match error {
+        LoginError::Refused { attempt, report } => {
+            house.metrics.logins.of(LoginResult::of_refusal(report.state)).inc();
+            house.note(Event::LoginFailed(LoginFailed {
+                session: 0,
+                user: attempt.user.clone(),
+                address: peer.map(|peer| peer.ip()),
+                database: attempt.database.clone(),
+                method: attempt.method,
+                reason: login_failure(report.state),
+            }));
+        }
+        LoginError::Gone(_) | LoginError::Io(_) | LoginError::Tls(_) => {
+            tracing::debug!(%error, "a login was left");
+        }
+    }
+}
