@@ -100,7 +100,7 @@ pub fn client_config(server: ServerCertificate<'_>) -> Result<Arc<ClientConfig>,
     Ok(Arc::new(config))
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
@@ -111,7 +111,7 @@ fn certificates(what: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'st
     if chain.is_empty() { Err(TlsError::Empty(what)) } else { Ok(chain) }
 }
 
-fn roots(pem: &[u8]) -> Result<Arc<RootCertStore>, TlsError> {
+pub(super) fn roots(pem: &[u8]) -> Result<Arc<RootCertStore>, TlsError> {
     let mut roots = RootCertStore::empty();
     for authority in certificates("certificate authority", pem)? {
         roots.add(authority)?;
