@@ -8,28 +8,28 @@ use std::time::Duration;
 
 pub use crate::analysis::sensitive::Unclassified;
 use crate::catalog::Catalog;
-use crate::grant::{CatalogView, Policies, PolicyText, Standing, StandingText};
+use crate::grant::{CatalogView, Policies, PolicyText, Standing, StandingText, Subject};
 use crate::model::{Secret, User};
 
+mod account;
 mod build;
 mod builder;
 mod catalog;
 mod identity;
-mod ldap;
 mod listen;
 mod login;
-mod oidc;
 mod raw;
 mod source;
 mod upstream;
 mod values;
 
-pub use ldap::{LdapConfig, LdapService, LdapWay, StartTls};
 pub use listen::Listen;
 pub use login::{AuthMethod, GroupConfig, LoginConfig, LoginNetwork, LoginTls, LoginWhen};
-pub use oidc::{Algorithm, OidcConfig, SessionEnd};
 pub use source::{Place, Problem, Problems};
-pub use upstream::{SslMode, UpstreamDatabase, UpstreamUrl};
+pub use upstream::{
+    CertificateFiles, ChannelBinding, LoadBalance, Roots, SessionTarget, SslMode, SslNegotiation,
+    UpstreamDatabase, UpstreamHost, UpstreamTls, UpstreamUrl,
+};
 
 /// A configuration that passed every check that needs no network.
 #[derive(Clone, Debug)]
@@ -44,10 +44,6 @@ pub struct Config {
     pub schema: SchemaConfig,
     pub log: LogConfig,
     pub shutdown: ShutdownConfig,
-    /// None: nobody logs in with `ldap`.
-    pub ldap: Option<LdapConfig>,
-    /// None: nobody logs in with `oidc`.
-    pub oidc: Option<OidcConfig>,
     pub databases: Vec<DatabaseConfig>,
     /// In the order of the file: the first that matches decides. Empty: `data.auth` for everybody.
     pub logins: Vec<LoginConfig>,
@@ -180,9 +176,29 @@ pub struct DatabaseConfig {
     pub name: DatabaseName,
     pub upstream: UpstreamUrl,
     pub password: Option<Secret>,
+    /// In the order of the file: the first that serves a user is theirs; without one, the URL's.
+    pub accounts: Vec<AccountConfig>,
+    /// None: the client's own.
+    pub application_name: Option<ApplicationName>,
     pub catalog: Catalog,
     pub place: Place,
 }
+
+/// `[[database.account]]`: as whom some users' sessions run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountConfig {
+    pub users: Vec<Subject>,
+    /// `{user}` stands for the name at the proxy.
+    pub user: String,
+    pub password: Option<Secret>,
+    /// Instead of the URL's.
+    pub certificate: Option<CertificateFiles>,
+    pub place: Place,
+}
+
+/// `application_name` with `{user}` and `{application}` in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplicationName(String);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseName {
@@ -283,6 +299,16 @@ impl Config {
     /// What can be asked for, before any schema was read.
     pub fn catalog_views(&self) -> Vec<CatalogView> {
         self.databases.iter().map(DatabaseConfig::catalog_view).collect()
+    }
+
+    /// What can be served and should still be looked at.
+    pub fn warnings(&self) -> Vec<Problem> {
+        let warning = |database: &DatabaseConfig| {
+            let name = database.name.as_str();
+            let said = database.upstream.warning()?;
+            Some(database.place.problem(format!("upstream of database \"{name}\": {said}")))
+        };
+        self.databases.iter().filter_map(warning).collect()
     }
 
     pub fn user(&self, name: &str) -> Option<&UserConfig> {

@@ -44,6 +44,14 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Whether both are the same database, as far as the accounts that asked may know.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.system, &other.system) {
+            (Some(one), Some(another)) => one == another && self.database == other.database,
+            (None, _) | (_, None) => self.database == other.database && self.name == other.name,
+        }
+    }
+
     /// The same text for the same database. Without a system identifier the name has to do.
     pub fn key(&self) -> String {
         match &self.system {

@@ -5,3 +5,4 @@ pub mod connect;
 pub mod ddl_trigger;
 pub mod introspect;
 pub mod own;
+pub mod servers;

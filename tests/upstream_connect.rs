@@ -6,14 +6,16 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyhole::model::{Secret, SqlState};
 use keyhole::net::{Frames, tls};
 use keyhole::upstream::cancel::cancel;
 use keyhole::upstream::connect::{
-    ConnectError, Connected, Target, Tls, connect, startup_parameters,
+    Binding, ConnectError, Connected, Target, Tls, connect, startup_parameters,
 };
+use keyhole::upstream::servers::{Host, Servers};
 use keyhole::wire::backend::{ErrorFields, tag};
 use keyhole::wire::write;
 use tokio::io::AsyncWriteExt;
@@ -41,9 +43,9 @@ CREATE ROLE hashed LOGIN PASSWORD 'right';
 async fn logs_in_with_every_method_and_cancels() {
     let server = Server::start();
     let role = |user: &str, password: Option<&str>| Target {
-        host: "127.0.0.1".to_owned(),
-        port: server.port,
+        servers: at("127.0.0.1", server.port),
         tls: Tls::Disable,
+        binding: Binding::Prefer,
         user: user.to_owned(),
         database: "postgres".to_owned(),
         password: password.map(Secret::new),
@@ -75,21 +77,30 @@ async fn logs_in_with_every_method_and_cancels() {
     let sealed = role("sealed", Some("right"));
     let error = log_in(&sealed).await.expect_err("pg_hba.conf wants TLS");
     assert_eq!(error.report().state, SqlState::INVALID_AUTHORIZATION);
-    for certificate in
-        [tls::ServerCertificate::Unverified, tls::ServerCertificate::Verified(CERTIFICATE)]
-    {
-        let config = tls::client_config(certificate).expect("a good certificate");
+    let roots = tls::roots(CERTIFICATE).expect("a good certificate");
+    let verified = tls::ServerCertificate::Verified(Arc::clone(&roots));
+    for certificate in [
+        tls::ServerCertificate::Unverified,
+        tls::ServerCertificate::Signed(Arc::clone(&roots)),
+        verified.clone(),
+    ] {
+        let config = tls::client_config(certificate, None).expect("a good certificate");
         let sealed = Target { tls: Tls::Require(config), ..sealed.clone() };
         assert!(log_in(&sealed).await.expect("logs in").stream.is_encrypted());
         a_running_query_is_cancelled(&sealed).await;
     }
 
     // Right authority, wrong name.
-    let config = tls::client_config(tls::ServerCertificate::Verified(CERTIFICATE));
+    let config = tls::client_config(verified, None);
     let tls = Tls::Require(config.expect("a good certificate"));
-    let elsewhere = Target { host: "127.0.0.2".to_owned(), tls, ..sealed };
+    let elsewhere = Target { servers: at("127.0.0.2", server.port), tls, ..sealed.clone() };
     let error = log_in(&elsewhere).await.expect_err("the certificate is for 127.0.0.1");
     assert!(matches!(error, ConnectError::Tls(_)), "{error:?}");
+}
+
+fn at(name: &str, port: u16) -> Arc<Servers> {
+    let host = Host::Tcp { name: name.to_owned(), port };
+    Arc::new(Servers::new(vec![host], Duration::from_secs(20)))
 }
 
 async fn the_clients_settings_arrive(target: &Target) {
@@ -104,13 +115,13 @@ async fn the_clients_settings_arrive(target: &Target) {
 
 async fn a_running_query_is_cancelled(target: &Target) {
     let mut connected = log_in(target).await.expect("logs in");
-    let address = connected.stream.peer_addr().expect("connected");
+    let way = connected.way.clone();
     let key = connected.key.clone().expect("PostgreSQL sends one");
     let sleep = query(&mut connected, "select pg_sleep(60)");
     let stop = async {
         // The request is void until the query has begun; so it is repeated until it was heard.
         loop {
-            cancel(address, target, &key).await.expect("the server is there");
+            cancel(&way, target, &key).await.expect("the server is there");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

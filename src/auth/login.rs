@@ -5,7 +5,6 @@
 //! the client sent ahead is handed over.
 
 mod exchange;
-mod identity;
 mod newcomer;
 
 use std::io;

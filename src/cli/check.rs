@@ -5,19 +5,17 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio_postgres::{Client, NoTls};
-
-use super::say;
+use super::{report, say};
 use crate::analysis::sensitive::Sensitive;
 use crate::auth::scram::Verifier;
 use crate::config::{
-    Config, Credential, DatabaseConfig, Place, SslMode, StoreLocation, UpstreamDatabase, UserConfig,
+    Config, Credential, DatabaseConfig, Place, StoreLocation, UpstreamDatabase, UserConfig,
 };
 use crate::model::Epoch;
+use crate::server::preview;
 use crate::store::tags::TagFiles;
-use crate::upstream::introspect;
+use crate::upstream::{introspect, own};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(path: &Path) -> ExitCode {
@@ -28,6 +26,9 @@ pub(super) async fn run(path: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    for warning in config.warnings() {
+        report(format_args!("{warning} (a warning)"));
+    }
     let mut problems = verifiers(&config.users);
     problems.extend(classes(&config));
     for database in &config.databases {
@@ -108,11 +109,29 @@ async fn live(config: &Config, database: &DatabaseConfig) -> Vec<String> {
     };
     let here =
         |message: String| vec![format!("{}: database \"{name}\": {message}", database.place)];
-    let mut client = match tokio::time::timeout(CONNECT_TIMEOUT, connect(database, name)).await {
-        Ok(Ok(client)) => client,
-        Ok(Err(message)) => return here(message),
-        Err(_) => return here(format!("no connection within {CONNECT_TIMEOUT:?}")),
+    let targets = match preview::targets(config.clone(), database.name.as_str()) {
+        Ok(targets) => targets,
+        Err(error) => return here(error.to_string()),
     };
+    let (Some(target), accounts) = (targets.first(), targets.iter().skip(1)) else {
+        return Vec::new();
+    };
+    let (mut client, connection) = match own::connect(target).await {
+        Ok(connected) => connected,
+        Err(error) => return here(with_cause(&error)),
+    };
+    #[expect(clippy::disallowed_methods, reason = "a task of this command, gone with its client")]
+    tokio::spawn(connection);
+    let mut problems = Vec::new();
+    for account in accounts {
+        if let Err(error) = own::connect(account).await {
+            let said = format!("account \"{}\": {}", account.user, with_cause(&error));
+            problems.extend(here(said));
+        }
+    }
+    if !problems.is_empty() {
+        return problems;
+    }
     let read = introspect::read(&mut client, Epoch::default());
     let schema = match tokio::time::timeout(READ_TIMEOUT, read).await {
         Ok(Ok(schema)) => schema,
@@ -140,27 +159,6 @@ async fn live(config: &Config, database: &DatabaseConfig) -> Vec<String> {
             .collect(),
         Err(error) => here(error.to_string()),
     }
-}
-
-async fn connect(database: &DatabaseConfig, name: &str) -> Result<Client, String> {
-    let upstream = &database.upstream;
-    if upstream.ssl == SslMode::Require {
-        return Err("checking over TLS is not supported yet".to_owned());
-    }
-    let mut settings = tokio_postgres::Config::new();
-    settings
-        .host(&upstream.host)
-        .port(upstream.port)
-        .user(&upstream.user)
-        .dbname(name)
-        .application_name("keyhole check");
-    if let Some(password) = &database.password {
-        settings.password(password.expose());
-    }
-    let (client, connection) = settings.connect(NoTls).await.map_err(|error| with_cause(&error))?;
-    #[expect(clippy::disallowed_methods, reason = "a task of this command, gone with its client")]
-    tokio::spawn(connection);
-    Ok(client)
 }
 
 /// The error and what led to it, as one line.

@@ -8,16 +8,14 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::builder::Builder;
-use super::ldap;
-use super::oidc;
 use super::raw::{self, Text};
 use super::source::{Place, Problem, Problems, Source};
 use super::upstream::{UpstreamDatabase, UpstreamUrl};
 use super::{
-    AuditConfig, AuthMethod, Config, ControlConfig, DataConfig, DatabaseConfig, DatabaseName,
-    Enforcement, EnforcementMode, LogConfig, LogFormat, LoginConfig, Persist, SchemaConfig,
-    ShutdownConfig, StoreConfig, StoreLocation, TlsConfig, TlsDemand, Unclassified, Writes,
-    catalog, identity, login, values,
+    ApplicationName, AuditConfig, AuthMethod, Config, ControlConfig, DataConfig, DatabaseConfig,
+    DatabaseName, Enforcement, EnforcementMode, LogConfig, LogFormat, LoginConfig, Persist,
+    SchemaConfig, ShutdownConfig, StoreConfig, StoreLocation, TlsConfig, TlsDemand, Unclassified,
+    Writes, catalog, identity, login, values,
 };
 
 const FRAME_LEN_MAX: u64 = 256 << 20;
@@ -50,9 +48,6 @@ impl Builder<'_> {
         let data = self.data(raw.data);
         let control = self.control(&raw.control);
         let logins = login::rules(self, raw.login);
-        let (ldap, oidc) = (ldap::build(self, raw.ldap), oidc::build(self, raw.oidc));
-        let tables = (ldap.as_ref(), oidc.as_ref());
-        login::methods_have_tables(self, (data.auth, auth_span.clone()), &logins, tables);
         self.trust_nearby(&data, &control, &logins, auth_span);
         // With rules, who needs a password is for the rules to say.
         let passwords = logins.is_empty() && data.auth == AuthMethod::Scram;
@@ -84,8 +79,6 @@ impl Builder<'_> {
             shutdown: ShutdownConfig {
                 drain: self.duration("drain in [shutdown]", raw.shutdown.drain, DRAIN),
             },
-            ldap,
-            oidc,
             policies: identity::policies(self, raw.policy, views.as_deref()),
             standing: identity::standing(self, raw.standing, views.as_deref()),
             databases,
@@ -282,7 +275,7 @@ impl Builder<'_> {
         let catalog = catalog::load(self, &files);
         let password = self.password(&of, raw.password_env, raw.password_file);
         let upstream = match UpstreamUrl::parse(raw.upstream.get_ref()) {
-            Ok(upstream) => upstream,
+            Ok(upstream) => self.beside_all(upstream, &of("upstream"), raw.upstream.span()),
             Err(message) => {
                 self.wrong(raw.upstream.span(), format!("{}: {message}", of("upstream")));
                 return None;
@@ -292,6 +285,19 @@ impl Builder<'_> {
             let message = "a database named \"*\" has an upstream that ends in \"/*\"";
             self.wrong(raw.upstream.span(), message);
         }
-        Some(DatabaseConfig { name, upstream, password, catalog, place })
+        let accounts = self.accounts(raw.account, name.as_str(), upstream.tls.mode);
+        let template = raw.application_name.map(Some);
+        let parse = |text: &str| ApplicationName::parse(text).map(Some);
+        let application_name =
+            template.and_then(|text| self.parsed(&of("application_name"), text, None, parse));
+        Some(DatabaseConfig {
+            name,
+            upstream,
+            password,
+            accounts,
+            application_name,
+            catalog,
+            place,
+        })
     }
 }

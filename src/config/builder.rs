@@ -34,10 +34,14 @@ impl Builder<'_> {
     }
 
     pub(super) fn file(&mut self, key: &str, file: &Text) -> PathBuf {
-        let path = self.beside(Path::new(file.get_ref()));
+        self.named(key, Path::new(file.get_ref()), file.span())
+    }
+
+    /// The path of a readable file, said in one value with others.
+    pub(super) fn named(&mut self, key: &str, path: &Path, span: Range<usize>) -> PathBuf {
+        let path = self.beside(path);
         if let Err(error) = std::fs::File::open(&path) {
-            let message = format!("{key}: {} cannot be read: {error}", path.display());
-            self.wrong(file.span(), message);
+            self.wrong(span, format!("{key}: {} cannot be read: {error}", path.display()));
         }
         path
     }

@@ -3,14 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::ops::Range;
 
 use toml::Spanned;
 
 use super::builder::Builder;
 use super::raw::{self, Text, Texts};
 use super::source::{Place, unknown_word};
-use super::{DatabaseName, LdapConfig, OidcConfig, Role};
+use super::{DatabaseName, Role};
 use crate::grant::{Network, Subject};
 
 /// How clients prove who they are.
@@ -19,10 +18,7 @@ pub enum AuthMethod {
     Scram,
     Cert,
     Ldap,
-    /// A token as password.
     Oidc,
-    /// A token in the exchange that is made for it.
-    OauthBearer,
     Passthrough,
     Peer,
     /// Whoever connects is who they say; only ever from loopback addresses.
@@ -74,12 +70,11 @@ pub struct GroupConfig {
 }
 
 impl AuthMethod {
-    const EVERY: [Self; 9] = [
+    const EVERY: [Self; 8] = [
         Self::Scram,
         Self::Cert,
         Self::Ldap,
         Self::Oidc,
-        Self::OauthBearer,
         Self::Passthrough,
         Self::Peer,
         Self::Trust,
@@ -93,7 +88,6 @@ impl AuthMethod {
             Self::Cert => "cert",
             Self::Ldap => "ldap",
             Self::Oidc => "oidc",
-            Self::OauthBearer => "oauthbearer",
             Self::Passthrough => "passthrough",
             Self::Peer => "peer",
             Self::Trust => "trust",
@@ -104,13 +98,8 @@ impl AuthMethod {
     /// Whether there is code for it.
     fn is_supported(self) -> bool {
         match self {
-            Self::Scram
-            | Self::Ldap
-            | Self::Oidc
-            | Self::OauthBearer
-            | Self::Trust
-            | Self::Reject => true,
-            Self::Cert | Self::Passthrough | Self::Peer => false,
+            Self::Scram | Self::Trust | Self::Reject => true,
+            Self::Cert | Self::Ldap | Self::Oidc | Self::Passthrough | Self::Peer => false,
         }
     }
 }
@@ -189,37 +178,6 @@ fn method(builder: &mut Builder<'_>, key: &str, text: &Text) -> AuthMethod {
         None => builder.wrong(text.span(), unknown_word(key, text.get_ref(), &words)),
     }
     AuthMethod::Reject
-}
-
-/// The tables that methods need are there.
-pub(super) fn methods_have_tables(
-    builder: &mut Builder<'_>,
-    (auth, auth_span): (AuthMethod, Range<usize>),
-    logins: &[LoginConfig],
-    (ldap, oidc): (Option<&LdapConfig>, Option<&OidcConfig>),
-) {
-    let missing = |method: AuthMethod| match method {
-        AuthMethod::Ldap => ldap.is_none().then_some("[ldap]"),
-        AuthMethod::Oidc | AuthMethod::OauthBearer => oidc.is_none().then_some("[oidc]"),
-        AuthMethod::Scram
-        | AuthMethod::Cert
-        | AuthMethod::Passthrough
-        | AuthMethod::Peer
-        | AuthMethod::Trust
-        | AuthMethod::Reject => None,
-    };
-    let message = |key: &str, method: AuthMethod, table: &str| {
-        format!("{key}: \"{}\" needs a table {table}", method.as_str())
-    };
-    if let Some(table) = missing(auth) {
-        builder.wrong(auth_span, message("auth in [data]", auth, table));
-    }
-    for login in logins {
-        if let Some(table) = missing(login.method) {
-            let message = message("method in [[login]]", login.method, table);
-            builder.problems.0.push(login.place.problem(message));
-        }
-    }
 }
 
 /// The list, which has something in it where it is given.

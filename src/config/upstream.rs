@@ -1,13 +1,36 @@
-//! Where a database is: `postgres://user@host:port/dbname?sslmode=…`.
+//! Where a database is: `postgres://user@host:port,host:port/dbname?sslmode=…`, in the words of
+//! libpq where it has some.
 
-/// A server and the account that the proxy uses there.
+mod parameters;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use parameters::Parameters;
+
+/// The servers of one cluster, and the account that the proxy uses there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamUrl {
     pub user: String,
-    pub host: String,
-    pub port: u16,
+    /// In the order of the URL; at least one.
+    pub hosts: Vec<UpstreamHost>,
     pub database: UpstreamDatabase,
-    pub ssl: SslMode,
+    pub target: SessionTarget,
+    pub balance: LoadBalance,
+    /// For each host, up to the end of the login.
+    pub connect_timeout: Duration,
+    pub tls: UpstreamTls,
+    pub binding: ChannelBinding,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpstreamHost {
+    /// A name or an address.
+    Tcp { host: String, port: u16 },
+    /// The directory of a Unix socket.
+    Socket { dir: PathBuf, port: u16 },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,34 +40,103 @@ pub enum UpstreamDatabase {
     AsRequested,
 }
 
-/// What libpq calls `sslmode`, as far as it is supported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// libpq's `target_session_attrs`: which of the hosts will do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionTarget {
+    #[default]
+    Any,
+    ReadWrite,
+    ReadOnly,
+    Primary,
+    Standby,
+    /// A standby if there is one, else any.
+    PreferStandby,
+}
+
+/// libpq's `load_balance_hosts`: in which order the hosts are tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LoadBalance {
+    #[default]
+    Disable,
+    Random,
+}
+
+/// libpq's `sslmode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SslMode {
     Disable,
+    Prefer,
+    /// Encrypted, by whoever answers.
+    Require,
+    /// The certificate is signed by an authority of ours.
+    VerifyCa,
+    /// And it is for the host that was asked for.
+    VerifyFull,
+}
+
+/// Whose signatures count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Roots {
+    None,
+    /// Those that the operating system trusts.
+    System,
+    /// PEM.
+    File(PathBuf),
+}
+
+/// What the proxy proves its identity with: PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+/// libpq's `sslnegotiation`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SslNegotiation {
+    /// Asked for within the protocol.
+    #[default]
+    Postgres,
+    /// At once, as PostgreSQL 17 and later take it.
+    Direct,
+}
+
+/// libpq's `channel_binding`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChannelBinding {
+    Disable,
+    #[default]
     Prefer,
     Require,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamTls {
+    pub mode: SslMode,
+    pub roots: Roots,
+    pub certificate: Option<CertificateFiles>,
+    pub negotiation: SslNegotiation,
+}
+
 const PORT_DEFAULT: u16 = 5432;
+const SHAPE: &str = "a URL is postgres://user@host:port/dbname";
 
 impl UpstreamUrl {
     /// # Errors
     /// What is wrong with the URL, without repeating it: it may hold a password.
     pub fn parse(text: &str) -> Result<Self, String> {
-        const SHAPE: &str = "a URL is postgres://user@host:port/dbname";
         let rest = text
             .strip_prefix("postgres://")
             .or_else(|| text.strip_prefix("postgresql://"))
             .ok_or(SHAPE)?;
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, database) = rest.split_once('/').ok_or(SHAPE)?;
-        let (user, server) = authority.rsplit_once('@').ok_or("the URL names no user")?;
+        let (user, servers) = authority.rsplit_once('@').ok_or("the URL names no user")?;
         if user.contains(':') {
             return Err("a password does not belong into the URL: use password_env or \
                         password_file"
                 .to_owned());
         }
-        let (host, port) = server_of(server)?;
         let user = decode(user)?;
         let database = match database {
             "" => return Err("the URL names no database".to_owned()),
@@ -52,49 +144,119 @@ impl UpstreamUrl {
             name if name.contains('/') => return Err(SHAPE.to_owned()),
             name => UpstreamDatabase::Named(decode(name)?),
         };
-        if user.is_empty() || host.is_empty() {
+        if user.is_empty() {
             return Err(SHAPE.to_owned());
         }
-        Ok(Self { user, host, port, database, ssl: ssl_of(query)? })
-    }
-}
-
-fn server_of(text: &str) -> Result<(String, u16), String> {
-    let (host, port) = if let Some(bracketed) = text.strip_prefix('[') {
-        let (host, rest) = bracketed.split_once(']').ok_or("a bracket is not closed")?;
-        (host.to_owned(), rest.strip_prefix(':'))
-    } else {
-        match text.split_once(':') {
-            Some((host, port)) => (decode(host)?, Some(port)),
-            None => (decode(text)?, None),
+        let mut parameters = Parameters::read(query)?;
+        let hosts = hosts(servers, &mut parameters)?;
+        let (tls, binding) = (parameters.tls()?, parameters.binding()?);
+        if binding == ChannelBinding::Require && tls.mode < SslMode::Require {
+            return Err("channel_binding=require takes an sslmode that insists on TLS".to_owned());
         }
-    };
-    if host.starts_with('/') {
-        return Err("Unix sockets upstream are not supported yet".to_owned());
+        Ok(Self {
+            user,
+            hosts,
+            database,
+            target: parameters.target()?,
+            balance: parameters.balance()?,
+            connect_timeout: parameters.connect_timeout()?,
+            tls,
+            binding,
+        })
     }
-    let port = match port {
-        Some(port) => port.parse().map_err(|_| "the port is not a number below 65536")?,
-        None => PORT_DEFAULT,
-    };
-    Ok((host, port))
+
+    /// What an operator should know about how little the connection is protected.
+    pub fn warning(&self) -> Option<&'static str> {
+        let away = self.hosts.iter().any(|host| !host.is_local());
+        match self.tls.mode {
+            SslMode::Require => Some(
+                "sslmode=require encrypts without verifying who answers: whoever sits in between \
+                 can read along. With sslrootcert=FILE (or system) it is verify-full",
+            ),
+            SslMode::Prefer if away => Some(
+                "without sslrootcert the database's certificate is not verified, and whoever sits \
+                 in between can read along: sslrootcert=FILE (or system) makes it verify-full, \
+                 sslmode=disable says that the network is trusted",
+            ),
+            SslMode::Disable | SslMode::Prefer | SslMode::VerifyCa | SslMode::VerifyFull => None,
+        }
+    }
 }
 
-fn ssl_of(query: &str) -> Result<SslMode, String> {
-    let mut mode = SslMode::Prefer;
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        mode = match pair.split_once('=').unwrap_or((pair, "")) {
-            ("sslmode", "disable") => SslMode::Disable,
-            ("sslmode", "prefer") => SslMode::Prefer,
-            ("sslmode", "require") => SslMode::Require,
-            ("sslmode", other) => {
-                return Err(format!(
-                    "sslmode \"{other}\" is not supported yet (disable, prefer, require)"
-                ));
+impl UpstreamHost {
+    /// Whether what is sent there stays on this machine.
+    fn is_local(&self) -> bool {
+        match self {
+            Self::Socket { .. } => true,
+            Self::Tcp { host, .. } => {
+                host.eq_ignore_ascii_case("localhost")
+                    || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
             }
-            (name, _) => return Err(format!("parameter \"{name}\" is unknown (known: sslmode)")),
+        }
+    }
+}
+
+impl fmt::Display for UpstreamHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Socket { dir, port } => write!(f, "{}:{port}", dir.display()),
+        }
+    }
+}
+
+/// The hosts before the database's name, or those of the parameters `host` and `port`.
+fn hosts(text: &str, parameters: &mut Parameters<'_>) -> Result<Vec<UpstreamHost>, String> {
+    let (names, ports) = (parameters.take("host")?, parameters.take("port")?);
+    match (names, ports) {
+        (None, None) => text.split(',').map(host_of).collect(),
+        (None, Some(_)) => Err("port stands behind its host".to_owned()),
+        (Some(_), _) if !text.is_empty() => Err("the URL names hosts twice".to_owned()),
+        (Some(names), ports) => {
+            let names: Vec<&str> = names.split(',').collect();
+            let ports: Vec<&str> = ports.as_deref().unwrap_or_default().split(',').collect();
+            if ports.len() != 1 && ports.len() != names.len() {
+                return Err("port names one port, or one for each host".to_owned());
+            }
+            let each = names.iter().zip(ports.iter().cycle());
+            each.map(|(name, port)| host(*name, Some(*port).filter(|port| !port.is_empty())))
+                .collect()
+        }
+    }
+}
+
+fn host_of(text: &str) -> Result<UpstreamHost, String> {
+    if let Some(bracketed) = text.strip_prefix('[') {
+        let (name, rest) = bracketed.split_once(']').ok_or("a bracket is not closed")?;
+        return match (rest, rest.strip_prefix(':')) {
+            ("", _) => host(name, None),
+            (_, Some(port)) => host(name, Some(port)),
+            (_, None) => Err(SHAPE.to_owned()),
         };
     }
-    Ok(mode)
+    match text.split_once(':') {
+        Some((name, port)) => host(decode(name)?, Some(port)),
+        None => host(decode(text)?, None),
+    }
+}
+
+fn host(name: impl Into<String>, port: Option<&str>) -> Result<UpstreamHost, String> {
+    let name = name.into();
+    if name.is_empty() {
+        return Err("a host has no name".to_owned());
+    }
+    let port = match port {
+        Some(port) => match port.parse() {
+            Ok(0) | Err(_) => return Err("a port is a number from 1 to 65535".to_owned()),
+            Ok(port) => port,
+        },
+        None => PORT_DEFAULT,
+    };
+    Ok(match name.starts_with('/') {
+        true => UpstreamHost::Socket { dir: name.into(), port },
+        false => UpstreamHost::Tcp { host: name, port },
+    })
 }
 
 /// Undoes percent-encoding.
@@ -118,43 +280,4 @@ fn decode(text: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_names_user_server_and_database() {
-        let url = UpstreamUrl::parse("postgres://app@db.example:6000/shop?sslmode=require");
-        let url = url.expect("a good URL");
-        assert_eq!((url.user.as_str(), url.host.as_str(), url.port), ("app", "db.example", 6000));
-        assert_eq!(url.database, UpstreamDatabase::Named("shop".to_owned()));
-        assert_eq!(url.ssl, SslMode::Require);
-        let url = UpstreamUrl::parse("postgresql://a%40b@[::1]/*").expect("a good URL");
-        assert_eq!((url.user.as_str(), url.host.as_str(), url.port), ("a@b", "::1", 5432));
-        assert_eq!(url.database, UpstreamDatabase::AsRequested);
-    }
-
-    #[test]
-    fn a_password_in_a_url_is_refused_and_not_repeated() {
-        let error = UpstreamUrl::parse("postgres://app:hunter2@db/shop").expect_err("a password");
-        assert!(error.contains("password_env") && !error.contains("hunter2"), "{error}");
-    }
-
-    #[test]
-    fn what_is_no_url_is_refused() {
-        for text in [
-            "mysql://app@db/shop",
-            "postgres://db/shop",
-            "postgres://app@db",
-            "postgres://app@db/",
-            "postgres://app@db:port/shop",
-            "postgres://app@db/shop?sslmode=verify-full",
-            "postgres://app@db/shop?target=any",
-            "postgres://app@%2Fvar%2Frun/shop",
-            "postgres://a%zz@db/shop",
-            "postgres://a%+1@db/shop",
-            "postgres://a%4@db/shop",
-        ] {
-            assert!(UpstreamUrl::parse(text).is_err(), "{text}");
-        }
-    }
-}
+mod tests;

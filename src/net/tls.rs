@@ -1,18 +1,22 @@
 //! TLS settings from PEM.
 
+mod end_point;
+mod toward;
+
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{RootCertStore, ServerConfig};
+
+pub use end_point::end_point;
+pub use toward::{OwnCertificate, ServerCertificate, client_config, system_roots};
 
 /// The name of PostgreSQL's protocol in ALPN. A client that offers other protocols only is not
 /// talking to us (cross-protocol attacks).
-const ALPN: &[u8] = b"postgresql";
+pub const ALPN: &[u8] = b"postgresql";
 
 /// What is wrong with certificates or keys.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +27,8 @@ pub enum TlsError {
     Empty(&'static str),
     #[error("certificate authority: {0}")]
     Authority(rustls::client::VerifierBuilderError),
+    #[error("the system trusts no certificate authority")]
+    NoSystemRoots,
     #[error(transparent)]
     Rustls(#[from] rustls::Error),
 }
@@ -35,17 +41,6 @@ pub enum ClientCertificates<'a> {
     Verified(&'a [u8]),
     /// Without one that these authorities (PEM) signed there is no handshake.
     Required(&'a [u8]),
-}
-
-/// What the proxy asks of the database's certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServerCertificate<'a> {
-    /// Encrypts only, as libpq's `require` without a root certificate does: whoever sits in
-    /// between can read along.
-    Unverified,
-    /// Signed by one of these authorities (PEM), for the name or address that was asked for:
-    /// libpq's `verify-full`.
-    Verified(&'a [u8]),
 }
 
 /// Settings for accepting clients.
@@ -79,28 +74,7 @@ pub fn server_config(
     Ok(Arc::new(config))
 }
 
-/// Settings for connecting to the database.
-///
-/// # Errors
-/// PEM that cannot be read.
-pub fn client_config(server: ServerCertificate<'_>) -> Result<Arc<ClientConfig>, TlsError> {
-    let builder =
-        ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-    let verifier: Arc<dyn ServerCertVerifier> = match server {
-        ServerCertificate::Unverified => Arc::new(EncryptOnly { provider: provider() }),
-        ServerCertificate::Verified(pem) => {
-            WebPkiServerVerifier::builder_with_provider(roots(pem)?, provider())
-                .build()
-                .map_err(TlsError::Authority)?
-        }
-    };
-    let mut config =
-        builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
-    config.alpn_protocols = vec![ALPN.to_vec()];
-    Ok(Arc::new(config))
-}
-
-pub(super) fn provider() -> Arc<CryptoProvider> {
+fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
@@ -111,53 +85,14 @@ fn certificates(what: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'st
     if chain.is_empty() { Err(TlsError::Empty(what)) } else { Ok(chain) }
 }
 
-pub(super) fn roots(pem: &[u8]) -> Result<Arc<RootCertStore>, TlsError> {
+/// The authorities of a PEM file.
+///
+/// # Errors
+/// PEM that cannot be read, or holds none.
+pub fn roots(pem: &[u8]) -> Result<Arc<RootCertStore>, TlsError> {
     let mut roots = RootCertStore::empty();
     for authority in certificates("certificate authority", pem)? {
         roots.add(authority)?;
     }
     Ok(Arc::new(roots))
-}
-
-/// Takes any certificate, but checks that the peer owns it.
-#[derive(Debug)]
-struct EncryptOnly {
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for EncryptOnly {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, dss, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, dss, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::refresher::{self, Around};
 use super::setup::{Setup, Spec};
 use crate::relay::Database;
-use crate::schema::Snapshot;
+use crate::schema::{Identity, Snapshot};
 
 /// One database.
 pub(super) struct Site {
@@ -19,6 +19,8 @@ pub(super) struct Site {
     pub(super) spec: watch::Sender<Arc<Spec>>,
     /// The schema of the world that holds.
     pub(super) schema: ArcSwapOption<Snapshot>,
+    /// Which database the schema is of.
+    pub(super) identity: ArcSwapOption<Identity>,
     /// Why the last refresh failed.
     pub(super) failure: ArcSwapOption<String>,
 }
@@ -47,6 +49,7 @@ impl Databases {
                 database: Arc::new(Database::new(name)),
                 spec: watch::Sender::new(Arc::new(spec)),
                 schema: ArcSwapOption::empty(),
+                identity: ArcSwapOption::empty(),
                 failure: ArcSwapOption::empty(),
             });
             let upkeep = refresher::keep_up(Arc::clone(&site), self.around.clone());

@@ -1,6 +1,8 @@
 //! The data port: lets clients in, connects them to their database, and leaves them to
 //! [`crate::relay`].
 
+mod toward;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,37 +12,29 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
+use self::toward::cancel_call;
 use super::databases::Site;
 use super::desk::login_failure;
 use super::house::House;
-use super::proof::while_proven;
-use super::setup::{Setup, Spec, Upkeep};
+use super::setup::{NoAccount, Setup, Spec, Upkeep};
 use super::threshold::welcome;
 use crate::audit::{Event, Login, LoginFailed, Logout};
 use crate::auth::Authenticated;
 use crate::auth::login::{Accepted, Request};
 use crate::model::{Client, Report, SqlState, User};
 use crate::net::{Ports, Stream};
-use crate::relay::{self, Attached, CancelCall, Parties, Peer, Phase};
+use crate::relay::{self, Attached, Parties, Peer, Phase};
 use crate::session::Start;
-use crate::telemetry::labels::{LoginResult, UpstreamError};
+use crate::telemetry::labels::LoginResult;
 use crate::telemetry::sessions::Facts;
-use crate::upstream::cancel::cancel;
-use crate::upstream::connect::startup_parameters;
-use crate::upstream::connect::{BackendKey, ConnectError, Connected, Target, connect};
+use crate::upstream::connect::{Connected, Target};
 use crate::wire::{TxStatus, write};
 
 /// Connections that are neither let in nor turned away yet, beyond those that have a place.
 const NEWCOMERS_MAX: usize = 256;
 
-/// How long the database may take to let a session in.
-const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// How long a client waits for the first reading of a schema.
 const WORLD_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long the database may take to hear of a cancelled query.
-const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Lets clients in until the process drains, then waits for their sessions to end. A connection
 /// that fails or panics is its own end.
@@ -164,45 +158,18 @@ impl Guest {
                 format!("database \"{}\" does not exist", request.database),
             ))
         })?;
-        let target = Arc::clone(&spec.target);
-        let connected = self.connect(&target, request).await?;
+        let target = spec.accounts.target(&spec.target, &user).map_err(|NoAccount| {
+            not_allowed(Report::fatal(
+                SqlState::INVALID_AUTHORIZATION,
+                "no account of the database has a name of that length",
+            ))
+        })?;
+        let connected = self.connect(&target, &spec.accounts, request).await?;
         let site = self.site(spec);
         let attached = site.database.attach();
         self.wait_for_world(&site).await?;
+        self.same_cluster(&site, &connected).await?;
         Ok(Admitted { user, site, target, connected, _attached: attached, _place: place })
-    }
-
-    /// Connects to the database in the client's name for it, with what the client asks for.
-    async fn connect(&self, target: &Target, request: &Request) -> Result<Connected, Refusal> {
-        let parameters = startup_parameters(target, &request.parameters, &[]);
-        let connecting = timeout(UPSTREAM_TIMEOUT, connect(target, &parameters)).await;
-        let error = match connecting {
-            Ok(Ok(connected)) => return Ok(connected),
-            Ok(Err(error)) => error,
-            Err(_) => ConnectError::Unreachable(std::io::ErrorKind::TimedOut.into()),
-        };
-        let kind = match &error {
-            ConnectError::Unreachable(_) | ConnectError::Io(_) | ConnectError::Closed => {
-                UpstreamError::Connect
-            }
-            ConnectError::Server(_)
-            | ConnectError::TlsRefused
-            | ConnectError::Tls(_)
-            | ConnectError::ServerName
-            | ConnectError::PasswordMissing
-            | ConnectError::Authentication(_)
-            | ConnectError::Mechanisms
-            | ConnectError::Scram(_) => UpstreamError::Login,
-            ConnectError::Wire(_) | ConnectError::Unexpected(_) => UpstreamError::Protocol,
-        };
-        self.house.metrics.upstream_errors.of(kind).inc();
-        tracing::warn!(database = %request.database, %error, "no connection for a client");
-        if kind == UpstreamError::Connect
-            && let Some(site) = self.house.databases.find(&request.database)
-        {
-            site.database.suspect();
-        }
-        Err(Refusal { report: error.report(), result: LoginResult::Upstream })
     }
 
     /// The database's site; the first client of a database that only `*` serves makes it.
@@ -290,8 +257,7 @@ impl Guest {
             server: Peer { stream: server, leftover: server_leftover },
             cancel: call,
         };
-        let running = relay::run(&house.around, &admitted.site.database, listed, parties);
-        let ended = while_proven(authenticated.until(), house, listed, running).await;
+        let ended = relay::run(&house.around, &admitted.site.database, listed, parties).await;
         let since = listed.facts.since;
         let lived = Duration::try_from(house.now().duration_since(since)).unwrap_or_default();
         let logout = Event::Logout(Logout {
@@ -328,24 +294,6 @@ fn greet(out: &mut Vec<u8>, parameters: &[(String, String)], key: Option<(i32, &
         debug_assert_eq!(written, Ok(()));
     }
     write::ready_for_query(out, TxStatus::Idle);
-}
-
-/// Stops what the database does for this session.
-fn cancel_call(target: &Arc<Target>, connected: &Connected) -> CancelCall {
-    let way: Option<(SocketAddr, BackendKey)> =
-        connected.stream.peer_addr().ok().zip(connected.key.clone());
-    let target = Arc::clone(target);
-    Arc::new(move || {
-        let (way, target) = (way.clone(), Arc::clone(&target));
-        Box::pin(async move {
-            let Some((address, key)) = way else { return };
-            match timeout(CANCEL_TIMEOUT, cancel(address, &target, &key)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "a query could not be cancelled"),
-                Err(_) => tracing::warn!("a query could not be cancelled in time"),
-            }
-        })
-    })
 }
 
 fn parameter<'r>(request: &'r Request, name: &str) -> &'r str {

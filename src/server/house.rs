@@ -102,11 +102,10 @@ impl House {
         let _turn = self.reloading.lock().await;
         let old = self.setup.load_full();
         let (path, mock_key) = (old.config.path.clone(), self.mock_key.clone());
-        let (clock, before) = (Arc::clone(&self.clock), Arc::clone(&old));
         let loading = tokio::task::spawn_blocking(move || {
             let lines = |problems: Problems| problems.0.iter().map(ToString::to_string).collect();
             let config = Config::load(&path).map_err::<Vec<String>, _>(lines)?;
-            Setup::build(config, &mock_key, &clock, Some(&before))
+            Setup::build(config, &mock_key)
         });
         let loaded: Result<Setup, Vec<String>> =
             loading.await.unwrap_or_else(|error| Err(vec![error.to_string()]));
@@ -140,6 +139,7 @@ impl House {
         let replaced = self.approvals.replace_policies(policies, standing).await;
         replaced.map_err(|report| vec![report.message])?;
         let new = Arc::new(new);
+        new.warn();
         self.setup.store(Arc::clone(&new));
         self.databases.reconcile(&new);
         self.end_strangers(old, &new);
@@ -199,8 +199,6 @@ fn changes(old: &Setup, new: &Setup) -> Vec<String> {
         ("schema", a.schema == b.schema),
         ("log", a.log == b.log),
         ("shutdown", a.shutdown == b.shutdown),
-        ("ldap", a.ldap == b.ldap),
-        ("oidc", a.oidc == b.oidc),
         ("database", a.databases == b.databases),
         ("login", a.logins == b.logins),
         ("user", a.users == b.users),

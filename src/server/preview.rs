@@ -13,7 +13,7 @@ use crate::upstream::connect::Target;
 use crate::upstream::introspect;
 use crate::upstream::own;
 
-use super::refresher::{CONNECT_TIMEOUT, READ_TIMEOUT, make, with_cause};
+use super::refresher::{READ_TIMEOUT, make, with_cause};
 use super::setup::{Setup, Spec};
 
 /// `search_path` of the database's account, schemas that do not exist left out.
@@ -70,7 +70,7 @@ impl Preview {
         database: &str,
         names: &[String],
     ) -> Result<Self, PreviewError> {
-        let setup = Setup::build(config, &MockKey::new(rand::random()), &steady_clock(), None);
+        let setup = Setup::build(config, &MockKey::new(rand::random()));
         let setup = setup.map_err(PreviewError::Setup)?;
         let user = |name: &String| {
             setup.user(name).cloned().ok_or_else(|| PreviewError::User(name.clone()))
@@ -93,12 +93,26 @@ impl Preview {
     }
 }
 
+/// Every account that is used at the database whatever the user's name, and where it is; the one
+/// that reads the schema first.
+///
+/// # Errors
+/// As [`target`].
+pub fn targets(config: Config, database: &str) -> Result<Vec<Target>, PreviewError> {
+    let setup = Setup::build(config, &MockKey::new(rand::random()));
+    let setup = setup.map_err(PreviewError::Setup)?;
+    let spec = setup.spec(database);
+    let spec = spec.ok_or_else(|| PreviewError::Database(database.to_owned()))?;
+    let accounts = spec.accounts.fixed(&spec.target);
+    Ok(std::iter::once((*spec.target).clone()).chain(accounts).collect())
+}
+
 /// Where `database`, as clients name it, is and who the proxy is there.
 ///
 /// # Errors
 /// [`PreviewError`] when the configuration cannot be used or has no such database.
 pub fn target(config: Config, database: &str) -> Result<Target, PreviewError> {
-    let setup = Setup::build(config, &MockKey::new(rand::random()), &steady_clock(), None);
+    let setup = Setup::build(config, &MockKey::new(rand::random()));
     let setup = setup.map_err(PreviewError::Setup)?;
     let spec = setup.spec(database);
     let spec = spec.ok_or_else(|| PreviewError::Database(database.to_owned()))?;
@@ -107,8 +121,9 @@ pub fn target(config: Config, database: &str) -> Result<Target, PreviewError> {
 
 async fn read(spec: &Spec, files: &TagFiles) -> Result<(World, SearchPath), PreviewError> {
     let failed = |why: String| PreviewError::Upstream(spec.name.to_string(), why);
-    let connected = tokio::time::timeout(CONNECT_TIMEOUT, own::connect(&spec.target)).await;
-    let connected = connected.map_err(|_| failed(format!("no answer in {CONNECT_TIMEOUT:?}")))?;
+    let patience = spec.target.servers.patience();
+    let connected = tokio::time::timeout(patience, own::connect(&spec.target)).await;
+    let connected = connected.map_err(|_| failed(format!("no answer in {patience:?}")))?;
     let (mut client, connection) = connected.map_err(|error| failed(with_cause(&error)))?;
     let reading = async {
         let epoch = Epoch(1);

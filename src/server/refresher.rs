@@ -31,7 +31,6 @@ use crate::upstream::ddl_trigger::{self, Trigger};
 use crate::upstream::introspect::{self, IntrospectError};
 use crate::upstream::own::{self, OwnError};
 
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A reading fails when objects are dropped meanwhile; it is tried again so many times.
@@ -58,7 +57,7 @@ pub(super) struct Around {
 /// Why a world could not be made; goes to the log and to `/readyz`, not to clients.
 #[derive(Debug, thiserror::Error)]
 enum RefreshError {
-    #[error("no connection within {CONNECT_TIMEOUT:?}")]
+    #[error("no connection in time")]
     ConnectTimeout,
     #[error(transparent)]
     Own(#[from] OwnError),
@@ -70,6 +69,9 @@ enum RefreshError {
     Mention(#[from] MentionError),
     #[error("what was tagged before is not known: {0}")]
     Tags(#[from] TagsError),
+    /// Sessions go by OIDs that mean something else there.
+    #[error("the schema is another database's now; sessions of the old one are ended first")]
+    AnotherDatabase,
     #[error("binding the catalog to the schema failed")]
     Panic,
 }
@@ -228,6 +230,11 @@ impl Refresher {
                     return Ok(());
                 }
                 Ok(Some((schema, identity))) => {
+                    let same = self.identity.as_ref().is_none_or(|known| known.is_same(&identity));
+                    if !same && *self.site.database.sessions().borrow() > 0 {
+                        self.site.database.expire();
+                        return Err(RefreshError::AnotherDatabase);
+                    }
                     return self.publish(schema, identity, &spec).await;
                 }
                 Err(error) if attempt == ATTEMPTS_MAX => return Err(error),
@@ -279,7 +286,8 @@ impl Refresher {
         let link = match self.link.take().filter(|link| !link.client.is_closed()) {
             Some(link) => link,
             None => {
-                let connected = timeout(CONNECT_TIMEOUT, own::connect(&spec.target)).await;
+                let connected =
+                    timeout(spec.target.servers.patience(), own::connect(&spec.target)).await;
                 let connected = connected.map_err(|_| RefreshError::ConnectTimeout)?;
                 let (client, connection) = connected.inspect_err(|_| {
                     self.around.metrics.upstream_errors.of(UpstreamError::Connect).inc();
@@ -317,6 +325,7 @@ impl Refresher {
         });
         let (made, kept) = making.await.map_err(|_| RefreshError::Panic)??;
         self.kept(kept);
+        self.site.identity.store(Some(Arc::new(identity.clone())));
         self.identity = Some(identity);
         let Made { world, schema, tags, problems, masks } = made;
         self.tell(&problems, &masks);

@@ -1,9 +1,9 @@
 //! What a configuration means for the running process: certificates read, verifiers made, policies
 //! resolved. Built aside and swapped whole.
 
-mod identity;
 mod logins;
 mod people;
+mod served;
 
 use std::fs;
 use std::sync::Arc;
@@ -15,18 +15,14 @@ use crate::analysis::sensitive::{Unclassified, Watch};
 use crate::auth::scram::MockKey;
 use crate::auth::{Authenticated, rules};
 use crate::catalog::Catalog;
-use crate::config::{
-    Config, DatabaseConfig, DatabaseName, Enforcement, EnforcementMode, Persist, SslMode,
-    UpstreamDatabase, Writes,
-};
+use crate::config::{Config, DatabaseName, Enforcement, EnforcementMode, Persist, Writes};
 use crate::decision::{self, Rules};
 use crate::grant::{Policies, Standing};
 use crate::model::User;
-use crate::net::tls::{ServerCertificate, client_config};
-use crate::store::approvals::Clock;
-use crate::upstream::connect::{self, Target};
-use identity::Identity;
+use crate::upstream::connect::Target;
 use people::People;
+use served::Served;
+pub(super) use served::{Accounts, NoAccount};
 
 /// A configuration in force.
 pub(super) struct Setup {
@@ -35,20 +31,10 @@ pub(super) struct Setup {
     pub(super) rules: rules::Rules,
     pub(super) policies: Policies,
     pub(super) standing: Vec<Standing>,
-    identity: Identity,
     /// SHA-256 of the configuration file, in hexadecimal digits.
     pub(super) digest: String,
     people: People,
     served: Vec<Served>,
-}
-
-/// One `[[database]]`, ready for use.
-struct Served {
-    name: DatabaseName,
-    /// Its database is a placeholder where it is as the client asks.
-    target: Target,
-    database: UpstreamDatabase,
-    catalog: Arc<Catalog>,
 }
 
 /// How long a database's world is kept up to date.
@@ -64,7 +50,10 @@ pub(super) enum Upkeep {
 pub(super) struct Spec {
     /// As clients name it.
     pub(super) name: Arc<str>,
+    /// As whom the schema is read.
     pub(super) target: Arc<Target>,
+    /// As whom sessions run.
+    pub(super) accounts: Arc<Accounts>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) rules: Rules,
     pub(super) unclassified: Unclassified,
@@ -79,36 +68,27 @@ impl Setup {
     ///
     /// # Errors
     /// One line for each problem.
-    pub(super) fn build(
-        config: Config,
-        mock_key: &MockKey,
-        clock: &Clock,
-        before: Option<&Self>,
-    ) -> Result<Self, Vec<String>> {
+    pub(super) fn build(config: Config, mock_key: &MockKey) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let mut collect = |problem: String| problems.push(problem);
         let views = config.catalog_views();
         let policies = config.grant_policies(&views).map_err(|error| collect(error.to_string()));
         let standing = config.grant_standing(&views).map_err(|error| collect(error.to_string()));
-        let identity = Identity::new(&config, clock, before.map(|before| &before.identity));
-        let rules = |identity| logins::rules(&config, mock_key, identity);
-        let list = identity.as_ref().map_err(String::clone).and_then(rules).map_err(&mut collect);
+        let list = logins::rules(&config, mock_key).map_err(&mut collect);
         let tls = logins::tls(config.data.tls.as_ref()).map_err(&mut collect);
         let served: Result<Vec<_>, _> = config.databases.iter().map(Served::new).collect();
         let served = served.map_err(&mut collect);
         let digest = fs::read(&config.path)
             .map(|bytes| hex(&Sha256::digest(bytes)))
             .map_err(|error| collect(format!("{}: {error}", config.path.display())));
-        // What is wrong with the identity is among the problems by the list.
-        let logins = list.and_then(|list| Ok((identity.map_err(drop)?, list)));
-        let (Ok(policies), Ok(standing), Ok((identity, list)), Ok(tls), Ok(served), Ok(digest)) =
-            (policies, standing, logins, tls, served, digest)
+        let (Ok(policies), Ok(standing), Ok(list), Ok(tls), Ok(served), Ok(digest)) =
+            (policies, standing, list, tls, served, digest)
         else {
             return Err(problems);
         };
         let rules = rules::Rules { tls, list, groups: logins::groups(&config), database: None };
         let people = People::of(&config);
-        Ok(Self { config, rules, identity, policies, standing, digest, people, served })
+        Ok(Self { config, rules, policies, standing, digest, people, served })
     }
 
     /// The user that a login is about; None: nobody whom this configuration knows.
@@ -126,6 +106,13 @@ impl Setup {
         self.people.roles_of(group)
     }
 
+    /// Logs what is served and should still be looked at.
+    pub(super) fn warn(&self) {
+        for warning in self.config.warnings() {
+            tracing::warn!(%warning, "the configuration is taken, but");
+        }
+    }
+
     /// What a client gets that asks for database `name`; None: there is no such database.
     pub(super) fn spec(&self, name: &str) -> Option<Spec> {
         let own = |served: &&Served| match &served.name {
@@ -134,13 +121,10 @@ impl Setup {
         };
         let any = |served: &&Served| served.name == DatabaseName::Any;
         let served = self.served.iter().find(own).or_else(|| self.served.iter().find(any))?;
-        let mut target = served.target.clone();
-        if served.database == UpstreamDatabase::AsRequested {
-            name.clone_into(&mut target.database);
-        }
         Some(Spec {
             name: name.into(),
-            target: Arc::new(target),
+            target: Arc::new(served.target(name)),
+            accounts: Arc::clone(&served.accounts),
             catalog: Arc::clone(&served.catalog),
             rules: enforcement(&self.config.enforcement),
             unclassified: self.config.enforcement.unclassified,
@@ -170,42 +154,7 @@ impl Setup {
 
     /// For each `[[database]]` in order: its name, where it is, its catalog.
     pub(super) fn databases(&self) -> impl Iterator<Item = (&str, String, &Arc<Catalog>)> {
-        self.served.iter().map(|served| {
-            let Target { host, port, database, .. } = &served.target;
-            (served.name.as_str(), format!("{host}:{port}/{database}"), &served.catalog)
-        })
-    }
-}
-
-impl Served {
-    fn new(config: &DatabaseConfig) -> Result<Self, String> {
-        let upstream = &config.upstream;
-        let unverified = || {
-            client_config(ServerCertificate::Unverified)
-                .map_err(|error| format!("{}: {error}", config.place))
-        };
-        let tls = match upstream.ssl {
-            SslMode::Disable => connect::Tls::Disable,
-            SslMode::Prefer => connect::Tls::Prefer(unverified()?),
-            SslMode::Require => connect::Tls::Require(unverified()?),
-        };
-        let database = match &upstream.database {
-            UpstreamDatabase::Named(name) => name.clone(),
-            UpstreamDatabase::AsRequested => "*".to_owned(),
-        };
-        Ok(Self {
-            name: config.name.clone(),
-            target: Target {
-                host: upstream.host.clone(),
-                port: upstream.port,
-                tls,
-                user: upstream.user.clone(),
-                database,
-                password: config.password.clone(),
-            },
-            database: upstream.database.clone(),
-            catalog: Arc::new(config.catalog.clone()),
-        })
+        self.served.iter().map(|served| (served.name.as_str(), served.place(), &served.catalog))
     }
 }
 

@@ -44,8 +44,6 @@ labels! {
         Protocol = "protocol",
         Timeout = "timeout",
         Upstream = "upstream",
-        // Who would have had to say whether the proof is one did not answer.
-        Unavailable = "unavailable",
     }
 }
 
@@ -56,8 +54,6 @@ impl LoginResult {
             Self::Refused
         } else if state == SqlState::INVALID_AUTHORIZATION {
             Self::NotAllowed
-        } else if state == SqlState::CONNECTION_FAILURE {
-            Self::Unavailable
         } else {
             Self::Protocol
         }

@@ -1,24 +1,18 @@
 //! Stops what a session of the database is doing.
 
-use std::net::SocketAddr;
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::connect::{BackendKey, ConnectError, Target, open};
+use super::connect::{BackendKey, ConnectError, Target, Way, open};
 use crate::wire::startup;
 
-/// Sends a CancelRequest to `address`, where the session's own connection leads (a name may have
-/// several addresses), encrypted as that connection. Done when the database has taken it, which is
+/// Sends a CancelRequest the way that the session's own connection took (a name may have several
+/// addresses), encrypted as that connection. Done when the database has taken it, which is
 /// no promise that a query was hit. Waits as long as it takes: the caller sets the limit.
 ///
 /// # Errors
 /// If the database cannot be reached.
-pub async fn cancel(
-    address: SocketAddr,
-    target: &Target,
-    key: &BackendKey,
-) -> Result<(), ConnectError> {
-    let mut stream = open(address, target).await?;
+pub async fn cancel(way: &Way, target: &Target, key: &BackendKey) -> Result<(), ConnectError> {
+    let mut stream = open(way, &target.tls).await?;
     let mut out = Vec::new();
     startup::cancel_request(&mut out, key.pid, &key.secret)?;
     stream.write_all(&out).await?;

@@ -4,7 +4,7 @@
 //! together here and not by a question per object.
 
 mod assemble;
-mod queries;
+pub(super) mod queries;
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, IsolationLevel, Row, SimpleQueryMessage, Transaction};

@@ -1,16 +1,25 @@
 //! The proxy's own connections, for reading the schema.
+//!
+//! They log in as clients' connections do (hosts, certificates, channel binding, what may be sent
+//! in clear text), and a driver takes over from there: it is handed the end of that login.
+
+mod handover;
 
 use std::future::poll_fn;
 
 use tokio::sync::Notify;
 use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
+use tokio_postgres::{AsyncMessage, Client, NoTls};
 
-use super::connect::{ConnectError, Target, stream};
-use crate::net::Stream;
+use self::handover::Handover;
+use super::connect::{ConnectError, Target, connect_wanting, startup_parameters};
+use super::servers::Wanted;
 
 /// What the proxy calls itself at the database.
 pub const APPLICATION_NAME: &str = "keyhole";
+
+/// A connection of the proxy's own, after its login.
+pub type Connection = tokio_postgres::Connection<Handover, NoTlsStream>;
 
 /// Why the proxy has no connection of its own.
 #[derive(Debug, thiserror::Error)]
@@ -21,28 +30,26 @@ pub enum OwnError {
     Login(#[from] tokio_postgres::Error),
 }
 
-/// Connects and logs in, encrypted as the target says. The connection has to be polled for the
-/// client to get anywhere; it ends when the client is dropped. Waits as long as it takes.
+/// Connects and logs in, encrypted as the target says; to the primary if it can be reached, as a
+/// standby does not know yet what was just defined. The connection has to be polled for the client
+/// to get anywhere; it ends when the client is dropped. Waits as long as it takes.
 ///
 /// # Errors
 /// If the database cannot be reached or does not let the proxy in.
-pub async fn connect(
-    target: &Target,
-) -> Result<(Client, Connection<Stream, NoTlsStream>), OwnError> {
-    let stream = stream(target).await?;
+pub async fn connect(target: &Target) -> Result<(Client, Connection), OwnError> {
+    let own = [("client_encoding", "UTF8"), ("application_name", APPLICATION_NAME)];
+    let parameters = startup_parameters(target, &[], &own);
+    let connected = connect_wanting(Wanted::PreferPrimary, target, &parameters).await?;
     let mut settings = tokio_postgres::Config::new();
-    settings.user(&target.user).dbname(&target.database).application_name(APPLICATION_NAME);
-    if let Some(password) = &target.password {
-        settings.password(password.expose());
-    }
+    settings.user(&target.user).dbname(&target.database);
     // Encryption is settled: the stream is what it is.
     settings.ssl_mode(tokio_postgres::config::SslMode::Disable);
-    Ok(settings.connect_raw(stream, NoTls).await?)
+    Ok(settings.connect_raw(Handover::new(connected).map_err(ConnectError::Wire)?, NoTls).await?)
 }
 
 /// Polls the connection until it ends; `news` is told of every notification of any channel that
 /// was subscribed to, and of a connection that was lost: who listens may have missed some.
-pub async fn attend(mut connection: Connection<Stream, NoTlsStream>, news: &Notify) {
+pub async fn attend(mut connection: Connection, news: &Notify) {
     loop {
         match poll_fn(|context| connection.poll_message(context)).await {
             Some(Ok(AsyncMessage::Notification(_))) => news.notify_one(),

@@ -305,7 +305,8 @@ async fn an_encrypted_client_logs_in_and_its_server_is_verified() {
         let mut peer = peer;
         peer.send(startup::ssl_request).await;
         assert_eq!(peer.byte().await, b'S');
-        let config = tls::client_config(tls::ServerCertificate::Verified(PEM.certificate)).unwrap();
+        let roots = tls::roots(PEM.certificate).unwrap();
+        let config = tls::client_config(tls::ServerCertificate::Verified(roots), None).unwrap();
         let name = "localhost".try_into().unwrap();
         let stream = tokio_rustls::TlsConnector::from(config).connect(name, peer.stream).await;
         let mut peer = Peer { stream: stream.unwrap(), frames: Frames::default() };

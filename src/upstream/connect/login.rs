@@ -1,13 +1,17 @@
 //! The proxy's own login at the database.
 
 use postgres_protocol::authentication::md5_hash;
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
+use postgres_protocol::authentication::sasl::{
+    ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256,
+};
 use tokio::io::AsyncWriteExt;
 
-use super::{BackendKey, ConnectError, Connected, ServerError, Target};
+use super::probe::{self, Row, Server};
+use super::{BackendKey, Binding, ConnectError, Connected, ServerError, Target, Way};
 use crate::model::Secret;
+use crate::net::tls::end_point;
 use crate::net::{Frames, Stream};
-use crate::wire::backend::{self, Authentication, Mechanisms, authentication, tag};
+use crate::wire::backend::{self, Authentication, DataRow, Mechanisms, authentication, tag};
 use crate::wire::{TxStatus, WireError, startup, write};
 
 /// The longest message taken during login; PostgreSQL's are a few hundred bytes.
@@ -31,6 +35,7 @@ enum Step {
 /// Sends the startup packet and proves the proxy's identity; done at the first ReadyForQuery.
 pub(super) async fn log_in(
     stream: Stream,
+    way: Way,
     target: &Target,
     parameters: &[(String, String)],
 ) -> Result<Connected, ConnectError> {
@@ -44,8 +49,11 @@ pub(super) async fn log_in(
     }
     line.stream.write_all(&out).await?;
     line.stream.flush().await?;
-    line.authenticate(target).await?;
-    line.wait_until_ready().await
+    line.authenticate(target, &way).await?;
+    let (parameters, key) = line.wait_until_ready().await?;
+    let server = if target.servers.is_cluster() { Some(line.probe().await?) } else { None };
+    let Line { stream, frames } = line;
+    Ok(Connected { stream, way, parameters, key, server, leftover: frames.into_leftover() })
 }
 
 struct Line {
@@ -68,7 +76,7 @@ impl Line {
         }
     }
 
-    async fn authenticate(&mut self, target: &Target) -> Result<(), ConnectError> {
+    async fn authenticate(&mut self, target: &Target, way: &Way) -> Result<(), ConnectError> {
         let mut step = Step::Start;
         loop {
             let (tag, payload) = self.receive().await?;
@@ -77,8 +85,20 @@ impl Line {
             }
             let mut out = Vec::new();
             step = match (step, authentication(&payload)?) {
+                (Step::Start, Authentication::Ok) if target.binding == Binding::Require => {
+                    return Err(ConnectError::BindingMissing);
+                }
                 (Step::Start | Step::Answered, Authentication::Ok) => return Ok(()),
+                (
+                    Step::Start,
+                    Authentication::CleartextPassword | Authentication::Md5Password { .. },
+                ) if target.binding == Binding::Require => {
+                    return Err(ConnectError::BindingMissing);
+                }
                 (Step::Start, Authentication::CleartextPassword) => {
+                    if !self.stream.is_encrypted() && !way.is_local() {
+                        return Err(ConnectError::ClearPassword);
+                    }
                     write::password(&mut out, password(target)?.expose().as_bytes())?;
                     Step::Answered
                 }
@@ -89,7 +109,8 @@ impl Line {
                     Step::Answered
                 }
                 (Step::Start, Authentication::Sasl(mechanisms)) => {
-                    Step::Challenge(start_scram(&mut out, mechanisms, password(target)?)?)
+                    let channel = Channel::of(&self.stream, target.binding);
+                    Step::Challenge(start_scram(&mut out, mechanisms, channel, password(target)?)?)
                 }
                 (Step::Challenge(mut scram), Authentication::SaslContinue(data)) => {
                     scram.update(data).map_err(ConnectError::Scram)?;
@@ -119,7 +140,10 @@ impl Line {
         }
     }
 
-    async fn wait_until_ready(mut self) -> Result<Connected, ConnectError> {
+    /// What the server reports of the session, up to its first ReadyForQuery.
+    async fn wait_until_ready(
+        &mut self,
+    ) -> Result<(Vec<(String, String)>, Option<BackendKey>), ConnectError> {
         let mut parameters = Vec::new();
         let mut key = None;
         loop {
@@ -137,12 +161,75 @@ impl Line {
                     if backend::ready_status(&payload)? != TxStatus::Idle {
                         return Err(ConnectError::Unexpected(tag));
                     }
-                    let Self { stream, frames } = self;
-                    let leftover = frames.into_leftover();
-                    return Ok(Connected { stream, parameters, key, leftover });
+                    return Ok((parameters, key));
                 }
                 _ => return Err(ConnectError::Unexpected(tag)),
             }
+        }
+    }
+
+    async fn probe(&mut self) -> Result<Server, ConnectError> {
+        let role = self.ask(probe::ROLE).await?;
+        let system = match self.ask(probe::SYSTEM).await {
+            Ok(row) => row,
+            // Not permitted.
+            Err(ConnectError::Server(_)) => {
+                self.wait_until_ready().await?;
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        probe::server(role, system)
+    }
+
+    /// The first row of what `sql` answers. After an error, ReadyForQuery is still to come.
+    async fn ask(&mut self, sql: &str) -> Result<Option<Row>, ConnectError> {
+        let mut out = Vec::new();
+        write::query(&mut out, sql)?;
+        self.stream.write_all(&out).await?;
+        self.stream.flush().await?;
+        let mut first = None;
+        loop {
+            let (tag, payload) = self.receive().await?;
+            match tag {
+                tag::ROW_DESCRIPTION | tag::COMMAND_COMPLETE => {}
+                tag::DATA_ROW if first.is_none() => {
+                    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+                    let fields = DataRow::read(&payload)?.fields();
+                    let row: Result<Row, _> =
+                        fields.map(|field| Ok::<_, WireError>(field?.map(text))).collect();
+                    first = Some(row?);
+                }
+                tag::READY_FOR_QUERY => return Ok(first),
+                _ => return Err(ConnectError::Unexpected(tag)),
+            }
+        }
+    }
+}
+
+/// What a SCRAM exchange can be bound to.
+enum Channel {
+    /// No TLS, or it is not wanted.
+    Unbound,
+    /// The hash of the server's certificate.
+    EndPoint { hash: Vec<u8>, binding: Binding },
+    /// There is nothing, and there has to be.
+    Missing,
+}
+
+impl Channel {
+    fn of(stream: &Stream, binding: Binding) -> Self {
+        let hash = || stream.peer_certificate().and_then(end_point);
+        match binding {
+            Binding::Disable => Self::Unbound,
+            Binding::Prefer => match hash() {
+                Some(hash) => Self::EndPoint { hash, binding },
+                None => Self::Unbound,
+            },
+            Binding::Require => match hash() {
+                Some(hash) => Self::EndPoint { hash, binding },
+                None => Self::Missing,
+            },
         }
     }
 }
@@ -151,16 +238,31 @@ fn password(target: &Target) -> Result<&Secret, ConnectError> {
     target.password.as_ref().ok_or(ConnectError::PasswordMissing)
 }
 
-/// Without channel binding, which PostgreSQL does not insist on.
+/// Bound to the channel where both sides can: somebody in between with a certificate of their own
+/// cannot pass the exchange on then.
 fn start_scram(
     out: &mut Vec<u8>,
     mechanisms: Mechanisms<'_>,
+    channel: Channel,
     password: &Secret,
 ) -> Result<ScramSha256, ConnectError> {
-    if !mechanisms.iter().any(|mechanism| mechanism == SCRAM_SHA_256) {
+    let offered = |name| mechanisms.iter().any(|mechanism| mechanism == name);
+    let plus = offered(SCRAM_SHA_256_PLUS);
+    let (mechanism, binding) = match channel {
+        Channel::EndPoint { hash, .. } if plus => {
+            (SCRAM_SHA_256_PLUS, ChannelBinding::tls_server_end_point(hash))
+        }
+        Channel::EndPoint { binding: Binding::Require, .. } | Channel::Missing => {
+            return Err(ConnectError::BindingMissing);
+        }
+        // Says that it could: a server that can, too, notices that somebody took its offer away.
+        Channel::EndPoint { .. } => (SCRAM_SHA_256, ChannelBinding::unrequested()),
+        Channel::Unbound => (SCRAM_SHA_256, ChannelBinding::unsupported()),
+    };
+    if !offered(mechanism) {
         return Err(ConnectError::Mechanisms);
     }
-    let scram = ScramSha256::new(password.expose().as_bytes(), ChannelBinding::unsupported());
-    write::sasl_initial_response(out, SCRAM_SHA_256, Some(scram.message()))?;
+    let scram = ScramSha256::new(password.expose().as_bytes(), binding);
+    write::sasl_initial_response(out, mechanism, Some(scram.message()))?;
     Ok(scram)
 }

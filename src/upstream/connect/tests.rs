@@ -1,18 +1,31 @@
 use std::future::pending;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 
 use super::*;
+use crate::model::{Report, SqlState};
 use crate::net::{Frames, Listener, tls};
-use crate::wire::{TxStatus, write};
+use crate::wire::TxStatus;
+
+const SOME: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 fn target(port: u16, tls: Tls) -> Target {
     Target {
-        host: "127.0.0.1".to_owned(),
-        port,
+        servers: Arc::new(Servers::new(vec![local(port)], Duration::from_secs(20))),
         tls,
+        binding: Binding::Prefer,
         user: "app".to_owned(),
         database: "shop".to_owned(),
         password: Some(Secret::new("secret")),
     }
+}
+
+fn local(port: u16) -> Host {
+    Host::Tcp { name: "127.0.0.1".to_owned(), port }
 }
 
 fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -21,8 +34,16 @@ fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// A database that is none: takes the startup packet and then does as it is told.
 async fn against(serve: impl AsyncFnOnce(&mut Impostor)) -> Result<Connected, ConnectError> {
-    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    against_bound(Binding::Prefer, serve).await
+}
+
+async fn against_bound(
+    binding: Binding,
+    serve: impl AsyncFnOnce(&mut Impostor),
+) -> Result<Connected, ConnectError> {
+    let listener = Listener::bind(SOME).unwrap();
     let target = target(listener.local_addr().unwrap().port(), Tls::Disable);
+    let target = Target { binding, ..target };
     let parameters = startup_parameters(&target, &[], &[]);
     let server = async {
         let (tcp, _) = listener.accept().await;
@@ -174,13 +195,14 @@ async fn answered(answer: &'static [u8], tls: Tls) -> Result<Stream, ConnectErro
         tcp.write_all(answer).await.unwrap();
         tcp
     };
-    let (stream, _tcp) = tokio::join!(open(address, &target), server);
+    let way = Way { address: Address::Tcp(address), host: "127.0.0.1".to_owned() };
+    let (stream, _tcp) = tokio::join!(open(&way, &target.tls), server);
     stream
 }
 
 #[tokio::test]
 async fn tls_is_given_up_only_where_that_is_allowed() {
-    let config = || tls::client_config(tls::ServerCertificate::Unverified).unwrap();
+    let config = || tls::client_config(tls::ServerCertificate::Unverified, None).unwrap();
     let stream = answered(b"N", Tls::Prefer(config())).await;
     assert!(matches!(stream, Ok(Stream::Plain(_))), "{stream:?}");
     let stream = answered(b"N", Tls::Require(config())).await;
@@ -200,6 +222,76 @@ async fn a_closed_port_is_unreachable() {
     let error = connect(&target, &[]).await.unwrap_err();
     assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
     assert_eq!(error.report().state, SqlState::CONNECTION_FAILURE);
+}
+
+#[tokio::test]
+async fn the_next_host_is_asked_where_one_does_not_answer() {
+    let closed = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let (down, up) = (closed.local_addr().unwrap().port(), Listener::bind(SOME).unwrap());
+    drop(closed);
+    let hosts = vec![local(down), local(up.local_addr().unwrap().port())];
+    let servers = Arc::new(Servers::new(hosts, Duration::from_secs(20)));
+    let target = Target { servers: Arc::clone(&servers), ..target(1, Tls::Disable) };
+    let accept = async { up.accept().await };
+    let (reached, _) = tokio::join!(reach(&target), accept);
+    let (_, way) = reached.unwrap();
+    assert_eq!(way.address, Address::Tcp(up.local_addr().unwrap()));
+    let order: Vec<usize> =
+        servers.in_order(Instant::now()).into_iter().map(|(number, _)| number).collect();
+    assert_eq!(order, [1, 0], "the next login does not wait for it");
+}
+
+#[tokio::test]
+async fn a_host_that_says_nothing_is_left_in_time() {
+    let silent = Listener::bind(SOME).unwrap();
+    let hosts = vec![local(silent.local_addr().unwrap().port())];
+    let servers = Arc::new(Servers::new(hosts, Duration::from_millis(50)));
+    let target = Target { servers, ..target(1, Tls::Disable) };
+    let error = connect(&target, &startup_parameters(&target, &[], &[])).await.unwrap_err();
+    assert!(
+        matches!(&error, ConnectError::Unreachable(error) if error.kind() == io::ErrorKind::TimedOut),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_clear_password_stays_on_this_machine() {
+    let ask = async |way: Way| {
+        let listener = Listener::bind(SOME).unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let target = target(1, Tls::Disable);
+        let server = async {
+            let (mut tcp, _) = listener.accept().await;
+            let mut frames = Frames::default();
+            frames.next_startup(&mut tcp).await.unwrap();
+            let mut out = Vec::new();
+            write::authentication_cleartext_password(&mut out);
+            tcp.write_all(&out).await.unwrap();
+            frames.next(&mut tcp, 1000).await.map(|frame| frame.payload)
+        };
+        let login = login::log_in(Stream::Plain(tcp.into()), way, &target, &[]);
+        let both = async { tokio::join!(async { drop(login.await) }, server).1 };
+        both.await.ok()
+    };
+    let away =
+        Way { address: Address::Tcp("192.0.2.1:5432".parse().unwrap()), host: String::new() };
+    assert_eq!(ask(away).await, None);
+    let here = Way { address: Address::Socket("/tmp/x".into()), host: String::new() };
+    assert_eq!(ask(here).await, Some(b"secret\0".to_vec()));
+}
+
+#[tokio::test]
+async fn a_binding_that_is_required_is_no_matter_of_the_servers_choice() {
+    type Say = fn(&mut Vec<u8>);
+    for say in [
+        write::authentication_ok as Say,
+        |out| write::authentication_sasl(out, ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]).unwrap(),
+        |out| out.extend(b"R\0\0\0\x0c\0\0\0\x051234"),
+        write::authentication_cleartext_password,
+    ] {
+        let result = against_bound(Binding::Require, async |server| server.say(say).await).await;
+        assert!(matches!(result, Err(ConnectError::BindingMissing)), "{result:?}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub(super) const DATABASE: &str = r"
 SELECT oid, datname::pg_catalog.text FROM pg_catalog.pg_database
 WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
 
-pub(super) const SYSTEM: &str =
+pub(in crate::upstream) const SYSTEM: &str =
     "SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()";
 
 pub(super) const SCHEMAS: &str = r"
