@@ -43,3 +43,5 @@ mod psql_meta;
 mod telemetry;
 #[path = "e2e/the_loop.rs"]
 mod the_loop;
+#[path = "e2e/upstreams.rs"]
+mod upstreams;

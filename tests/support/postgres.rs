@@ -6,7 +6,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -25,9 +25,22 @@ pub(crate) enum Version {
     V18,
 }
 
+/// What a server has beyond the usual.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Extras<'a> {
+    /// Lines for `postgresql.conf`; `DIR` is the server's directory.
+    pub(crate) settings: &'a str,
+    /// Lines that come first in `pg_hba.conf`.
+    pub(crate) rules: &'a str,
+    /// Name and content, in the data directory.
+    pub(crate) files: &'a [(&'a str, &'a str)],
+}
+
 /// A running server; stops when dropped or when the test process ends.
 pub(crate) struct Postgres {
     port: u16,
+    dir: PathBuf,
+    version: Version,
     orders: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
     supervisor: Mutex<Child>,
     prepared: Mutex<Vec<String>>,
@@ -65,12 +78,46 @@ impl Postgres {
     }
 
     pub(crate) fn start(version: Version) -> Self {
-        let dir = tempfile::Builder::new().prefix("keyhole-pg-").tempdir().expect("a directory");
-        let dir = dir.keep();
+        Self::start_with(version, Extras::default())
+    }
+
+    pub(crate) fn start_with(version: Version, extras: Extras<'_>) -> Self {
+        let dir = directory();
         let runner = Runner::new(&dir, version);
         runner.initdb(&dir);
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
-        configure(&dir, port.port());
+        let port = free_port();
+        configure(&dir, port, extras);
+        for (name, content) in extras.files {
+            runner.write(&dir.join("data").join(name), content);
+        }
+        Self::run(&runner, dir, version, port)
+    }
+
+    /// A hot standby of this server, with the same configuration.
+    pub(crate) fn standby(&self) -> Self {
+        let dir = directory();
+        let runner = Runner::new(&dir, self.version);
+        let port = free_port();
+        let copied = runner
+            .command(runner.bin.join("pg_basebackup"))
+            .args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string()])
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "-D"])
+            .arg(dir.join("data"))
+            .env("PGPASSWORD", ADMIN_PASSWORD)
+            .output()
+            .expect("pg_basebackup runs");
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        let file = dir.join("data/postgresql.conf");
+        let settings = std::fs::read_to_string(&file).expect("it was copied");
+        let own = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+        let settings = settings
+            .replace(&format!("port = {}", self.port), &format!("port = {port}"))
+            .replace(&own(&self.dir), &own(&dir));
+        std::fs::write(file, settings).expect("the data directory is there");
+        Self::run(&runner, dir, self.version, port)
+    }
+
+    fn run(runner: &Runner, dir: PathBuf, version: Version, port: u16) -> Self {
         let mut supervisor = runner
             .command("sh")
             .args(["-c", SUPERVISOR, "keyhole-pg"])
@@ -84,7 +131,9 @@ impl Postgres {
         let orders = supervisor.stdin.take().expect("piped");
         let answers = BufReader::new(supervisor.stdout.take().expect("piped"));
         let server = Self {
-            port: port.port(),
+            port,
+            dir: dir.clone(),
+            version,
             orders: Mutex::new((orders, answers)),
             supervisor: Mutex::new(supervisor),
             prepared: Mutex::default(),
@@ -106,6 +155,24 @@ impl Postgres {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where its sockets are, if its settings say so.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A program of the server's version, if it is there.
+    pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
+        Some(binaries(self.version).join(name)).filter(|path| path.exists())
+    }
+
+    /// Replaces files of the data directory, and has the server read them.
+    pub(crate) fn replace(&self, files: &[(&str, &str)]) {
+        for (name, content) in files {
+            std::fs::write(self.dir.join("data").join(name), content).expect("it is there");
+        }
+        self.admin("postgres").query("SELECT pg_reload_conf()").ok();
     }
 
     fn admin_target(&self, database: &str) -> Target {
@@ -168,15 +235,27 @@ impl Postgres {
     }
 }
 
-fn configure(dir: &Path, port: u16) {
+fn directory() -> PathBuf {
+    let dir = tempfile::Builder::new().prefix("keyhole-pg-").tempdir().expect("a directory");
+    dir.keep()
+}
+
+fn free_port() -> u16 {
+    let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    bound.expect("a port").port()
+}
+
+fn configure(dir: &Path, port: u16, extras: Extras<'_>) {
     let settings = format!(
         "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n\
          fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\n\
          max_connections = 300\njit = off\ntimezone = 'UTC'\nlog_timezone = 'UTC'\n\
          max_prepared_transactions = 4\nshared_preload_libraries = 'pg_stat_statements'\n"
     );
-    let rules = "host all all 127.0.0.1/32 scram-sha-256\n";
-    for (name, text) in [("postgresql.conf", settings), ("pg_hba.conf", rules.to_owned())] {
+    let own = extras.settings.replace("DIR", dir.to_str().expect("UTF-8"));
+    let settings = format!("{settings}{own}");
+    let rules = format!("{}host all all 127.0.0.1/32 scram-sha-256\n", extras.rules);
+    for (name, text) in [("postgresql.conf", settings), ("pg_hba.conf", rules)] {
         std::fs::write(dir.join("data").join(name), text).expect("the data directory is there");
     }
 }
@@ -207,6 +286,15 @@ impl Runner {
             command.uid(uid).gid(gid).current_dir("/").env("HOME", "/");
         }
         command
+    }
+
+    /// A file that nobody but the server may read.
+    fn write(&self, path: &Path, content: &str) {
+        std::fs::write(path, content).expect("the data directory is there");
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).expect("ours");
+        if let Some((uid, gid)) = self.user {
+            chown(path, Some(uid), Some(gid)).expect("root may chown");
+        }
     }
 
     fn can_run(&self) -> bool {
