@@ -9,6 +9,9 @@ COPY . .
 RUN cargo build --release --locked
 
 FROM debian:bookworm-slim
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ca-certificates \
+ && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /var/lib/keyhole --create-home keyhole
 COPY --from=build /src/target/release/keyhole /usr/local/bin/keyhole
 USER keyhole

@@ -1,6 +1,8 @@
 //! Who is at the other end: the client's login, up to the moment when the database can be asked.
 
+pub mod ldap;
 pub mod login;
+pub mod oidc;
 pub mod rules;
 pub mod scram;
 
@@ -10,6 +12,7 @@ use std::sync::Arc;
 use scram::{MockKey, Verifier};
 
 use crate::config::AuthMethod;
+use crate::model::Timestamp;
 
 /// Proof that somebody is who they say. It can only come out of a login.
 #[derive(Clone, Debug)]
@@ -17,12 +20,18 @@ pub struct Authenticated {
     user: Arc<str>,
     groups: Arc<[String]>,
     method: AuthMethod,
+    until: Option<Timestamp>,
 }
 
 impl Authenticated {
     /// `groups` are those that the login brought, beside any that the configuration gives.
     fn new(user: &str, groups: Vec<String>, method: AuthMethod) -> Self {
-        Self { user: user.into(), groups: groups.into(), method }
+        Self { user: user.into(), groups: groups.into(), method, until: None }
+    }
+
+    /// The proof does not hold for longer.
+    fn ending(self, until: Option<Timestamp>) -> Self {
+        Self { until, ..self }
     }
 
     /// The name that was proven: the one in the client's startup packet.
@@ -35,6 +44,11 @@ impl Authenticated {
         &self.groups
     }
 
+    /// When the session has to end; None: the login says nothing of that.
+    pub fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
     /// How it was proven, in the word of the records.
     pub fn method(&self) -> &'static str {
         self.method.as_str()
@@ -44,9 +58,11 @@ impl Authenticated {
     /// directory, an authority, the database. Otherwise only whom the configuration names is.
     pub fn proves_person(&self) -> bool {
         match self.method {
-            AuthMethod::Cert | AuthMethod::Ldap | AuthMethod::Oidc | AuthMethod::Passthrough => {
-                true
-            }
+            AuthMethod::Cert
+            | AuthMethod::Ldap
+            | AuthMethod::Oidc
+            | AuthMethod::OauthBearer
+            | AuthMethod::Passthrough => true,
             AuthMethod::Scram | AuthMethod::Peer | AuthMethod::Trust | AuthMethod::Reject => false,
         }
     }

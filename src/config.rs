@@ -16,15 +16,19 @@ mod build;
 mod builder;
 mod catalog;
 mod identity;
+mod ldap;
 mod listen;
 mod login;
+mod oidc;
 mod raw;
 mod source;
 mod upstream;
 mod values;
 
+pub use ldap::{LdapConfig, LdapService, LdapWay, StartTls};
 pub use listen::Listen;
 pub use login::{AuthMethod, GroupConfig, LoginConfig, LoginNetwork, LoginTls, LoginWhen};
+pub use oidc::{Algorithm, OidcConfig, SessionEnd};
 pub use source::{Place, Problem, Problems};
 pub use upstream::{
     CertificateFiles, ChannelBinding, LoadBalance, Roots, SessionTarget, SslMode, SslNegotiation,
@@ -44,6 +48,10 @@ pub struct Config {
     pub schema: SchemaConfig,
     pub log: LogConfig,
     pub shutdown: ShutdownConfig,
+    /// None: nobody logs in with `ldap`.
+    pub ldap: Option<LdapConfig>,
+    /// None: nobody logs in with `oidc`.
+    pub oidc: Option<OidcConfig>,
     pub databases: Vec<DatabaseConfig>,
     /// In the order of the file: the first that matches decides. Empty: `data.auth` for everybody.
     pub logins: Vec<LoginConfig>,

@@ -1,12 +1,14 @@
-//! Sockets: plain or encrypted streams, listeners that survive errors, TLS settings from PEM, and
-//! cutting messages out of a stream during login.
+//! Sockets: plain or encrypted streams, listeners that survive errors, TLS settings from PEM,
+//! cutting messages out of a stream during login, and asking web servers.
 
+pub mod fetch;
 pub mod frames;
 pub mod listen;
 pub mod ports;
 pub mod socket;
 pub mod stream;
 pub mod tls;
+pub mod trust;
 pub mod unix;
 
 pub use frames::{FrameError, Frames};

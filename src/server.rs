@@ -10,6 +10,7 @@ mod house;
 mod keys;
 mod ports;
 pub mod preview;
+mod proof;
 mod refresher;
 mod setup;
 mod threshold;
@@ -104,10 +105,11 @@ pub async fn serve(config: Config, filter: Option<&str>) -> Result<(), ServeErro
 async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Note>), ServeError> {
     let mock_key = MockKey::new(rand::random());
     let key = mock_key.clone();
-    let setup = tokio::task::spawn_blocking(move || Setup::build(config, &key)).await?;
-    let setup = setup.map_err(ServeError::Setup)?;
-    setup.warn();
     let clock = steady_clock();
+    let time = Arc::clone(&clock);
+    let building = move || Setup::build(config, &key, &time, None);
+    let setup = tokio::task::spawn_blocking(building).await?.map_err(ServeError::Setup)?;
+    setup.warn();
     let audit = open_audit(&setup, &clock)?;
     let events = GrantEvents::new(audit.clone(), Handle::current());
     let settings = settings(&setup, &clock, &events);

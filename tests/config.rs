@@ -286,7 +286,9 @@ fn trust_by_a_rule_is_for_this_machine_only() {
 fn mistakes_in_rules_of_logins_are_told_with_their_line() {
     for (rule, start, expected) in [
         ("method = \"scrum\"", "method", "did you mean \"scram\"?"),
-        ("method = \"ldap\"", "method", "\"ldap\" is not supported yet"),
+        ("method = \"cert\"", "method", "\"cert\" is not supported yet"),
+        ("method = \"ldap\"", "[[login]]", "\"ldap\" needs a table [ldap]"),
+        ("method = \"oauthbearer\"", "[[login]]", "\"oauthbearer\" needs a table [oidc]"),
         ("users = [\"alice\"]", "[[login]]", "[[login]] has no key \"method\", which it needs"),
         ("method = \"scram\"\nusers = []", "users", "users in [[login]] is empty"),
         ("method = \"scram\"\nusers = [\"group:\"]", "users", "a subject is a user, group:name"),
@@ -300,6 +302,82 @@ fn mistakes_in_rules_of_logins_are_told_with_their_line() {
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].starts_with(&format!("proxy.toml:{at}: ")), "{rule}: {said:?}");
         assert!(said[0].contains(expected), "{rule}: {said:?}");
+    }
+}
+
+/// The sample with such a table in front of its users.
+fn with_table(table: &str) -> String {
+    SAMPLE.replacen("\n[[user]]", &format!("\n{table}\n\n[[user]]"), 1)
+}
+
+const LDAP: &str =
+    "[ldap]\nservers = [\"ldaps://ldap.example.com\"]\nbind_dn = \"uid={user},ou=p\"";
+const OIDC: &str = "[oidc]\nissuer = \"https://login.example.com\"\naudience = [\"keyhole\"]";
+
+#[test]
+fn a_directory_and_an_issuer_have_defaults() {
+    let config = load(&with_table(&format!("{LDAP}\n\n{OIDC}")), CATALOG).expect("good");
+    let ldap = config.ldap.expect("a directory");
+    assert_eq!((ldap.user_attribute.as_str(), ldap.group_attribute.as_str()), ("uid", "cn"));
+    assert_eq!(ldap.timeout, Duration::from_secs(10));
+    let oidc = config.oidc.expect("an issuer");
+    assert_eq!((oidc.user_claim.as_str(), oidc.scope.as_str()), ("sub", "openid"));
+    assert_eq!((oidc.leeway, oidc.algorithms.len()), (Duration::from_secs(30), 9));
+}
+
+/// Both tables as the sample shows them, with the keys that exclude others left out.
+#[test]
+fn the_tables_in_the_sample_are_good() {
+    let shown = |table: &str, without: &[&str]| {
+        let lines = SAMPLE.lines().skip_while(|line| !line.starts_with(&format!("# [{table}]")));
+        let lines = lines.take_while(|line| !line.is_empty());
+        let lines = lines.filter_map(|line| line.strip_prefix("# "));
+        let lines = lines.filter(|line| line.starts_with(|c: char| c.is_lowercase() || c == '['));
+        let lines = lines.filter(|line| !without.iter().any(|key| line.starts_with(key)));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let without = ["bind_dn", "password_file", "ca_file"];
+    let text = with_table(&format!("{}\n{}", shown("ldap", &without), shown("oidc", &without)));
+    let config = load(&text, CATALOG).expect("good");
+    assert_eq!(config.ldap.expect("a directory").servers.len(), 2);
+    let map = config.oidc.expect("an issuer").user_map.expect("a pattern");
+    assert!(map.is_match("alice@example.com") && !map.is_match("alice@example.com.org"));
+}
+
+#[test]
+fn mistakes_about_a_directory_or_an_issuer_are_told_with_their_line() {
+    for (table, from, to, start, expected) in [
+        (LDAP, "ldaps://", "ldap://", "servers", "would go there in clear"),
+        (LDAP, "{user}", "alice", "bind_dn", "with {user} in it"),
+        (LDAP, "uid={user},ou=p", "{user}@example.com", "bind_dn", "distinguished name"),
+        (LDAP, "uid={user},", "uid=x{user},", "[ldap]", "user_attribute"),
+        (LDAP, "bind_dn", "base = \"ou=p\"\nbind_dn", "bind_dn", "excludes base and filter"),
+        (LDAP, "bind_dn", "group_filter = \"(a={dn})\"\nbind_dn", "group_filter", "group_base"),
+        (LDAP, "bind_dn", "require_group = \"a\"\nbind_dn", "require_group", "member_of"),
+        (LDAP, "bind_dn", "service_dn = \"cn=a\"\nbind_dn", "service_dn", "needs password_env"),
+        (LDAP, "bind_dn", "sevice_dn = \"cn=a\"\nbind_dn", "sevice_dn", "service_dn"),
+        (
+            LDAP,
+            "bind_dn = \"uid={user},ou=p\"",
+            "base = \"ou=p\"\nfilter = \"(uid={user}\"",
+            "filter",
+            "no LDAP filter",
+        ),
+        (OIDC, "https://", "http://", "issuer", "use https://"),
+        (OIDC, "[\"keyhole\"]", "[]", "audience", "names none"),
+        (OIDC, "audience", "algorithms = [\"HS256\"]\naudience", "algorithms", "\"HS256\""),
+        (OIDC, "audience", "algorithms = [\"none\"]\naudience", "algorithms", "\"none\""),
+        (OIDC, "audience", "leeway = \"1h\"\naudience", "leeway", "at most 5min"),
+        (OIDC, "audience", "stale_max = \"1s\"\naudience", "stale_max", "at least refresh"),
+        (OIDC, "audience", "user_map = \"a)|(b\"\naudience", "user_map", "no regular expression"),
+        (OIDC, "audience", "user_map = \"alice\"\naudience", "user_map", "one group"),
+    ] {
+        let text = with_table(&table.replacen(from, to, 1));
+        let said = load(&text, CATALOG).expect_err(to);
+        let at = line(&text, start);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with(&format!("proxy.toml:{at}: ")), "{to}: {said:?}");
+        assert!(said[0].contains(expected), "{to}: {said:?}");
     }
 }
 

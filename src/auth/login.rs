@@ -5,6 +5,7 @@
 //! the client sent ahead is handed over.
 
 mod exchange;
+mod identity;
 mod newcomer;
 
 use std::io;

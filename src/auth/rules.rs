@@ -9,6 +9,8 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 
 use super::Credentials;
+use super::ldap::Directory;
+use super::oidc::Issuer;
 use crate::config::{AuthMethod, DatabaseName, LoginTls, LoginWhen};
 use crate::grant::Subject;
 
@@ -24,6 +26,11 @@ pub enum Tls {
 #[derive(Clone, Debug)]
 pub enum Method {
     Scram(Arc<Credentials>),
+    Ldap(Arc<Directory>),
+    /// A token as password.
+    Oidc(Arc<Issuer>),
+    /// A token in the exchange that is made for it.
+    OauthBearer(Arc<Issuer>),
     /// Whoever connects is believed. The configuration allows it to clients on this machine only.
     Trust,
     /// Nobody is let in.
@@ -81,6 +88,9 @@ impl Method {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Scram(_) => AuthMethod::Scram,
+            Self::Ldap(_) => AuthMethod::Ldap,
+            Self::Oidc(_) => AuthMethod::Oidc,
+            Self::OauthBearer(_) => AuthMethod::OauthBearer,
             Self::Trust => AuthMethod::Trust,
             Self::Reject => AuthMethod::Reject,
         }

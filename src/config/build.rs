@@ -8,6 +8,8 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::builder::Builder;
+use super::ldap;
+use super::oidc;
 use super::raw::{self, Text};
 use super::source::{Place, Problem, Problems, Source};
 use super::upstream::{UpstreamDatabase, UpstreamUrl};
@@ -48,6 +50,9 @@ impl Builder<'_> {
         let data = self.data(raw.data);
         let control = self.control(&raw.control);
         let logins = login::rules(self, raw.login);
+        let (ldap, oidc) = (ldap::build(self, raw.ldap), oidc::build(self, raw.oidc));
+        let tables = (ldap.as_ref(), oidc.as_ref());
+        login::methods_have_tables(self, (data.auth, auth_span.clone()), &logins, tables);
         self.trust_nearby(&data, &control, &logins, auth_span);
         // With rules, who needs a password is for the rules to say.
         let passwords = logins.is_empty() && data.auth == AuthMethod::Scram;
@@ -79,6 +84,8 @@ impl Builder<'_> {
             shutdown: ShutdownConfig {
                 drain: self.duration("drain in [shutdown]", raw.shutdown.drain, DRAIN),
             },
+            ldap,
+            oidc,
             policies: identity::policies(self, raw.policy, views.as_deref()),
             standing: identity::standing(self, raw.standing, views.as_deref()),
             databases,

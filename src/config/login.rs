@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::ops::Range;
 
 use toml::Spanned;
 
 use super::builder::Builder;
 use super::raw::{self, Text, Texts};
 use super::source::{Place, unknown_word};
-use super::{DatabaseName, Role};
+use super::{DatabaseName, LdapConfig, OidcConfig, Role};
 use crate::grant::{Network, Subject};
 
 /// How clients prove who they are.
@@ -18,7 +19,10 @@ pub enum AuthMethod {
     Scram,
     Cert,
     Ldap,
+    /// A token as password.
     Oidc,
+    /// A token in the exchange that is made for it.
+    OauthBearer,
     Passthrough,
     Peer,
     /// Whoever connects is who they say; only ever from loopback addresses.
@@ -70,11 +74,12 @@ pub struct GroupConfig {
 }
 
 impl AuthMethod {
-    const EVERY: [Self; 8] = [
+    const EVERY: [Self; 9] = [
         Self::Scram,
         Self::Cert,
         Self::Ldap,
         Self::Oidc,
+        Self::OauthBearer,
         Self::Passthrough,
         Self::Peer,
         Self::Trust,
@@ -88,6 +93,7 @@ impl AuthMethod {
             Self::Cert => "cert",
             Self::Ldap => "ldap",
             Self::Oidc => "oidc",
+            Self::OauthBearer => "oauthbearer",
             Self::Passthrough => "passthrough",
             Self::Peer => "peer",
             Self::Trust => "trust",
@@ -98,8 +104,13 @@ impl AuthMethod {
     /// Whether there is code for it.
     fn is_supported(self) -> bool {
         match self {
-            Self::Scram | Self::Trust | Self::Reject => true,
-            Self::Cert | Self::Ldap | Self::Oidc | Self::Passthrough | Self::Peer => false,
+            Self::Scram
+            | Self::Ldap
+            | Self::Oidc
+            | Self::OauthBearer
+            | Self::Trust
+            | Self::Reject => true,
+            Self::Cert | Self::Passthrough | Self::Peer => false,
         }
     }
 }
@@ -178,6 +189,37 @@ fn method(builder: &mut Builder<'_>, key: &str, text: &Text) -> AuthMethod {
         None => builder.wrong(text.span(), unknown_word(key, text.get_ref(), &words)),
     }
     AuthMethod::Reject
+}
+
+/// The tables that methods need are there.
+pub(super) fn methods_have_tables(
+    builder: &mut Builder<'_>,
+    (auth, auth_span): (AuthMethod, Range<usize>),
+    logins: &[LoginConfig],
+    (ldap, oidc): (Option<&LdapConfig>, Option<&OidcConfig>),
+) {
+    let missing = |method: AuthMethod| match method {
+        AuthMethod::Ldap => ldap.is_none().then_some("[ldap]"),
+        AuthMethod::Oidc | AuthMethod::OauthBearer => oidc.is_none().then_some("[oidc]"),
+        AuthMethod::Scram
+        | AuthMethod::Cert
+        | AuthMethod::Passthrough
+        | AuthMethod::Peer
+        | AuthMethod::Trust
+        | AuthMethod::Reject => None,
+    };
+    let message = |key: &str, method: AuthMethod, table: &str| {
+        format!("{key}: \"{}\" needs a table {table}", method.as_str())
+    };
+    if let Some(table) = missing(auth) {
+        builder.wrong(auth_span, message("auth in [data]", auth, table));
+    }
+    for login in logins {
+        if let Some(table) = missing(login.method) {
+            let message = message("method in [[login]]", login.method, table);
+            builder.problems.0.push(login.place.problem(message));
+        }
+    }
 }
 
 /// The list, which has something in it where it is given.

@@ -77,6 +77,8 @@ pub(super) struct Proxy {
     pub(super) log: Log,
     #[serde(default)]
     pub(super) shutdown: Shutdown,
+    pub(super) ldap: Option<Spanned<Ldap>>,
+    pub(super) oidc: Option<Spanned<Oidc>>,
     #[serde(default)]
     pub(super) database: Vec<Spanned<Database>>,
     #[serde(default)]
@@ -160,6 +162,48 @@ pub(super) struct Log {
 #[serde(deny_unknown_fields)]
 pub(super) struct Shutdown {
     pub(super) drain: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ldap {
+    pub(super) servers: Spanned<Texts>,
+    pub(super) starttls: Option<bool>,
+    pub(super) ca_file: Option<Text>,
+    pub(super) bind_dn: Option<Text>,
+    pub(super) base: Option<Text>,
+    pub(super) filter: Option<Text>,
+    pub(super) user_attribute: Option<Text>,
+    pub(super) service_dn: Option<Text>,
+    pub(super) password_env: Option<Text>,
+    pub(super) password_file: Option<Text>,
+    pub(super) member_of: Option<Text>,
+    pub(super) group_base: Option<Text>,
+    pub(super) group_filter: Option<Text>,
+    pub(super) group_attribute: Option<Text>,
+    pub(super) require_group: Option<Text>,
+    pub(super) connect_timeout: Option<Text>,
+    pub(super) timeout: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Oidc {
+    pub(super) issuer: Text,
+    pub(super) audience: Spanned<Texts>,
+    pub(super) jwks_url: Option<Text>,
+    pub(super) ca_file: Option<Text>,
+    pub(super) algorithms: Option<Spanned<Texts>>,
+    pub(super) user_claim: Option<Text>,
+    pub(super) user_map: Option<Text>,
+    pub(super) groups_claim: Option<Text>,
+    pub(super) scope: Option<Text>,
+    pub(super) leeway: Option<Text>,
+    pub(super) refresh: Option<Text>,
+    pub(super) refresh_min: Option<Text>,
+    pub(super) stale_max: Option<Text>,
+    pub(super) timeout: Option<Text>,
+    pub(super) session_ends_with_token: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -332,6 +376,8 @@ mod tests {
         shows::<Schema>("[schema]");
         shows::<Log>("[log]");
         shows::<Shutdown>("[shutdown]");
+        shows::<Ldap>("[ldap]");
+        shows::<Oidc>("[oidc]");
         shows::<Database>("[[database]]");
         shows::<Login>("[[login]]");
         shows::<User>("[[user]]");

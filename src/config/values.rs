@@ -1,6 +1,6 @@
 //! Single values: sizes, durations, addresses, networks, words out of a list.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::model::{DurationError, parse_duration};
@@ -33,6 +33,29 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         "an address is IP:port, such as \"127.0.0.1:6432\" or \"[::1]:6432\"".to_owned()
     })
+}
+
+/// The host of `host`, `host:port` or `[address]:port`.
+pub(super) fn host_of(authority: &str) -> Option<&str> {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']')? {
+            (host, "") => (host, None),
+            (host, port) => (host, Some(port.strip_prefix(':')?)),
+        },
+        None => match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        },
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    let fits = !host.is_empty() && host.chars().all(plain);
+    let port_fits = port.is_none_or(|port| port.parse::<u16>().is_ok());
+    (fits && port_fits).then_some(host)
+}
+
+/// Whether what is sent to this host does not leave the machine.
+pub(super) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]

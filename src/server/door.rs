@@ -16,6 +16,7 @@ use self::toward::cancel_call;
 use super::databases::Site;
 use super::desk::login_failure;
 use super::house::House;
+use super::proof::while_proven;
 use super::setup::{NoAccount, Setup, Spec, Upkeep};
 use super::threshold::welcome;
 use crate::audit::{Event, Login, LoginFailed, Logout};
@@ -257,7 +258,8 @@ impl Guest {
             server: Peer { stream: server, leftover: server_leftover },
             cancel: call,
         };
-        let ended = relay::run(&house.around, &admitted.site.database, listed, parties).await;
+        let running = relay::run(&house.around, &admitted.site.database, listed, parties);
+        let ended = while_proven(authenticated.until(), house, listed, running).await;
         let since = listed.facts.since;
         let lived = Duration::try_from(house.now().duration_since(since)).unwrap_or_default();
         let logout = Event::Logout(Logout {

@@ -102,10 +102,11 @@ impl House {
         let _turn = self.reloading.lock().await;
         let old = self.setup.load_full();
         let (path, mock_key) = (old.config.path.clone(), self.mock_key.clone());
+        let (clock, before) = (Arc::clone(&self.clock), Arc::clone(&old));
         let loading = tokio::task::spawn_blocking(move || {
             let lines = |problems: Problems| problems.0.iter().map(ToString::to_string).collect();
             let config = Config::load(&path).map_err::<Vec<String>, _>(lines)?;
-            Setup::build(config, &mock_key)
+            Setup::build(config, &mock_key, &clock, Some(&before))
         });
         let loaded: Result<Setup, Vec<String>> =
             loading.await.unwrap_or_else(|error| Err(vec![error.to_string()]));
@@ -199,6 +200,8 @@ fn changes(old: &Setup, new: &Setup) -> Vec<String> {
         ("schema", a.schema == b.schema),
         ("log", a.log == b.log),
         ("shutdown", a.shutdown == b.shutdown),
+        ("ldap", a.ldap == b.ldap),
+        ("oidc", a.oidc == b.oidc),
         ("database", a.databases == b.databases),
         ("login", a.logins == b.logins),
         ("user", a.users == b.users),

@@ -1,6 +1,7 @@
 //! What a configuration means for the running process: certificates read, verifiers made, policies
 //! resolved. Built aside and swapped whole.
 
+mod identity;
 mod logins;
 mod people;
 mod served;
@@ -19,7 +20,9 @@ use crate::config::{Config, DatabaseName, Enforcement, EnforcementMode, Persist,
 use crate::decision::{self, Rules};
 use crate::grant::{Policies, Standing};
 use crate::model::User;
+use crate::store::approvals::Clock;
 use crate::upstream::connect::Target;
+use identity::Identity;
 use people::People;
 use served::Served;
 pub(super) use served::{Accounts, NoAccount};
@@ -31,6 +34,7 @@ pub(super) struct Setup {
     pub(super) rules: rules::Rules,
     pub(super) policies: Policies,
     pub(super) standing: Vec<Standing>,
+    identity: Identity,
     /// SHA-256 of the configuration file, in hexadecimal digits.
     pub(super) digest: String,
     people: People,
@@ -68,27 +72,36 @@ impl Setup {
     ///
     /// # Errors
     /// One line for each problem.
-    pub(super) fn build(config: Config, mock_key: &MockKey) -> Result<Self, Vec<String>> {
+    pub(super) fn build(
+        config: Config,
+        mock_key: &MockKey,
+        clock: &Clock,
+        before: Option<&Self>,
+    ) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let mut collect = |problem: String| problems.push(problem);
         let views = config.catalog_views();
         let policies = config.grant_policies(&views).map_err(|error| collect(error.to_string()));
         let standing = config.grant_standing(&views).map_err(|error| collect(error.to_string()));
-        let list = logins::rules(&config, mock_key).map_err(&mut collect);
+        let identity = Identity::new(&config, clock, before.map(|before| &before.identity));
+        let rules = |identity| logins::rules(&config, mock_key, identity);
+        let list = identity.as_ref().map_err(String::clone).and_then(rules).map_err(&mut collect);
         let tls = logins::tls(config.data.tls.as_ref()).map_err(&mut collect);
         let served: Result<Vec<_>, _> = config.databases.iter().map(Served::new).collect();
         let served = served.map_err(&mut collect);
         let digest = fs::read(&config.path)
             .map(|bytes| hex(&Sha256::digest(bytes)))
             .map_err(|error| collect(format!("{}: {error}", config.path.display())));
-        let (Ok(policies), Ok(standing), Ok(list), Ok(tls), Ok(served), Ok(digest)) =
-            (policies, standing, list, tls, served, digest)
+        // What is wrong with the identity is among the problems by the list.
+        let logins = list.and_then(|list| Ok((identity.map_err(drop)?, list)));
+        let (Ok(policies), Ok(standing), Ok((identity, list)), Ok(tls), Ok(served), Ok(digest)) =
+            (policies, standing, logins, tls, served, digest)
         else {
             return Err(problems);
         };
         let rules = rules::Rules { tls, list, groups: logins::groups(&config), database: None };
         let people = People::of(&config);
-        Ok(Self { config, rules, policies, standing, digest, people, served })
+        Ok(Self { config, rules, identity, policies, standing, digest, people, served })
     }
 
     /// The user that a login is about; None: nobody whom this configuration knows.

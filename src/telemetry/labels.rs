@@ -44,6 +44,8 @@ labels! {
         Protocol = "protocol",
         Timeout = "timeout",
         Upstream = "upstream",
+        // Who would have had to say whether the proof is one did not answer.
+        Unavailable = "unavailable",
     }
 }
 
@@ -54,6 +56,8 @@ impl LoginResult {
             Self::Refused
         } else if state == SqlState::INVALID_AUTHORIZATION {
             Self::NotAllowed
+        } else if state == SqlState::CONNECTION_FAILURE {
+            Self::Unavailable
         } else {
             Self::Protocol
         }

@@ -40,6 +40,9 @@ impl Newcomer {
         let user = &request.user;
         let authenticated = match method {
             Method::Scram(credentials) => self.scram(user, credentials, &mut out).await?,
+            Method::Ldap(directory) => self.ldap(user, directory, &mut out).await?,
+            Method::Oidc(issuer) => self.token(user, issuer, &mut out).await?,
+            Method::OauthBearer(issuer) => self.bearer(user, issuer, &mut out).await?,
             Method::Trust => Authenticated::new(user, Vec::new(), AuthMethod::Trust),
             Method::Reject => return Err(rejected(&asking)),
         };
@@ -53,16 +56,8 @@ impl Newcomer {
     ///
     /// # Errors
     /// Where others could read it, it is not asked for.
-    #[expect(dead_code, reason = "for the methods that are checked elsewhere")]
     pub(super) async fn clear_password(&mut self, out: &mut Vec<u8>) -> Result<Secret, Stop> {
-        if self.encryption() == Encryption::None && !self.origin.is_near() {
-            let report = Report::fatal(
-                SqlState::INVALID_AUTHORIZATION,
-                "a password in clear is not taken over a connection without TLS",
-            )
-            .hint("Connect with sslmode=require or stronger.");
-            return Err(Stop::Report(report));
-        }
+        self.is_private("a password in clear")?;
         write::authentication_cleartext_password(out);
         self.send(out).await?;
         let response = self.response().await?;
@@ -74,6 +69,18 @@ impl Newcomer {
             return Err(refusal(SqlState::INVALID_PASSWORD, message));
         }
         Ok(Secret::new(password))
+    }
+
+    /// # Errors
+    /// If others could read what the client is to send.
+    pub(super) fn is_private(&self, what: &str) -> Result<(), Stop> {
+        if self.encryption() == Encryption::Tls || self.origin.is_near() {
+            return Ok(());
+        }
+        let message = format!("{what} is not taken over a connection without TLS");
+        let report = Report::fatal(SqlState::INVALID_AUTHORIZATION, message)
+            .hint("Connect with sslmode=require or stronger.");
+        Err(Stop::Report(report))
     }
 
     /// Leaves the server's last message in `out`, as nothing is gained by sending it alone.

@@ -34,6 +34,11 @@ impl Commands {
     /// Who is at the console, with what the configuration says of them now.
     fn operator(&self) -> Result<Operator, Report> {
         let Operator { user: _, address, application } = &self.operator;
+        let now = (self.desk.clock)();
+        if self.authenticated.until().is_some_and(|until| now >= until) {
+            let message = "terminating connection: the token of its login has expired";
+            return Err(Report::fatal(SqlState::INVALID_AUTHORIZATION, message));
+        }
         let user = self.desk.operator(&self.authenticated).ok_or_else(|| {
             Report::fatal(
                 SqlState::INVALID_AUTHORIZATION,

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::identity::Identity;
 use crate::auth::Credentials;
 use crate::auth::rules::{Method, Rule, Tls};
 use crate::auth::scram::{ITERATIONS_DEFAULT, MockKey, SALT_LEN, Verifier};
@@ -12,8 +13,12 @@ use crate::config::{AuthMethod, Config, Credential, LoginWhen, TlsConfig, TlsDem
 use crate::net::tls::{ClientCertificates, server_config};
 
 /// The rules in order; `auth` of `[data]` where there are none.
-pub(super) fn rules(config: &Config, mock_key: &MockKey) -> Result<Vec<Rule>, String> {
-    let mut methods = Methods { config, mock_key, credentials: None };
+pub(super) fn rules(
+    config: &Config,
+    mock_key: &MockKey,
+    identity: &Identity,
+) -> Result<Vec<Rule>, String> {
+    let mut methods = Methods { config, mock_key, identity, credentials: None };
     if config.logins.is_empty() {
         let method = methods.make(config.data.auth)?;
         return Ok(vec![Rule { when: LoginWhen::default(), method }]);
@@ -36,6 +41,7 @@ pub(super) fn groups(config: &Config) -> HashMap<String, Arc<[String]>> {
 struct Methods<'a> {
     config: &'a Config,
     mock_key: &'a MockKey,
+    identity: &'a Identity,
     credentials: Option<Arc<Credentials>>,
 }
 
@@ -43,13 +49,12 @@ impl Methods<'_> {
     fn make(&mut self, method: AuthMethod) -> Result<Method, String> {
         match method {
             AuthMethod::Scram => self.credentials().map(Method::Scram),
+            AuthMethod::Ldap => self.identity.directory().map(Method::Ldap),
+            AuthMethod::Oidc => self.identity.issuer().map(Method::Oidc),
+            AuthMethod::OauthBearer => self.identity.issuer().map(Method::OauthBearer),
             AuthMethod::Trust => Ok(Method::Trust),
             AuthMethod::Reject => Ok(Method::Reject),
-            AuthMethod::Cert
-            | AuthMethod::Ldap
-            | AuthMethod::Oidc
-            | AuthMethod::Passthrough
-            | AuthMethod::Peer => {
+            AuthMethod::Cert | AuthMethod::Passthrough | AuthMethod::Peer => {
                 Err(format!("method \"{}\" is not supported yet", method.as_str()))
             }
         }
