@@ -1,6 +1,6 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
-.PHONY: all setup build test attacks prove mutants fuzz regress lint demo demo-serve bench
+.PHONY: all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench
 
 all: build
 
@@ -33,6 +33,11 @@ fuzz:
 regress:
 	@scripts/setup.sh demo
 	@scripts/regress.sh
+
+# Other people's suites, directly and through the proxy; SUITES="psycopg2 asyncpg" for some.
+suites:
+	@scripts/setup.sh suites
+	@scripts/suites.sh
 
 lint:
 	cargo fmt --check

@@ -3,6 +3,7 @@
 # read what PostgreSQL notes that they read, and answer through the proxy as on the masked twin.
 #
 #   scripts/regress.sh                 everything; some minutes
+#   scripts/regress.sh --fetch         the sources only
 #   REGRESS_ONLY="join window" scripts/regress.sh   these scripts only
 #
 # PG_REGRESS_SRC names `src/test/regress` of PostgreSQL 15's sources. Without it they come from
@@ -47,4 +48,5 @@ if [ -z "${PG_REGRESS_SRC:-}" ]; then
     export PG_REGRESS_SRC=$PWD/target/regress/src/test/regress
     [ -f "$PG_REGRESS_SRC/parallel_schedule" ] || fetch
 fi
+[ "${1:-}" != --fetch ] || exit 0
 cargo test --test parsers -- --ignored --nocapture --test-threads 1 regress::

@@ -4,6 +4,7 @@
 #
 #   scripts/setup.sh           everything (default)
 #   scripts/setup.sh build     only what `cargo build` needs
+#   scripts/setup.sh suites    what `make suites` needs: demo, the server's headers, venv
 #   scripts/setup.sh demo      what the demo needs: build, PostgreSQL, psql
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -72,6 +73,15 @@ setup_postgres() {
     fi
 }
 
+# Headers for the functions that PostgreSQL's regression suite loads into the server.
+setup_suites() {
+    local dir=/usr/lib/postgresql/15
+    [ -x "$dir/lib/pgxs/src/test/regress/pg_regress" ] &&
+        [ -e "$("$dir/bin/pg_config" --includedir-server)/postgres.h" ] ||
+        apt_install postgresql-server-dev-15
+    python3 -c 'import ensurepip' 2>/dev/null || apt_install python3-venv
+}
+
 # Python drivers and PostgreSQL 18's binaries, in a virtual environment of this checkout.
 setup_python() {
     local wanted=tests/clients/python/requirements.txt stamp=.venv-test/.installed
@@ -117,9 +127,10 @@ setup_runner() {
 case $want in
 build) setup_build ;;
 demo) setup_build && setup_postgres ;;
+suites) setup_build && setup_postgres && setup_suites ;;
 all) setup_build && setup_postgres && setup_python && setup_node && setup_runner ;;
 *)
-    echo "usage: scripts/setup.sh [all|build|demo]" >&2
+    echo "usage: scripts/setup.sh [all|build|demo|suites]" >&2
     exit 2
     ;;
 esac

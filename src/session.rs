@@ -13,6 +13,7 @@ mod ends;
 mod errors;
 mod explain;
 mod extended;
+mod foreign;
 mod frontend;
 mod gate;
 mod in_band;
@@ -141,6 +142,7 @@ pub struct Session {
     server_hold: Option<(Hold, Oid)>,
     /// What the open transaction has defined over personal data.
     uncommitted: uncommitted::Uncommitted,
+    stay: Stay,
     /// Whether there was anything to hide when the client last said something.
     watched: Option<Watch>,
     /// Relations that the snapshot cannot know: temporary or not yet committed, and made under
@@ -156,6 +158,14 @@ enum SchemaState {
     Fresh,
     /// Something was defined; refresh before the next statement.
     Stale,
+}
+
+/// Whether the client has said goodbye.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stay {
+    Here,
+    /// Behind messages whose answers it still gets: the server ends the session.
+    Leaving,
 }
 
 /// What a session starts with, once both logins are done.
@@ -191,6 +201,7 @@ impl Session {
             defined: SchemaState::Fresh,
             server_hold: None,
             uncommitted: uncommitted::Uncommitted::default(),
+            stay: Stay::Here,
             watched: None,
             vetted: HashSet::new(),
             cursor_shape: None,
@@ -203,6 +214,20 @@ impl Session {
 
     pub fn client(&self) -> &Arc<Client> {
         &self.client
+    }
+
+    /// Whether the client has said its last word and answers are still to come.
+    pub fn is_leaving(&self) -> bool {
+        self.stay == Stay::Leaving
+    }
+
+    /// Terminate: everything before it is answered first, as the server does.
+    fn leave(&mut self, out: &mut Effects) {
+        if self.queue.is_empty() {
+            out.close = Some(Close::Done);
+        } else {
+            self.stay = Stay::Leaving;
+        }
     }
 
     /// What must happen before more of the client's bytes are read.

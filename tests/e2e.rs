@@ -21,6 +21,8 @@ mod desk;
 mod drift;
 #[path = "e2e/drivers.rs"]
 mod drivers;
+#[path = "e2e/dump.rs"]
+mod dump;
 #[path = "e2e/expiry.rs"]
 mod expiry;
 #[path = "e2e/explain.rs"]
@@ -43,5 +45,7 @@ mod psql_meta;
 mod telemetry;
 #[path = "e2e/the_loop.rs"]
 mod the_loop;
+#[path = "e2e/transparent.rs"]
+mod transparent;
 #[path = "e2e/upstreams.rs"]
 mod upstreams;

@@ -80,7 +80,8 @@ where
 
     fn reads_client(&self) -> Reading {
         let held = self.session.hold().is_some() || self.cancelling.is_some();
-        let room = self.server.backlog_len() < BACKLOG_LEN_MAX
+        let room = !self.session.is_leaving()
+            && self.server.backlog_len() < BACKLOG_LEN_MAX
             && (!held || self.client.inbox.len() < AHEAD_LEN_MAX);
         if room { Reading::On } else { Reading::Off }
     }
@@ -100,10 +101,11 @@ where
         if client.end == Ending::Ended {
             return Err(End::ClientGone);
         }
-        let server = server.map_err(|_| End::ServerGone)?;
+        let over = if self.session.is_leaving() { End::Said } else { End::ServerGone };
+        let server = server.map_err(|_| over)?;
         bytes.of(Direction::FromServer).inc_by(server.read_len as u64);
         bytes.of(Direction::ToServer).inc_by(server.written_len as u64);
-        if server.end == Ending::Ended { Err(End::ServerGone) } else { Ok(()) }
+        if server.end == Ending::Ended { Err(over) } else { Ok(()) }
     }
 }
 

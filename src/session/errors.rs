@@ -111,6 +111,14 @@ pub(super) fn unchecked_parameters() -> Report {
     .hint("Leave the parameter's type to the server, or cast in the statement.")
 }
 
+pub(super) fn unreadable() -> Report {
+    Report::error(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        "the statement cannot be checked with this client_encoding",
+    )
+    .hint("SET client_encoding = 'UTF8'.")
+}
+
 pub(super) fn unwatched() -> Report {
     Report::fatal(SqlState::ADMIN_SHUTDOWN, "a catalog was loaded where there was none")
         .detail("What this session has prepared and opened was not looked at.")

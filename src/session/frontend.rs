@@ -18,7 +18,7 @@ use crate::analysis::sensitive::Watch;
 use crate::model::Report;
 use crate::rewrite::InBandAnswer;
 use crate::wire::frontend::{self, Frontend};
-use crate::wire::{FrameHeader, frontend::tag, write};
+use crate::wire::{FrameHeader, WireError, frontend::tag, write};
 
 /// A message that waits for a hold to end.
 pub(super) enum Pending {
@@ -36,7 +36,7 @@ impl Session {
     /// Takes whole messages off the front of `input` until one has to wait or more bytes are
     /// needed.
     pub fn client_bytes(&mut self, input: &mut BytesMut, env: Env<'_>, out: &mut Effects) {
-        while self.hold.is_none() && out.close.is_none() {
+        while self.hold.is_none() && out.close.is_none() && !self.is_leaving() {
             if let Some(tag) = input.first().filter(|tag| !frontend::is_known(**tag)) {
                 let why = format!("invalid frontend message type {tag}");
                 return self.break_off(&protocol(why), out);
@@ -67,6 +67,7 @@ impl Session {
         }
         let message = match frontend::read(frame[0], &frame[5..]) {
             Ok(message) => message,
+            Err(WireError::NotUtf8) => return self.foreign(frame, env, out),
             Err(error) => return self.break_off(&protocol(error), out),
         };
         if self.is_copying_in() {
@@ -92,7 +93,7 @@ impl Session {
             }
             Frontend::Terminate => {
                 out.to_server.extend_from_slice(frame);
-                out.close = Some(Close::Done);
+                self.leave(out);
             }
             Frontend::FunctionCall if env.world.sensitive.watch == Watch::Nothing => {
                 let run = self.clear_run(Bytes::from_static(b"FUNCTION CALL"), env);
@@ -132,7 +133,7 @@ impl Session {
         out.close = Some(Close::Done);
     }
 
-    fn query(&mut self, frame: &[u8], text: &str, env: Env<'_>, out: &mut Effects) {
+    pub(super) fn query(&mut self, frame: &[u8], text: &str, env: Env<'_>, out: &mut Effects) {
         self.tables.batch_ends();
         let planned = match self.plan(text, env) {
             Ok(planned) => planned,

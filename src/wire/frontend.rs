@@ -140,6 +140,20 @@ pub fn read(tag: u8, payload: &[u8]) -> Result<Frontend<'_>, WireError> {
     Ok(message)
 }
 
+/// The payload of a Query or Parse with U+FFFD for what is not UTF-8 in the statement; ASCII stays as
+/// it is. None for any other message.
+pub fn readable(tag: u8, payload: &[u8]) -> Option<Vec<u8>> {
+    let start = match tag {
+        tag::QUERY => 0,
+        tag::PARSE => payload.iter().position(|byte| *byte == 0)? + 1,
+        _ => return None,
+    };
+    let len = payload[start..].iter().position(|byte| *byte == 0)?;
+    let (before, rest) = payload.split_at(start);
+    let (statement, after) = rest.split_at(len);
+    Some([before, String::from_utf8_lossy(statement).as_bytes(), after].concat())
+}
+
 impl<'a> Bind<'a> {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError> {
         let portal = cursor.text()?;

@@ -1,0 +1,78 @@
+//! What clients can tell the proxy by: other encodings, goodbyes in the middle.
+
+use crate::desk::Shop;
+use crate::support::client::{bind, execute, frame, parse, query, sync};
+use crate::support::message::Format;
+use crate::support::traps::{self, Variant};
+use crate::support::{Keyhole, Postgres};
+
+fn latin1(text: &str) -> Vec<u8> {
+    text.chars().map(|c| u8::try_from(u32::from(c)).expect("LATIN1")).collect()
+}
+
+fn latin1_query(text: &str) -> Vec<u8> {
+    frame(b'Q', &[latin1(text), vec![0]].concat())
+}
+
+#[test]
+fn statements_in_another_encoding_pass_where_they_mention_nothing() {
+    let server = Postgres::shared();
+    traps::create(server, "transparent_encoding", Variant::A);
+    // No name of its own is spelled otherwise in another encoding.
+    let catalog = "[[class]]\nname = 'email'\nmask = { kind = 'email' }\n\
+                   [[table]]\nname = 'public.customers'\ncolumns = { email = 'email' }\n";
+    let proxy = Keyhole::serve(server, "transparent_encoding", catalog);
+    let targets = [server.direct("transparent_encoding"), proxy.data("alice", "shop")];
+    for mut session in targets.map(|target| target.connect()) {
+        session.query("SET client_encoding = 'LATIN1'").ok();
+        session.send(&latin1_query("SELECT 'é', length('é') AS é")).expect("sent");
+        let heard = session.until_ready().ok();
+        let row = vec![Some(latin1("é")), Some(b"1".to_vec())];
+        assert_eq!(heard.raw_rows(), [row.clone()]);
+        let body = [b"\0".to_vec(), latin1("SELECT 'é', length('é')"), vec![0, 0, 0]].concat();
+        let batch = [frame(b'P', &body), bind("", "", &[], Format::Text), execute("", 0), sync()];
+        session.send(&batch.concat()).expect("sent");
+        assert_eq!(session.until_ready().ok().raw_rows(), [row]);
+    }
+}
+
+#[test]
+fn statements_in_another_encoding_are_refused_where_they_mention_something() {
+    let shop = Shop::open("transparent_mention");
+    let mut alice = shop.alice().connect();
+    alice.query("SET client_encoding = 'LATIN1'").ok();
+    alice.send(&latin1_query("SELECT upper(email), 'é' FROM customers")).expect("sent");
+    let heard = alice.until_ready();
+    assert_eq!((heard.code().as_str(), heard.rows().len()), ("42501", 0));
+    assert_eq!(alice.query("SELECT 1").ok().scalar(), "1", "the session goes on");
+}
+
+#[test]
+fn bytes_that_are_no_utf8_are_the_servers_to_refuse() {
+    let shop = Shop::open("transparent_bytes");
+    for mut session in [shop.direct().connect(), shop.alice().connect()] {
+        session.send(&latin1_query("SELECT 'é'")).expect("sent");
+        assert_eq!(session.until_ready().code(), "22021");
+        assert_eq!(session.query("SELECT 1").ok().scalar(), "1");
+    }
+}
+
+#[test]
+fn a_goodbye_behind_other_messages_waits_for_their_answers() {
+    let shop = Shop::open("transparent_goodbye");
+    let goodbye = frame(b'X', b"");
+    let batch = [
+        parse("", "SELECT 1 FROM pg_sleep(0.2)"),
+        bind("", "", &[], Format::Text),
+        execute("", 0),
+        sync(),
+        query("SELECT 2"),
+        goodbye,
+    ];
+    for mut session in [shop.direct().connect(), shop.alice().connect()] {
+        session.send(&batch.concat()).expect("sent");
+        assert_eq!(session.until_ready().ok().scalar(), "1");
+        assert_eq!(session.until_ready().ok().scalar(), "2");
+        assert_eq!(session.read().expect("no reset"), None, "and then the end");
+    }
+}
