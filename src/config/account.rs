@@ -126,7 +126,7 @@ impl Builder<'_> {
                     key: self.named(&of("sslkey"), Path::new(key.get_ref()), key.span()),
                 }),
                 (Some(_), None) | (None, Some(_)) => {
-                    self.wrong(whole.clone(), format!("{} needs sslkey", of("sslcert")));
+                    self.wrong(whole.clone(), format!("{} goes with sslkey", of("sslcert")));
                     None
                 }
             };

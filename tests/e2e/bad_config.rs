@@ -79,6 +79,34 @@ const CASES: &[Case] = &[
         named: "upstream",
     },
     Case {
+        what: "an upstream that cannot be verified",
+        replace: ("PORT/bad_config", "PORT/bad_config?sslmode=verify-full"),
+        named: "sslrootcert",
+    },
+    Case {
+        what: "an authority that is not there",
+        replace: ("PORT/bad_config", "PORT/bad_config?sslrootcert=nope.crt"),
+        named: "nope.crt",
+    },
+    Case {
+        what: "an account of nobody",
+        replace: ("catalog = [", "account = [{ users = [], user = 'x' }]\ncatalog = ["),
+        named: "users in [[database.account]]",
+    },
+    Case {
+        what: "an account with half a certificate",
+        replace: (
+            "catalog = [",
+            "account = [{ users = ['*'], user = 'x', sslkey = 'k' }]\ncatalog = [",
+        ),
+        named: "sslcert in [[database.account]]",
+    },
+    Case {
+        what: "an unknown placeholder",
+        replace: ("catalog = [", "application_name = '{group}'\ncatalog = ["),
+        named: "application_name",
+    },
+    Case {
         what: "an unset variable",
         replace: ("KEYHOLE_ALICE_", "KEYHOLE_UNSET_"),
         named: "scram_env",

@@ -294,6 +294,31 @@ async fn a_binding_that_is_required_is_no_matter_of_the_servers_choice() {
     }
 }
 
+#[tokio::test]
+async fn direct_tls_wants_to_hear_postgresqls_name() {
+    const CERTIFICATE: &[u8] = include_bytes!("../../auth/login/tests/localhost.crt");
+    const KEY: &[u8] = include_bytes!("../../auth/login/tests/localhost.key");
+    let settings = tls::server_config(CERTIFICATE, KEY, tls::ClientCertificates::Ignored).unwrap();
+    let mut silent = (*settings).clone();
+    silent.alpn_protocols.clear();
+    for (settings, named) in [(settings, true), (Arc::new(silent), false)] {
+        let listener = Listener::bind(SOME).unwrap();
+        let address = Address::Tcp(listener.local_addr().unwrap());
+        let roots = tls::ServerCertificate::Verified(tls::roots(CERTIFICATE).unwrap());
+        let direct = Tls::Direct(tls::client_config(roots, None).unwrap());
+        let server = async {
+            let (tcp, _) = listener.accept().await;
+            tokio_rustls::TlsAcceptor::from(settings).accept(tcp).await
+        };
+        let way = Way { address, host: "127.0.0.1".to_owned() };
+        let (stream, _server) = tokio::join!(open(&way, &direct), server);
+        match stream {
+            Ok(stream) => assert!(named && stream.is_encrypted()),
+            Err(error) => assert!(!named && matches!(error, ConnectError::TlsRefused), "{error:?}"),
+        }
+    }
+}
+
 #[test]
 fn the_client_chooses_everything_but_user_and_database() {
     let client = owned(&[
