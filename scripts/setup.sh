@@ -42,11 +42,22 @@ apt_install() {
         mkdir -p /etc/postgresql-common
         printf 'create_main_cluster = false\n' >/etc/postgresql-common/createcluster.conf
     fi
+    # The same goes for slapd, which needs no configuration of its own here.
+    local policy=/usr/sbin/policy-rc.d ours=
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+        ours=1
+    fi
+    if command -v debconf-set-selections >/dev/null; then
+        echo 'slapd slapd/no_configuration boolean true' | debconf-set-selections
+    fi
     apt-get update -qq >/dev/null 2>&1 || true
     if ! DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" \
         >/dev/null; then
         missing+=("$@")
     fi
+    if [ -n "$ours" ]; then rm -f "$policy"; fi
 }
 
 setup_build() {
@@ -82,6 +93,17 @@ setup_suites() {
     python3 -c 'import ensurepip' 2>/dev/null || apt_install python3-venv
 }
 
+# A directory for the tests of logins, and what they ask it and the token issuer with.
+setup_identity() {
+    local wanted=()
+    [ -x /usr/sbin/slapd ] || wanted+=(slapd)
+    command -v ldapmodify >/dev/null || wanted+=(ldap-utils)
+    command -v curl >/dev/null || wanted+=(curl)
+    command -v openssl >/dev/null || wanted+=(openssl)
+    if [ ${#wanted[@]} -gt 0 ]; then apt_install "${wanted[@]}"; fi
+    if [ -x /usr/sbin/slapd ]; then say "directory: /usr/sbin/slapd"; fi
+}
+
 # Python drivers and PostgreSQL 18's binaries, in a virtual environment of this checkout.
 setup_python() {
     local wanted=tests/clients/python/requirements.txt stamp=.venv-test/.installed
@@ -103,6 +125,9 @@ setup_python() {
 setup_node() {
     local dir=tests/clients/node
     if ! command -v npm >/dev/null; then apt_install nodejs npm; fi
+    if ! node -e 'process.exit(Number(process.versions.node.split(".")[0] < 20))' 2>/dev/null; then
+        say "node is older than 20: the tests of logins by token cannot run here"
+    fi
     if cmp -s "$dir/package-lock.json" "$dir/node_modules/.installed"; then
         say "node clients: $dir/node_modules is up to date"
         return
@@ -128,7 +153,7 @@ case $want in
 build) setup_build ;;
 demo) setup_build && setup_postgres ;;
 suites) setup_build && setup_postgres && setup_suites ;;
-all) setup_build && setup_postgres && setup_python && setup_node && setup_runner ;;
+all) setup_build && setup_postgres && setup_identity && setup_python && setup_node && setup_runner ;;
 *)
     echo "usage: scripts/setup.sh [all|build|demo|suites]" >&2
     exit 2
@@ -140,7 +165,8 @@ if [ ${#missing[@]} -gt 0 ]; then
         echo "setup: cannot install these here (no root, no apt-get, or apt-get failed):"
         printf 'setup:   %s\n' "${missing[@]}"
         echo "setup: on Debian or Ubuntu: sudo apt-get install libclang-dev clang postgresql-15" \
-            "postgresql-contrib postgresql-client python3-venv nodejs npm"
+            "postgresql-contrib postgresql-client python3-venv nodejs npm slapd ldap-utils curl" \
+            "openssl"
     } >&2
     exit 1
 fi

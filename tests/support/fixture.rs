@@ -6,7 +6,10 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 pub(crate) mod canary;
+pub(crate) mod certificates;
 pub(crate) mod client;
+pub(crate) mod directory;
+pub(crate) mod issuer;
 pub(crate) mod keyhole;
 pub(crate) mod message;
 pub(crate) mod postgres;

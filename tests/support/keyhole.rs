@@ -173,14 +173,14 @@ pub(crate) struct Keyhole {
 }
 
 /// Ends when dropped, and when the test process ends in whatever way.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     /// Kills the child once the pipe to it closes.
     guard: Child,
 }
 
 impl Process {
-    fn spawn(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let child = command.spawn().expect("the binary is built");
         let guard = Command::new("sh")
             .args(["-c", "read -r _ || kill -9 $0", &child.id().to_string()])
@@ -191,7 +191,7 @@ impl Process {
         Self { child, guard }
     }
 
-    fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child of ours")
     }
 }
