@@ -28,7 +28,7 @@ fn statements_in_another_encoding_pass_where_they_mention_nothing() {
         session.send(&latin1_query("SELECT 'é', length('é') AS é")).expect("sent");
         let heard = session.until_ready().ok();
         let row = vec![Some(latin1("é")), Some(b"1".to_vec())];
-        assert_eq!(heard.raw_rows(), [row.clone()]);
+        assert_eq!(heard.raw_rows(), std::slice::from_ref(&row));
         let body = [b"\0".to_vec(), latin1("SELECT 'é', length('é')"), vec![0, 0, 0]].concat();
         let batch = [frame(b'P', &body), bind("", "", &[], Format::Text), execute("", 0), sync()];
         session.send(&batch.concat()).expect("sent");
