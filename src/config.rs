@@ -15,6 +15,7 @@ mod account;
 mod build;
 mod builder;
 mod catalog;
+mod connections;
 mod identity;
 mod ldap;
 mod listen;
@@ -25,6 +26,7 @@ mod source;
 mod upstream;
 mod values;
 
+pub use connections::Connections;
 pub use ldap::{LdapConfig, LdapService, LdapWay, StartTls};
 pub use listen::Listen;
 pub use login::{AuthMethod, GroupConfig, LoginConfig, LoginNetwork, LoginTls, LoginWhen};
@@ -74,6 +76,7 @@ pub struct DataConfig {
     /// From the accepted connection to the end of authentication.
     pub login_timeout: Duration,
     pub connections_max: usize,
+    pub connections: Connections,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ pub mod fetch;
 pub mod frames;
 pub mod listen;
 pub mod ports;
+pub mod proxy_header;
 pub mod socket;
 pub mod stream;
 pub mod tls;

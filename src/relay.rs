@@ -8,6 +8,7 @@ mod database;
 mod ends;
 mod in_band;
 mod line;
+mod patience;
 mod tally;
 mod wait;
 
@@ -35,6 +36,8 @@ use ends::End;
 pub use ends::{Ended, Phase};
 use in_band::Asker;
 use line::Line;
+pub use patience::Patience;
+use patience::Waiting;
 
 /// What all sessions of the process share.
 pub struct Surroundings {
@@ -60,6 +63,7 @@ pub struct Parties<C, S> {
     pub client: Peer<C>,
     pub server: Peer<S>,
     pub cancel: CancelCall,
+    pub patience: Patience,
 }
 
 /// Something that a session waits for besides bytes.
@@ -102,6 +106,7 @@ struct Relay<'a, C, S> {
     cut_cause: CutCause,
     exposed: tally::Exposed,
     ends: ends::Signs,
+    waiting: Waiting,
 }
 
 /// Runs a session until it ends. Nothing is left open or running afterwards. None when there is
@@ -116,7 +121,7 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Parties { start, client, server, cancel } = parties;
+    let Parties { start, client, server, cancel, patience } = parties;
     let mut relay = Relay {
         around,
         database,
@@ -138,6 +143,7 @@ where
         cut_cause: CutCause::Expired,
         exposed: tally::Exposed::default(),
         ends: ends::Signs::default(),
+        waiting: Waiting::new(patience),
     };
     let mut killed = pin!(listed.killed());
     let end = loop {
@@ -174,6 +180,11 @@ where
         }
         if self.database.is_expired() {
             return Err(End::Stale);
+        }
+        if let Some((at, end)) = self.waiting.limit()
+            && at <= self.now
+        {
+            return Err(end);
         }
         if has_changed(&mut self.grants) | has_changed(&mut self.world_epoch) {
             self.attention = Attention::Changed;
@@ -245,6 +256,8 @@ where
         if self.session.is_idle() {
             self.give_back();
         }
+        self.waiting.note_rest(self.session.rest(), self.now);
+        self.waiting.note_backlog(self.client.backlog_len(), self.now);
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The composition root: opens what a configuration names, puts the parts together, runs them, and
 //! ends them in order. The only place that owns tasks.
 
+mod crowd;
 mod databases;
 mod desk;
 mod door;
@@ -141,6 +142,8 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
         sessions: Arc::new(sessions::Registry::default()),
         databases: Databases::new(around),
         keys: Arc::default(),
+        addresses: Arc::default(),
+        users: Arc::default(),
         places: Arc::new(Semaphore::new(setup.config.data.connections_max)),
         phase,
         around: surroundings,

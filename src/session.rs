@@ -114,6 +114,14 @@ enum Relay {
     Cut,
 }
 
+/// What a session waits in for its client's next message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    Idle,
+    InTransaction,
+    InFailedTransaction,
+}
+
 /// One client's session.
 pub struct Session {
     id: u64,
@@ -233,6 +241,16 @@ impl Session {
     /// What must happen before more of the client's bytes are read.
     pub fn hold(&self) -> Option<&Hold> {
         self.server_hold.as_ref().map(|(hold, _)| hold).or(self.hold.as_ref())
+    }
+
+    /// What the session waits in, if it waits for its client to say something.
+    pub fn rest(&self) -> Option<Rest> {
+        let waits = self.queue.is_empty() && self.hold().is_none();
+        waits.then_some(match self.transaction {
+            TxStatus::Idle => Rest::Idle,
+            TxStatus::InTransaction => Rest::InTransaction,
+            TxStatus::Failed => Rest::InFailedTransaction,
+        })
     }
 
     /// Whether the session is between transactions with nothing under way: a drain may end it.

@@ -60,6 +60,12 @@ fn the_sample_means_what_it_says() {
     assert_eq!(config.data.frame_len_max, 256 << 20);
     assert_eq!(config.data.login_timeout, Duration::from_secs(60));
     assert_eq!(config.data.connections_max, 1000);
+    let connections = &config.data.connections;
+    assert_eq!((connections.per_user, connections.per_address), (None, None));
+    assert_eq!((connections.idle, connections.idle_in_transaction), (None, None));
+    assert_eq!(connections.keepalive, Some(Duration::from_secs(60)));
+    assert_eq!(connections.client_stall, Some(Duration::from_secs(3600)));
+    assert!(connections.balancers.is_empty());
     assert_eq!(config.control.listen.expect("a console").port(), 6433);
     assert_eq!(config.control.http.expect("a web port").port(), 8432);
     assert_eq!(config.store.max_staleness, Duration::from_secs(30));
@@ -190,6 +196,31 @@ fn every_mistake_names_line_and_key() {
         ("#frame_len_max = \"256MiB\"", "frame_len_max = \"1MB\"", "frame_len_max", "a size is"),
         ("#frame_len_max = \"256MiB\"", "frame_len_max = \"1KiB\"", "frame_len_max", "64KiB"),
         ("#connections_max = 1000", "connections_max = 0", "connections_max", "at least 1"),
+        (
+            "# connections_per_user = 50",
+            "connections_per_user = 0",
+            "connections_per_user",
+            "at least",
+        ),
+        (
+            "# connections_per_address = 100",
+            "connections_per_address = 0",
+            "connections_per_a",
+            "1",
+        ),
+        (
+            "# proxy_protocol = [\"10.0.0.0/8",
+            "proxy_protocol = [\"lb",
+            "proxy_pro",
+            "is not a network",
+        ),
+        ("#keepalive = \"60s\"", "keepalive = \"never\"", "keepalive", "a duration is"),
+        (
+            "# idle_timeout = \"30min\"",
+            "idle_timeout = \"0s\"",
+            "idle_timeout",
+            "longer than nothing",
+        ),
         ("#login_timeout = \"60s\"", "login_timeout = \"60\"", "login_timeout", "a duration is"),
         ("sqlite:keyhole.db", "postgres://k@h/k", "url", "url in [store]: a store in PostgreSQL"),
         ("sqlite:keyhole.db", "keyhole.db", "url", "url in [store]: a store is sqlite:"),
@@ -398,6 +429,20 @@ fn groups_have_roles() {
         let said = load(&group(text), CATALOG).expect_err(text);
         assert!(said[0].contains(expected), "{said:?}");
     }
+}
+
+#[test]
+fn what_is_off_is_off_and_balancers_exclude_trust() {
+    let text = SAMPLE
+        .replacen("#keepalive = \"60s\"", "keepalive = \"off\"", 1)
+        .replacen("#client_stall_timeout = \"60min\"", "client_stall_timeout = \"off\"", 1)
+        .replacen("# proxy_protocol", "proxy_protocol", 1);
+    let connections = load(&text, CATALOG).expect("all of it is good").data.connections;
+    assert_eq!((connections.keepalive, connections.client_stall), (None, None));
+    assert_eq!(connections.balancers.len(), 1);
+    let trusting = text.replace("auth   = \"scram\"", "auth   = \"trust\"");
+    let said = load(&trusting, CATALOG).expect_err("whoever connects to a balancer is anywhere");
+    assert!(said[0].contains("trust") && said[0].contains("proxy_protocol"), "{said:?}");
 }
 
 #[test]

@@ -27,10 +27,14 @@ mod dump;
 mod expiry;
 #[path = "e2e/explain.rs"]
 mod explain;
+#[path = "e2e/faults.rs"]
+mod faults;
 #[path = "e2e/harness.rs"]
 mod harness;
 #[path = "e2e/idp.rs"]
 mod idp;
+#[path = "e2e/limits.rs"]
+mod limits;
 #[path = "e2e/lookups.rs"]
 mod lookups;
 #[path = "e2e/migrations.rs"]
@@ -41,12 +45,16 @@ mod nothing;
 mod orm;
 #[path = "e2e/places.rs"]
 mod places;
+#[path = "e2e/proxied.rs"]
+mod proxied;
 #[path = "e2e/psql_meta.rs"]
 mod psql_meta;
 #[path = "e2e/telemetry.rs"]
 mod telemetry;
 #[path = "e2e/the_loop.rs"]
 mod the_loop;
+#[path = "e2e/tls.rs"]
+mod tls;
 #[path = "e2e/transparent.rs"]
 mod transparent;
 #[path = "e2e/upstreams.rs"]

@@ -27,6 +27,8 @@ pub enum Arrival {
     Cancel {
         pid: i32,
         secret: Vec<u8>,
+        /// To be closed when it is done, as that is what clients wait for.
+        stream: Stream,
     },
 }
 
@@ -94,7 +96,8 @@ pub async fn accept(
     let startup = match StartupPacket::read(&packet) {
         Ok(StartupPacket::Startup(startup)) => startup,
         Ok(StartupPacket::CancelRequest(cancel)) => {
-            return Ok(Arrival::Cancel { pid: cancel.pid, secret: cancel.secret.to_vec() });
+            let (pid, secret) = (cancel.pid, cancel.secret.to_vec());
+            return Ok(Arrival::Cancel { pid, secret, stream: newcomer.stream });
         }
         Ok(StartupPacket::SslRequest | StartupPacket::GssEncRequest) => {
             let stop = newcomer::negotiated_already();

@@ -96,18 +96,20 @@ impl Builder<'_> {
     }
 
     fn data(&mut self, raw: raw::Data) -> DataConfig {
+        let connections = self.connections(&raw);
         let frame = raw.frame_len_max.as_ref().map(Spanned::span).unwrap_or_default();
         let bytes =
             self.parsed("frame_len_max in [data]", raw.frame_len_max, FRAME_LEN_MAX, values::size);
         if !(FRAME_LEN_LEAST..=FRAME_LEN_MOST).contains(&bytes) {
             self.wrong(frame, "frame_len_max in [data] lies between 64KiB and 1GiB");
         }
-        let connections = raw.connections_max.as_ref().map(Spanned::span).unwrap_or_default();
+        let span = raw.connections_max.as_ref().map(Spanned::span).unwrap_or_default();
         let connections_max = raw.connections_max.map_or(CONNECTIONS_MAX, Spanned::into_inner);
         if connections_max == 0 {
-            self.wrong(connections, "connections_max in [data] is at least 1");
+            self.wrong(span, "connections_max in [data] is at least 1");
         }
         DataConfig {
+            connections,
             listen: self.listen(raw.listen, raw.unix_mode),
             auth: login::auth(self, raw.auth),
             tls: raw.tls.and_then(|tls| self.tls(tls)),
@@ -172,8 +174,12 @@ impl Builder<'_> {
         let control = control.into_iter().filter_map(|(key, address)| Some((key, address?)));
         let ports = data.listen.tcp.iter().map(|address| ("listen in [data]", *address));
         let far = ports.chain(control).filter(|(_, address)| !address.ip().is_loopback());
-        for (key, _) in far {
-            let why = format!("is refused, as {key} is not a loopback address");
+        let far = far.map(|(key, _)| format!("{key} is not a loopback address"));
+        // Whoever connects to a balancer may be anywhere.
+        let balanced = !data.connections.balancers.is_empty();
+        let balanced = balanced.then(|| "proxy_protocol in [data] names balancers".to_owned());
+        for what in far.chain(balanced) {
+            let why = format!("is refused, as {what}");
             if logins.is_empty() && data.auth == AuthMethod::Trust {
                 self.wrong(auth_span.clone(), format!("auth = \"trust\" {why}"));
             }

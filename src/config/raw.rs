@@ -103,6 +103,13 @@ pub(super) struct Data {
     pub(super) frame_len_max: Option<Text>,
     pub(super) login_timeout: Option<Text>,
     pub(super) connections_max: Option<Spanned<u32>>,
+    pub(super) connections_per_user: Option<Spanned<u32>>,
+    pub(super) connections_per_address: Option<Spanned<u32>>,
+    pub(super) proxy_protocol: Option<Texts>,
+    pub(super) keepalive: Option<Text>,
+    pub(super) idle_timeout: Option<Text>,
+    pub(super) idle_in_transaction_timeout: Option<Text>,
+    pub(super) client_stall_timeout: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -10,6 +10,8 @@ impl SqlState {
     pub const CONFIGURATION_LIMIT_EXCEEDED: Self = Self(*b"53400");
     pub const CONNECTION_FAILURE: Self = Self(*b"08006");
     pub const FEATURE_NOT_SUPPORTED: Self = Self(*b"0A000");
+    pub const IDLE_IN_TRANSACTION_TIMEOUT: Self = Self(*b"25P03");
+    pub const IDLE_SESSION_TIMEOUT: Self = Self(*b"57P05");
     pub const INSUFFICIENT_PRIVILEGE: Self = Self(*b"42501");
     pub const INTERNAL_ERROR: Self = Self(*b"XX000");
     pub const INVALID_AUTHORIZATION: Self = Self(*b"28000");

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Connections that the kernel completes before they are accepted.
@@ -13,6 +14,12 @@ pub(super) const BACKLOG: u32 = 1024;
 /// How long to wait after an error of accept, which is mostly "too many open files" and comes back
 /// at once.
 pub(super) const ERROR_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a connection may be silent before the peer is asked whether it is still there.
+pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+
+/// Questions without an answer that end a connection.
+const KEEPALIVE_PROBES: u32 = 4;
 
 /// A TCP listener.
 #[derive(Debug)]
@@ -49,7 +56,9 @@ impl Listener {
                 Ok((tcp, peer)) => {
                     // Messages are written whole; waiting for more would only cost time. A failure
                     // means that the peer has gone, which the first read will tell.
-                    if tcp.set_nodelay(true).is_ok() {
+                    if tcp.set_nodelay(true).is_ok()
+                        && keep_alive(&tcp, Some(KEEPALIVE_IDLE)).is_ok()
+                    {
                         return (tcp, peer);
                     }
                 }
@@ -62,18 +71,25 @@ impl Listener {
     }
 }
 
-/// A socket with keepalive, which accepted connections inherit: the peer that vanished without a
-/// word is noticed, and its session ends.
 fn socket_for(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.set_keepalive(true)?;
-    Ok(socket)
+    if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
+}
+
+/// Has the kernel ask after a peer that was silent for `idle`, so that one that vanished without a
+/// word is noticed within twice that time, and its session ends. None: never.
+pub fn keep_alive(tcp: &TcpStream, idle: Option<Duration>) -> io::Result<()> {
+    let socket = SockRef::from(tcp);
+    let Some(idle) = idle else { return socket.set_keepalive(false) };
+    let interval = (idle / KEEPALIVE_PROBES).max(Duration::from_secs(1));
+    let probes = TcpKeepalive::new().with_time(idle.max(Duration::from_secs(1)));
+    socket.set_tcp_keepalive(&probes.with_interval(interval).with_retries(KEEPALIVE_PROBES))
 }
 
 /// Connects to `address` as connections are accepted: keepalive, no delay.
 pub async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let tcp = socket_for(address)?.connect(address).await?;
     tcp.set_nodelay(true)?;
+    keep_alive(&tcp, Some(KEEPALIVE_IDLE))?;
     Ok(tcp)
 }
 
@@ -90,5 +106,14 @@ mod tests {
         let client = client.unwrap();
         assert_eq!(peer, client.local_addr().unwrap());
         assert!(client.nodelay().unwrap() && server.nodelay().unwrap());
+        for end in [&client, &server] {
+            assert_eq!(SockRef::from(end).tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
+        }
+        keep_alive(&server, Some(Duration::from_secs(8))).unwrap();
+        let socket = SockRef::from(&server);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(2));
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 4);
+        keep_alive(&server, None).unwrap();
+        assert!(!socket.keepalive().unwrap());
     }
 }

@@ -4,10 +4,13 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::unix::UCred;
 use tokio::net::{TcpStream, UnixStream};
+
+use super::listen;
 
 /// A TCP connection or one over a Unix socket.
 #[derive(Debug)]
@@ -50,6 +53,28 @@ impl Socket {
             Self::Tcp(_) => None,
             Self::Unix(unix) => Some(unix.peer_cred()),
         }
+    }
+
+    /// As [`listen::keep_alive`]; the kernel tells the end of a Unix socket's peer by itself.
+    ///
+    /// # Errors
+    /// There is no connection any more.
+    pub fn keep_alive(&self, idle: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Tcp(tcp) => listen::keep_alive(tcp, idle),
+            Self::Unix(_) => Ok(()),
+        }
+    }
+
+    /// The first byte that the peer sent, which stays to be read; waits for it. None if there is
+    /// none to come, or on a Unix socket, where nobody may look ahead. Cancel safe.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn first_byte(&self) -> io::Result<Option<u8>> {
+        let Self::Tcp(tcp) = self else { return Ok(None) };
+        let mut first = [0];
+        Ok((tcp.peek(&mut first).await? > 0).then_some(first[0]))
     }
 
     /// Writes what fits at once.

@@ -55,6 +55,15 @@ impl Stream {
         chain?.first().map(|certificate| certificate.as_ref())
     }
 
+    /// The protocol that both sides agreed on with TLS (ALPN), if they did.
+    pub fn application_protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::ServerTls(tls) => tls.get_ref().1.alpn_protocol(),
+            Self::ClientTls(tls) => tls.get_ref().1.alpn_protocol(),
+        }
+    }
+
     /// The TLS version in use; None without TLS.
     pub fn tls_version(&self) -> Option<&'static str> {
         let version = match self {

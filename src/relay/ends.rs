@@ -14,6 +14,10 @@ use crate::wire::{FrameHeader, write};
 /// How long both sides may take to hear the last words.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// How long a database may go on with what a client that has left had it begin. It is what a
+/// client without a proxy could count on: what was sent is done, though nobody waits for it.
+const PARTING: Duration = Duration::from_secs(5);
+
 /// How the process stands; sessions end accordingly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -43,6 +47,12 @@ pub(super) enum End {
     Audit,
     /// The schema changed and could not be read again.
     Stale,
+    /// The client said nothing for too long, between transactions.
+    Idle,
+    /// The same in a transaction.
+    IdleInTransaction,
+    /// The client took nothing for too long.
+    Stalled,
 }
 
 /// What the client was told by the server itself.
@@ -81,6 +91,9 @@ impl End {
             Self::Shutdown => "shutdown",
             Self::Audit => "audit",
             Self::Stale => "schema",
+            Self::Idle => "idle",
+            Self::IdleInTransaction => "idle_in_transaction",
+            Self::Stalled => "stalled",
         }
     }
 
@@ -104,6 +117,18 @@ impl End {
                 "the database's schema could not be read again",
             )
             .hint("Connect again in a moment."),
+            Self::Idle => Report::fatal(
+                SqlState::IDLE_SESSION_TIMEOUT,
+                "terminating connection due to idle-session timeout",
+            ),
+            Self::IdleInTransaction => Report::fatal(
+                SqlState::IDLE_IN_TRANSACTION_TIMEOUT,
+                "terminating connection due to idle-in-transaction timeout",
+            ),
+            Self::Stalled => Report::fatal(
+                SqlState::CONNECTION_FAILURE,
+                "terminating connection: nothing of the result was taken for too long",
+            ),
         };
         Some(report)
     }
@@ -141,7 +166,12 @@ where
             write::terminate(&mut self.effects.to_server);
             self.server.send(&mut self.effects.to_server);
         }
-        let stop = matches!(end, End::Killed | End::Shutdown | End::Audit | End::Stale);
+        let stop = match end {
+            End::Killed | End::Shutdown | End::Audit | End::Stale | End::Stalled => true,
+            End::Said | End::ClientGone | End::ServerGone | End::Idle | End::IdleInTransaction => {
+                false
+            }
+        };
         if stop && !idle && self.cancelling.is_none() {
             self.cancelling = Some((self.cancel_call)());
         }
@@ -158,6 +188,10 @@ where
             }
             if end != End::ServerGone {
                 let _ = timeout(FAREWELL, self.server.close()).await;
+            }
+            let left = matches!(end, End::Said | End::ClientGone);
+            if left && !idle && timeout(PARTING, self.server.exhaust()).await.is_err() {
+                let _ = timeout(FAREWELL, (self.cancel_call)()).await;
             }
         };
         tokio::join!(client, server);
@@ -176,6 +210,8 @@ where
             End::Shutdown => metrics.cuts.of(CutCause::Shutdown).inc(),
             End::Audit => metrics.cuts.of(CutCause::Audit).inc(),
             End::Stale => metrics.cuts.of(CutCause::Stale).inc(),
+            End::Idle | End::IdleInTransaction => metrics.cuts.of(CutCause::Idle).inc(),
+            End::Stalled => metrics.cuts.of(CutCause::Stalled).inc(),
         }
     }
 }

@@ -202,6 +202,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         self.stream.flush().await
     }
 
+    /// Reads until the peer ends, and keeps nothing.
+    pub(super) async fn exhaust(&mut self) {
+        let mut sink = [0; SMALL_READ_LEN];
+        while let Ok(1..) = self.stream.read(&mut sink).await {}
+    }
+
     /// [`Line::drain`], then says that nothing more will come.
     ///
     /// # Errors

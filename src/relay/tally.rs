@@ -3,7 +3,7 @@
 use super::Relay;
 use crate::audit::{Event, Names};
 use crate::model::{ColumnId, ColumnPath, RelationName};
-use crate::session::Tally;
+use crate::session::{Rest, Tally};
 use crate::telemetry::labels::Verdict;
 use crate::telemetry::sessions::{Exposure, State};
 
@@ -18,7 +18,12 @@ pub(super) enum Exposed {
 impl<C, S> Relay<'_, C, S> {
     /// Counts what the last steps did.
     pub(super) fn tally(&mut self) {
-        let state = if self.session.is_idle() { State::Idle } else { State::Active };
+        let state = match self.session.rest() {
+            Some(Rest::Idle) => State::Idle,
+            Some(Rest::InTransaction) => State::InTransaction,
+            Some(Rest::InFailedTransaction) => State::FailedTransaction,
+            None => State::Active,
+        };
         self.listed.set_state(state);
         let mut statements = 0;
         for event in &self.effects.audit {

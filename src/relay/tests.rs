@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{Database, Ended, Parties, Peer, Phase, Surroundings, run};
+use super::{Database, Ended, Parties, Patience, Peer, Phase, Surroundings, run};
 use crate::analysis::sensitive::{Sensitive, Tags, Unclassified};
 use crate::catalog::Catalog;
 use crate::decision::{Mode, Notice, Persist, Rules, World, Writes};
@@ -70,8 +70,12 @@ fn surroundings(dir: &TempDir, phase: watch::Receiver<Phase>) -> Surroundings {
     Surroundings { clock, audit, approvals: approvals.unwrap(), metrics, phase }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the test owns its tasks")]
 fn open() -> Line {
+    open_with(Patience::default())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test owns its tasks")]
+fn open_with(patience: Patience) -> Line {
     let dir = tempfile::tempdir().unwrap();
     let phase = watch::Sender::new(Phase::Serving);
     let around = surroundings(&dir, phase.subscribe());
@@ -96,6 +100,7 @@ fn open() -> Line {
         client: Peer { stream: client_stream, leftover: Vec::new() },
         server: Peer { stream: server_stream, leftover: Vec::new() },
         cancel: Arc::new(|| Box::pin(async {})),
+        patience,
     };
     let ended = tokio::spawn(async move {
         let _listed_until_here = &entry;
@@ -249,4 +254,37 @@ async fn a_slow_client_holds_the_server_back() {
     while got < sent {
         got += frame(&mut line.client).await.1.len() + 5;
     }
+}
+
+#[tokio::test]
+async fn a_session_that_rests_for_too_long_ends() {
+    let soon = Some(Duration::from_millis(200));
+    let mut line = open_with(Patience { idle: soon, ..Patience::default() });
+    assert_eq!(state(&mut line.client).await, "57P05");
+    assert_eq!(frame(&mut line.server).await, (b'X', Vec::new()));
+    assert_eq!(line.reason().await, "idle");
+
+    let mut line = open_with(Patience { idle_in_transaction: soon, ..Patience::default() });
+    line.client.write_all(&query("BEGIN")).await.unwrap();
+    frame(&mut line.server).await;
+    let mut begun = Vec::new();
+    write::command_complete(&mut begun, "BEGIN").unwrap();
+    write::ready_for_query(&mut begun, TxStatus::InTransaction);
+    line.server.write_all(&begun).await.unwrap();
+    assert_eq!(frame(&mut line.client).await.0, b'C');
+    assert_eq!(frame(&mut line.client).await.0, b'Z');
+    assert_eq!(state(&mut line.client).await, "25P03");
+    assert_eq!(line.reason().await, "idle_in_transaction");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_for_too_long_is_given_up() {
+    let stall = Some(Duration::from_millis(300));
+    let mut line = open_with(Patience { client_stall: stall, ..Patience::default() });
+    line.client.write_all(&query("SHOW x")).await.unwrap();
+    frame(&mut line.server).await;
+    let mut row = Vec::new();
+    write::parameter_status(&mut row, "x", &"y".repeat(60 << 10)).unwrap();
+    while timeout(PATIENCE, line.server.write_all(&row)).await.expect("it ends").is_ok() {}
+    assert_eq!(line.reason().await, "stalled");
 }

@@ -37,7 +37,9 @@ where
         killed: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(), End> {
         let (reads_client, reads_server) = (self.reads_client(), self.reads_server());
-        let pause = self.deadline().map(|at| until(self.now, at).min(DEADLINE_SLEEP_MAX));
+        let deadline = self.deadline().map(|at| until(self.now, at).min(DEADLINE_SLEEP_MAX));
+        let patience = self.waiting.limit().map(|(at, _)| until(self.now, at));
+        let pause = deadline.into_iter().chain(patience).min();
         let Self { client, server, work, cancelling, grants, world_epoch, phase, .. } = self;
         let bytes = poll_fn(|context| {
             let server = server.poll_turn(context, reads_server);
@@ -98,6 +100,9 @@ where
         let client = client.map_err(|_| End::ClientGone)?;
         bytes.of(Direction::FromClient).inc_by(client.read_len as u64);
         bytes.of(Direction::ToClient).inc_by(client.written_len as u64);
+        if client.written_len > 0 {
+            self.waiting.taken();
+        }
         if client.end == Ending::Ended {
             return Err(End::ClientGone);
         }

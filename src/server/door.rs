@@ -3,7 +3,6 @@
 
 mod toward;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,18 +12,20 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
 use self::toward::cancel_call;
+use super::crowd::Member;
 use super::databases::Site;
 use super::desk::login_failure;
 use super::house::House;
 use super::proof::while_proven;
 use super::setup::{NoAccount, Setup, Spec, Upkeep};
-use super::threshold::welcome;
+use super::threshold::{Newcomer, too_many_from_there, welcome};
 use crate::audit::{Event, Login, LoginFailed, Logout};
 use crate::auth::Authenticated;
 use crate::auth::login::{Accepted, Request};
+use crate::config::Connections;
 use crate::model::{Client, Report, SqlState, User};
 use crate::net::{Ports, Stream};
-use crate::relay::{self, Attached, Parties, Peer, Phase};
+use crate::relay::{self, Attached, Parties, Patience, Peer, Phase};
 use crate::session::Start;
 use crate::telemetry::labels::LoginResult;
 use crate::telemetry::sessions::Facts;
@@ -78,12 +79,17 @@ fn too_many() -> Report {
         .hint("connections_max in [data] is the limit.")
 }
 
+fn too_many_of(user: &str) -> Report {
+    let message = format!("too many connections for user \"{user}\"");
+    Report::fatal(SqlState::TOO_MANY_CONNECTIONS, message)
+        .hint("connections_per_user in [data] is the limit.")
+}
+
 /// Somebody who has proven who they are.
 pub(super) struct Guest {
     pub(super) house: Arc<House>,
     pub(super) setup: Arc<Setup>,
-    /// None on a Unix socket.
-    pub(super) peer: Option<SocketAddr>,
+    pub(super) newcomer: Newcomer,
 }
 
 /// All that a session needs, made before the client hears that it may begin.
@@ -94,6 +100,7 @@ struct Admitted {
     connected: Connected,
     _attached: Attached,
     _place: OwnedSemaphorePermit,
+    _member: Member<Arc<str>>,
 }
 
 /// How a client came in.
@@ -133,7 +140,7 @@ impl Guest {
         self.house.note(Event::LoginFailed(LoginFailed {
             session: 0,
             user: request.user.clone(),
-            address: self.peer.map(|peer| peer.ip()),
+            address: self.newcomer.peer.map(|peer| peer.ip()),
             database: request.database.clone(),
             method: login.method(),
             reason: login_failure(refusal.report.state),
@@ -153,6 +160,14 @@ impl Guest {
         })?;
         let place = Arc::clone(&house.places).try_acquire_owned();
         let place = place.map_err(|_| not_allowed(too_many()))?;
+        if self.newcomer.excess(&self.setup) > 0 {
+            return Err(not_allowed(too_many_from_there()));
+        }
+        let member = house.users.enter(Arc::clone(login.user()));
+        let limit = self.setup.config.data.connections.per_user;
+        if limit.is_some_and(|limit| member.number > limit) {
+            return Err(not_allowed(too_many_of(login.user())));
+        }
         let spec = self.setup.spec(&request.database).ok_or_else(|| {
             not_allowed(Report::fatal(
                 SqlState::INVALID_CATALOG_NAME,
@@ -170,7 +185,15 @@ impl Guest {
         let attached = site.database.attach();
         self.wait_for_world(&site).await?;
         self.same_cluster(&site, &connected).await?;
-        Ok(Admitted { user, site, target, connected, _attached: attached, _place: place })
+        Ok(Admitted {
+            user,
+            site,
+            target,
+            connected,
+            _attached: attached,
+            _place: place,
+            _member: member,
+        })
     }
 
     /// The database's site; the first client of a database that only `*` serves makes it.
@@ -212,7 +235,7 @@ impl Guest {
         let application = parameter(&request, "application_name");
         let client = Arc::new(Client {
             user: admitted.user,
-            address: self.peer.map(|peer| peer.ip()),
+            address: self.newcomer.peer.map(|peer| peer.ip()),
             application: application.into(),
             database: request.database.as_str().into(),
         });
@@ -220,7 +243,7 @@ impl Guest {
             user: Arc::clone(&client.user.name),
             groups: Arc::clone(&client.user.groups),
             database: Arc::clone(&client.database),
-            address: self.peer,
+            address: self.newcomer.peer,
             application: Arc::clone(&client.application),
             since: house.now(),
         });
@@ -257,6 +280,7 @@ impl Guest {
             client: Peer { stream, leftover },
             server: Peer { stream: server, leftover: server_leftover },
             cancel: call,
+            patience: patience(&self.setup.config.data.connections),
         };
         let running = relay::run(&house.around, &admitted.site.database, listed, parties);
         let ended = while_proven(authenticated.until(), house, listed, running).await;
@@ -272,6 +296,14 @@ impl Guest {
         if house.record(logout).await.is_err() {
             tracing::error!("a logout is not on record: the audit log is closed");
         }
+    }
+}
+
+fn patience(connections: &Connections) -> Patience {
+    Patience {
+        idle: connections.idle,
+        idle_in_transaction: connections.idle_in_transaction,
+        client_stall: connections.client_stall,
     }
 }
 

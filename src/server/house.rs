@@ -1,10 +1,12 @@
 //! What the process consists of, in one place: everything that ports and sessions share.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
 
+use super::crowd::Crowd;
 use super::databases::Databases;
 use super::keys::Keys;
 use super::setup::Setup;
@@ -34,6 +36,10 @@ pub(super) struct House {
     pub(super) setup: ArcSwap<Setup>,
     pub(super) databases: Databases,
     pub(super) keys: Arc<Keys>,
+    /// Connections by address, those that are logging in included.
+    pub(super) addresses: Arc<Crowd<IpAddr>>,
+    /// Sessions by user.
+    pub(super) users: Arc<Crowd<Arc<str>>>,
     /// One permit per session.
     pub(super) places: Arc<Semaphore>,
     pub(super) phase: watch::Sender<Phase>,

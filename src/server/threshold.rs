@@ -1,40 +1,121 @@
 //! Before the door: a connection of which nothing is known, until somebody has logged in on it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
+use super::crowd::{Member, neighbourhood};
 use super::desk::login_failure;
 use super::door::Guest;
 use super::house::House;
+use super::setup::Setup;
 use crate::audit::{Event, LoginFailed};
 use crate::auth::login::{self, Arrival, LoginError};
 use crate::auth::rules::Origin;
+use crate::model::{Report, SqlState};
 use crate::net::Socket;
+use crate::net::proxy_header::{self, HeaderError, Source};
+use crate::relay::Phase;
 use crate::telemetry::labels::LoginResult;
+use crate::wire::write;
+
+/// Connections from one address beyond `connections_per_address` that may log in to be told so in
+/// order; more than these are hung up on.
+const TOLD_MAX: usize = 16;
+
+/// Where a connection comes from, and how many others do.
+pub(super) struct Newcomer {
+    /// None on a Unix socket.
+    pub(super) peer: Option<SocketAddr>,
+    /// Counts the connection as long as it lives.
+    member: Option<Member<IpAddr>>,
+}
+
+impl Newcomer {
+    /// How many connections there are beyond those that its address may have, with this one.
+    pub(super) fn excess(&self, setup: &Setup) -> usize {
+        let limit = setup.config.data.connections.per_address;
+        let number = self.member.as_ref().map(|member| member.number);
+        number.zip(limit).map_or(0, |(number, limit)| number.saturating_sub(limit))
+    }
+}
+
+/// Why a connection comes to nothing.
+enum Away {
+    Header(HeaderError),
+    Crowded,
+    /// It has gone before anything was known of it.
+    Gone,
+    Login(Option<SocketAddr>, LoginError),
+}
 
 /// One connection from its first byte to its last.
 pub(super) async fn welcome(house: Arc<House>, socket: Socket, peer: Option<SocketAddr>) {
     let setup = house.setup.load_full();
-    let limit = setup.config.data.login_timeout;
-    let Some(origin) = origin(&socket, peer) else { return };
-    match timeout(limit, login::accept(socket, origin, &setup.rules)).await {
+    let mut phase = house.phase.subscribe();
+    let arriving = timeout(setup.config.data.login_timeout, arrive(&house, &setup, socket, peer));
+    let arrived = tokio::select! {
+        arrived = arriving => arrived,
+        // Who has not logged in by now would be sent away right afterwards.
+        _ = phase.wait_for(|phase| *phase != Phase::Serving) => return,
+    };
+    match arrived {
         Err(_) => {
             house.metrics.logins.of(LoginResult::Timeout).inc();
             tracing::info!("a login took too long");
         }
-        Ok(Err(error)) => turned_away(&house, peer, &error),
-        Ok(Ok(Arrival::Cancel { pid, secret })) => {
+        Ok(Err(away)) => turned_away(&house, &away),
+        Ok(Ok((Arrival::Cancel { pid, secret, mut stream }, _))) => {
             if let Some(call) = house.keys.find(pid, secret) {
                 call().await;
             }
+            // Now, and not before, as clients take the end for the answer. Who has left has left.
+            let _ = stream.shutdown().await;
         }
-        Ok(Ok(Arrival::Client(accepted))) => {
-            let guest = Guest { house, setup, peer };
+        Ok(Ok((Arrival::Client(accepted), newcomer))) => {
+            let guest = Guest { house, setup, newcomer };
             guest.serve(*accepted).await;
         }
     }
+}
+
+/// A newcomer's way until it has proven who it is.
+async fn arrive(
+    house: &House,
+    setup: &Setup,
+    mut socket: Socket,
+    peer: Option<SocketAddr>,
+) -> Result<(Arrival, Newcomer), Away> {
+    let connections = &setup.config.data.connections;
+    socket.keep_alive(connections.keepalive).map_err(|_| Away::Gone)?;
+    let balancer =
+        peer.filter(|peer| connections.balancers.iter().any(|network| network.contains(peer.ip())));
+    let peer = match balancer {
+        None => peer,
+        Some(balancer) => match proxy_header::receive(&mut socket).await.map_err(Away::Header)? {
+            Source::Balancer => Some(balancer),
+            Source::Client(client) => Some(client),
+        },
+    };
+    let member = peer.map(|peer| house.addresses.enter(neighbourhood(peer.ip())));
+    let newcomer = Newcomer { peer, member };
+    if newcomer.excess(setup) > TOLD_MAX {
+        let mut message = Vec::new();
+        write::error(&mut message, &too_many_from_there());
+        // What does not fit into the socket's empty buffer is not worth waiting for.
+        let _ = socket.try_write(&message);
+        return Err(Away::Crowded);
+    }
+    let origin = origin(&socket, peer).ok_or(Away::Gone)?;
+    let login = login::accept(socket, origin, &setup.rules).await;
+    login.map(|arrival| (arrival, newcomer)).map_err(|error| Away::Login(peer, error))
+}
+
+pub(super) fn too_many_from_there() -> Report {
+    Report::fatal(SqlState::TOO_MANY_CONNECTIONS, "too many connections from your address")
+        .hint("connections_per_address in [data] is the limit.")
 }
 
 /// Where a connection comes from; None if it has gone already.
@@ -47,9 +128,15 @@ fn origin(socket: &Socket, peer: Option<SocketAddr>) -> Option<Origin> {
 }
 
 /// Somebody who could not prove who they are has been told so.
-fn turned_away(house: &House, peer: Option<SocketAddr>, error: &LoginError) {
-    match error {
-        LoginError::Refused { attempt, report } => {
+fn turned_away(house: &House, away: &Away) {
+    match away {
+        Away::Header(HeaderError::Closed) | Away::Gone => {}
+        Away::Header(error) => {
+            house.metrics.logins.of(LoginResult::Protocol).inc();
+            tracing::warn!(%error, "a load balancer is not believed");
+        }
+        Away::Crowded => house.metrics.logins.of(LoginResult::NotAllowed).inc(),
+        Away::Login(peer, LoginError::Refused { attempt, report }) => {
             house.metrics.logins.of(LoginResult::of_refusal(report.state)).inc();
             house.note(Event::LoginFailed(LoginFailed {
                 session: 0,
@@ -60,7 +147,7 @@ fn turned_away(house: &House, peer: Option<SocketAddr>, error: &LoginError) {
                 reason: login_failure(report.state),
             }));
         }
-        LoginError::Gone(_) | LoginError::Io(_) | LoginError::Tls(_) => {
+        Away::Login(_, error @ (LoginError::Gone(_) | LoginError::Io(_) | LoginError::Tls(_))) => {
             tracing::debug!(%error, "a login was left");
         }
     }

@@ -106,6 +106,8 @@ labels! {
         Audit = "audit",
         Killed = "killed",
         Shutdown = "shutdown",
+        Idle = "idle",
+        Stalled = "stalled",
     }
 }
 

@@ -19,17 +19,25 @@ pub(crate) struct Target {
     pub(crate) password: String,
     pub(crate) database: String,
     pub(crate) options: Vec<(String, String)>,
+    /// What is sent before anything else, as by a load balancer.
+    pub(crate) preamble: Vec<u8>,
 }
 
 impl Target {
     pub(crate) fn new(port: u16, user: &str, password: &str, database: &str) -> Self {
         let [user, password, database] = [user, password, database].map(str::to_owned);
-        Self { port, user, password, database, options: Vec::new() }
+        Self { port, user, password, database, options: Vec::new(), preamble: Vec::new() }
     }
 
     /// With one more startup parameter.
     pub(crate) fn option(mut self, name: &str, value: &str) -> Self {
         self.options.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With bytes before the startup packet.
+    pub(crate) fn preamble(mut self, bytes: Vec<u8>) -> Self {
+        self.preamble = bytes;
         self
     }
 
@@ -86,6 +94,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn connect(target: &Target) -> Result<Self, ConnectError> {
         let mut client = Self::open(target.port)?;
+        client.send(&target.preamble)?;
         let mut parameters = vec![("user", &*target.user), ("database", &*target.database)];
         parameters.extend(target.options.iter().map(|(name, value)| (&**name, &**value)));
         client.send_with(|buf| frontend::startup_message(parameters, buf))?;
@@ -103,6 +112,10 @@ impl Client {
         stream.set_write_timeout(Some(PATIENCE))?;
         let (heard, parameters) = (Vec::new(), Vec::new());
         Ok(Self { stream, heard, cut: 0, parameters, key: (0, 0), port })
+    }
+
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.stream
     }
 
     fn log_in(&mut self, password: &str) -> Result<(), ConnectError> {

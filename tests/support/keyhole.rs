@@ -69,13 +69,15 @@ pub(crate) struct Config {
     table: Table,
     /// The largest file that the proxy may write, as on a disk that fills up.
     file_max_kib: Option<u32>,
+    /// How many files and connections it may have open.
+    files_max: Option<u32>,
 }
 
 impl Config {
     /// Three users, one policy (any request, one DBA approves), no database yet.
     pub(crate) fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("keyhole-").tempdir().expect("a directory");
-        Self { dir, table: BASE.parse().expect("TOML"), file_max_kib: None }
+        Self { dir, table: BASE.parse().expect("TOML"), file_max_kib: None, files_max: None }
     }
 
     /// `name` for clients, `upstream` on the server, hidden as the catalog text says.
@@ -116,6 +118,11 @@ impl Config {
         self
     }
 
+    pub(crate) fn files_max(mut self, limit: u32) -> Self {
+        self.files_max = Some(limit);
+        self
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
@@ -138,17 +145,16 @@ impl Config {
 
     /// `keyhole SUBCOMMAND … ` with everybody's passwords in the environment.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = match self.file_max_kib {
-            None => Command::new(BINARY),
-            Some(limit) => {
-                // With the signal ignored, a write beyond the limit fails like one to a full disk.
-                let blocks = limit * 2;
-                let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
-                let mut shell = Command::new("sh");
-                shell.args(["-c", &script, BINARY]);
-                shell
-            }
-        };
+        let mut command = Command::new("sh");
+        // With the signal ignored, a write beyond the limit fails like one to a full disk.
+        let size = self.file_max_kib.map(|limit| format!("trap '' XFSZ; ulimit -f {};", limit * 2));
+        let files = self.files_max.map(|limit| format!("ulimit -n {limit};"));
+        if size.is_some() || files.is_some() {
+            let limits = [size, files].map(Option::unwrap_or_default).concat();
+            command.args(["-c", &format!("{limits} exec \"$0\" \"$@\""), BINARY]);
+        } else {
+            command = Command::new(BINARY);
+        }
         command.args(args).current_dir("/").env("KEYHOLE_UPSTREAM_PASSWORD", APP_PASSWORD);
         for (user, password) in USERS {
             command.env(format!("KEYHOLE_{}_PASSWORD", user.to_uppercase()), password);
@@ -294,6 +300,10 @@ impl Keyhole {
             .collect();
         files.sort();
         files.iter().map(|file| std::fs::read_to_string(file).expect("UTF-8")).collect()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.child.id()
     }
 
     pub(crate) fn signal(&self, name: &str) {

@@ -11,13 +11,16 @@ use tokio_rustls::TlsAcceptor;
 use super::{Attempt, LoginError, Stop, refusal};
 use crate::auth::rules::{Encryption, Origin, Tls};
 use crate::model::SqlState;
-use crate::net::{Frames, Socket, Stream};
+use crate::net::{Frames, Socket, Stream, tls};
 use crate::wire::startup::StartupPacket;
 use crate::wire::{frontend, write};
 
 /// The longest message of somebody who is not known yet, as PostgreSQL's
 /// `PG_MAX_AUTH_TOKEN_LENGTH`.
 const AUTH_FRAME_LEN_MAX: usize = 65_535;
+
+/// What a TLS handshake begins with, and no packet of PostgreSQL's that could be taken.
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// A connection of somebody who is not known yet.
 pub(super) struct Newcomer {
@@ -34,16 +37,25 @@ impl Newcomer {
         tls: &Tls,
     ) -> Result<(Self, Vec<u8>), LoginError> {
         let mut frames = Frames::default();
-        let opening = negotiate_plain(&mut socket, &mut frames, tls).await;
+        let opening = match socket.first_byte().await? {
+            Some(TLS_HANDSHAKE) => direct(tls),
+            Some(_) | None => negotiate_plain(&mut socket, &mut frames, tls).await,
+        };
         match opening {
             Ok(Opening::Packet(packet)) => {
                 Ok((Self { stream: Stream::Plain(socket), frames, origin }, packet))
             }
-            Ok(Opening::StartTls(config)) => {
-                let tls = TlsAcceptor::from(config).accept(socket).await;
-                let tls = tls.map_err(LoginError::Tls)?;
-                let mut newcomer =
-                    Self { stream: Stream::ServerTls(Box::new(tls)), frames, origin };
+            Ok(Opening::StartTls(config, start)) => {
+                let stream = TlsAcceptor::from(config).accept(socket).await;
+                let stream = Stream::ServerTls(Box::new(stream.map_err(LoginError::Tls)?));
+                let mut newcomer = Self { stream, frames, origin };
+                if start == Start::Direct
+                    && newcomer.stream.application_protocol() != Some(tls::ALPN)
+                {
+                    let message = "received direct TLS connection request without ALPN";
+                    let stop = refusal(SqlState::PROTOCOL_VIOLATION, message);
+                    return Err(newcomer.turn_away(Attempt::default(), stop).await);
+                }
                 match newcomer.frames.next_startup(&mut newcomer.stream).await {
                     Ok(packet) => Ok((newcomer, packet)),
                     Err(error) => Err(newcomer.turn_away(Attempt::default(), error.into()).await),
@@ -99,7 +111,25 @@ pub(super) fn negotiated_already() -> Stop {
 enum Opening {
     /// A packet that is not about encryption.
     Packet(Vec<u8>),
-    StartTls(Arc<ServerConfig>),
+    StartTls(Arc<ServerConfig>, Start),
+}
+
+/// How TLS begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Requested,
+    /// Without a word before it. Only ALPN tells then that the client means to speak to us.
+    Direct,
+}
+
+/// The opening of a client that begins with TLS.
+fn direct(tls: &Tls) -> Result<Opening, Stop> {
+    match tls {
+        Tls::Prefer(config) | Tls::Require(config) => {
+            Ok(Opening::StartTls(Arc::clone(config), Start::Direct))
+        }
+        Tls::Off => Err(refusal(SqlState::FEATURE_NOT_SUPPORTED, "TLS is not configured")),
+    }
 }
 
 /// Answers requests for encryption, each of which may be made once, until the client says what it
@@ -138,7 +168,7 @@ async fn negotiate_plain(
         let (answer, config) = reply;
         socket.write_all(answer).await?;
         if let Some(config) = config {
-            return Ok(Opening::StartTls(Arc::clone(config)));
+            return Ok(Opening::StartTls(Arc::clone(config), Start::Requested));
         }
         asked.push(packet);
     }

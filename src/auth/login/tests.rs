@@ -280,7 +280,7 @@ async fn a_cancel_request_is_no_client() {
             peer.send(|out| cancel_request(out, 7, b"key!").unwrap()).await;
         })
         .await;
-        let Ok(Arrival::Cancel { pid, secret }) = arrival else { panic!("{arrival:?}") };
+        let Ok(Arrival::Cancel { pid, secret, .. }) = arrival else { panic!("{arrival:?}") };
         assert_eq!((pid, &secret[..]), (7, &b"key!"[..]));
     }
 }
@@ -367,3 +367,5 @@ async fn a_client_that_leaves_is_no_failed_login() {
     let arrival = accept(tcp, NEAR, &rules).await;
     assert!(matches!(arrival, Err(LoginError::Gone(FrameError::Closed))), "{arrival:?}");
 }
+
+mod direct;
