@@ -208,7 +208,7 @@ where
             self.step(|session, env, out| session.server_bytes(&mut inbox, env, out));
             self.server.inbox = inbox;
         }
-        let held = self.session.hold().is_some() || self.cancelling.is_some();
+        let held = self.session.waits() || self.cancelling.is_some();
         if self.client.news && !held && self.effects.close.is_none() {
             self.client.news = false;
             let mut inbox = std::mem::take(&mut self.client.inbox);
@@ -228,9 +228,9 @@ where
             cache: &self.database.cache,
             lookups: &self.database.lookups,
         };
-        let held = self.session.hold().is_some();
+        let waited = self.session.waits();
         act(&mut self.session, env, &mut self.effects);
-        if held && self.session.hold().is_none() {
+        if waited && !self.session.waits() {
             self.client.news = true;
             self.server.news = true;
         }

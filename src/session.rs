@@ -8,6 +8,7 @@
 
 mod again;
 mod backend;
+mod bind;
 mod copy_in;
 mod ends;
 mod errors;
@@ -17,12 +18,14 @@ mod foreign;
 mod frontend;
 mod gate;
 mod in_band;
+mod outward;
 mod path;
 mod plan;
 mod queue;
 mod record;
 mod rows;
 mod settle;
+mod stream;
 mod tables;
 mod uncommitted;
 
@@ -136,8 +139,10 @@ pub struct Session {
     relay: Relay,
     copy_in: copy_in::CopyIn,
     settling: settle::Settling,
-    /// Bytes of a frame that is passing through without being looked at.
-    passing_len: usize,
+    /// Messages that pass in pieces now.
+    inward: stream::Inward,
+    outward: outward::Outward,
+    glance: stream::Glance,
     hold: Option<Hold>,
     /// What to go on with after the hold.
     after: Option<frontend::Pending>,
@@ -200,7 +205,9 @@ impl Session {
             relay: Relay::Open,
             copy_in: copy_in::CopyIn::default(),
             settling: settle::Settling::default(),
-            passing_len: 0,
+            inward: stream::Inward::default(),
+            outward: outward::Outward::default(),
+            glance: stream::Glance::default(),
             hold: None,
             after: None,
             statements: 0,
@@ -245,7 +252,7 @@ impl Session {
 
     /// What the session waits in, if it waits for its client to say something.
     pub fn rest(&self) -> Option<Rest> {
-        let waits = self.queue.is_empty() && self.hold().is_none();
+        let waits = self.queue.is_empty() && self.hold().is_none() && self.is_between_asks();
         waits.then_some(match self.transaction {
             TxStatus::Idle => Rest::Idle,
             TxStatus::InTransaction => Rest::InTransaction,
@@ -253,9 +260,17 @@ impl Session {
         })
     }
 
+    /// Whether the client's next message has to wait, for a hold or for the server to catch up.
+    pub fn waits(&self) -> bool {
+        self.hold().is_some() || self.queue.is_full()
+    }
+
     /// Whether the session is between transactions with nothing under way: a drain may end it.
     pub fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.transaction == TxStatus::Idle && self.hold.is_none()
+        self.queue.is_empty()
+            && self.transaction == TxStatus::Idle
+            && self.hold.is_none()
+            && self.is_between_asks()
     }
 
     /// The moment at which what streams now may have to be cut.
@@ -326,7 +341,7 @@ impl Session {
 
     /// Ends the session from outside: an administrator, or a shutdown.
     pub fn terminate(&mut self, report: &Report, out: &mut Effects) {
-        crate::wire::write::error(&mut out.to_client, report);
+        self.last_words(report, out);
         out.close = Some(Close::Done);
     }
 

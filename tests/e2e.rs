@@ -11,6 +11,8 @@ mod attack;
 mod bad_config;
 #[path = "e2e/bad_input.rs"]
 mod bad_input;
+#[path = "e2e/big.rs"]
+mod big;
 #[path = "e2e/conversation.rs"]
 mod conversation;
 #[path = "e2e/crash.rs"]
@@ -45,6 +47,8 @@ mod nothing;
 mod orm;
 #[path = "e2e/places.rs"]
 mod places;
+#[path = "e2e/protocol.rs"]
+mod protocol;
 #[path = "e2e/proxied.rs"]
 mod proxied;
 #[path = "e2e/psql_meta.rs"]

@@ -7,10 +7,14 @@ mod bench;
 mod extended;
 #[path = "session/grants.rs"]
 mod grants;
+#[path = "session/long.rs"]
+mod long;
 #[path = "session/messages.rs"]
 mod messages;
 #[path = "session/pipelines.rs"]
 mod pipelines;
+#[path = "session/prepared.rs"]
+mod prepared;
 #[path = "session/simple.rs"]
 mod simple;
 #[path = "support/small_shop.rs"]

@@ -7,6 +7,7 @@ pub struct SqlState([u8; 5]);
 impl SqlState {
     pub const ADMIN_SHUTDOWN: Self = Self(*b"57P01");
     pub const CANNOT_CONNECT_NOW: Self = Self(*b"57P03");
+    pub const CHARACTER_NOT_IN_REPERTOIRE: Self = Self(*b"22021");
     pub const CONFIGURATION_LIMIT_EXCEEDED: Self = Self(*b"53400");
     pub const CONNECTION_FAILURE: Self = Self(*b"08006");
     pub const FEATURE_NOT_SUPPORTED: Self = Self(*b"0A000");

@@ -81,7 +81,7 @@ where
     }
 
     fn reads_client(&self) -> Reading {
-        let held = self.session.hold().is_some() || self.cancelling.is_some();
+        let held = self.session.waits() || self.cancelling.is_some();
         let room = !self.session.is_leaving()
             && self.server.backlog_len() < BACKLOG_LEN_MAX
             && (!held || self.client.inbox.len() < AHEAD_LEN_MAX);

@@ -4,6 +4,7 @@ use bytes::{Buf, BytesMut};
 
 use super::errors::{self, protocol};
 use super::gate::Gate;
+use super::outward::{Outward, Way};
 use super::queue::{Batch, Completes, Expected, Origin, Run};
 use super::{Cancel, Effects, Env, Hold, Relay, Session};
 use crate::analysis::sensitive::{Notifies, Watch};
@@ -22,40 +23,51 @@ pub(super) enum Pass {
 }
 
 impl Session {
-    /// Takes messages off the front of `input`; a row that nothing is hidden in may pass in parts.
+    /// Takes messages off the front of `input`; rows and COPY data may pass in pieces.
     pub fn server_bytes(&mut self, input: &mut BytesMut, env: Env<'_>, out: &mut Effects) {
         self.recheck(env, out);
         // Bytes at the front that pass as they are, gathered so that runs are copied at once.
         let mut run_len = 0;
-        loop {
-            if self.passing_len > 0 {
-                let len = self.passing_len.min(input.len() - run_len);
-                self.passing_len -= len;
+        while out.close.is_none() {
+            let len = self.outward.left().min(input.len() - run_len);
+            if let Outward::Dropped(_) = self.outward {
+                self.pass_run(input, &mut run_len, out);
+                input.advance(len);
+            } else {
                 run_len += len;
             }
+            self.outward = self.outward.moved(len);
             let rest = &input[run_len..];
             let header = match FrameHeader::peek(rest, usize::MAX >> 1) {
-                Ok(Some(header)) => header,
-                Ok(None) => break,
-                Err(error) => return self.break_off(&protocol(error), out),
+                Ok(Some(header)) if self.outward == Outward::Between => header,
+                Ok(_) => break,
+                Err(error) => {
+                    self.pass_run(input, &mut run_len, out);
+                    return self.break_off(&protocol(error), out);
+                }
             };
-            if self.may_pass_in_parts(header.tag) {
-                self.queue.progress.rows += u64::from(header.tag == tag::DATA_ROW);
-                self.queue.progress.bytes += header.len as u64;
-                self.passing_len = header.len;
+            if self.passes(header) {
                 continue;
             }
-            if rest.len() < header.len {
-                break;
-            }
-            out.to_client.extend_from_slice(&input[..run_len]);
-            input.advance(run_len);
-            run_len = 0;
-            let frame = input.split_to(header.len);
+            self.pass_run(input, &mut run_len, out);
             if header.tag != tag::READY_FOR_QUERY {
                 // What is at the front now may have been behind something else before.
                 self.recheck(env, out);
             }
+            match self.way_out(header, input, env, out) {
+                Way::Whole if input.len() >= header.len => {}
+                Way::Whole | Way::More | Way::Wait => return,
+                Way::Pieces(outward) => {
+                    self.outward = outward;
+                    continue;
+                }
+                Way::Begun { written_from, rest } => {
+                    input.advance(written_from);
+                    self.outward = rest.moved(0);
+                    continue;
+                }
+            }
+            let frame = input.split_to(header.len);
             let pass = self.server_frame(&frame, env, out);
             self.settle(env, out);
             match pass {
@@ -69,20 +81,31 @@ impl Session {
                 }
             }
         }
-        out.to_client.extend_from_slice(&input[..run_len]);
-        input.advance(run_len);
+        self.pass_run(input, &mut run_len, out);
     }
 
-    /// Rows of a result in which nothing is hidden or granted, and COPY data of clear statements.
-    fn may_pass_in_parts(&self, kind: u8) -> bool {
+    fn pass_run(&self, input: &mut BytesMut, run_len: &mut usize, out: &mut Effects) {
+        out.to_client.extend_from_slice(&input[..*run_len]);
+        input.advance(*run_len);
+        *run_len = 0;
+    }
+
+    /// The hot path: rows of a result in which nothing is hidden or granted, and COPY data of clear
+    /// statements.
+    fn passes(&mut self, header: FrameHeader) -> bool {
         if self.relay == Relay::Cut || self.queue.front_release().is_some() {
             return false;
         }
-        match kind {
-            tag::DATA_ROW => matches!(&self.queue.gate, Gate::Open { raw } if raw.is_empty()),
-            tag::COPY_DATA => self.is_under_way(),
-            _ => false,
+        match header.tag {
+            tag::DATA_ROW if matches!(&self.queue.gate, Gate::Open { raw } if raw.is_empty()) => {
+                self.queue.progress.rows += 1;
+            }
+            tag::COPY_DATA if self.is_under_way() => {}
+            _ => return false,
         }
+        self.queue.progress.bytes += header.len as u64;
+        self.outward = Outward::Clear(header.len);
+        true
     }
 
     /// A release is asked again: a grant may have ended while its rows stream.
@@ -93,6 +116,8 @@ impl Session {
         if (changed || over) && self.relay == Relay::Open && self.is_under_way() {
             if release.holds(self.standpoint(env)) {
                 self.queue.progress.checked = env.grants.epoch;
+            } else if let Outward::Raw(_) = self.outward {
+                self.sever(env, out);
             } else {
                 let report = super::plan::ended(env.world, &release.columns);
                 self.cut(&report, audit::Decision::Cut, env, out);
@@ -121,6 +146,18 @@ impl Session {
         write::error(&mut out.to_client, report);
         out.cancel = Some(Cancel::Statement);
         self.relay = Relay::Cut;
+        self.record_cut(decision, env, out);
+        if self.queue.front_is_in_open_batch() {
+            self.queue.batch = Batch::Skipping;
+            if matches!(self.hold, Some(Hold::Server)) {
+                // The answer that it waits for is part of what is cut.
+                self.go_on(env, out);
+            }
+        }
+    }
+
+    /// What is on record of a result that does not come to its end.
+    pub(super) fn record_cut(&self, decision: audit::Decision, env: Env<'_>, out: &mut Effects) {
         if decision == audit::Decision::Refused {
             out.tally.violations += 1;
         }
@@ -132,13 +169,6 @@ impl Session {
             }
             let state = Some(SqlState::INSUFFICIENT_PRIVILEGE);
             self.record(&ended, self.queue.progress, state, env, out);
-        }
-        if self.queue.front_is_in_open_batch() {
-            self.queue.batch = Batch::Skipping;
-            if matches!(self.hold, Some(Hold::Server)) {
-                // The answer that it waits for is part of what is cut.
-                self.go_on(env, out);
-            }
         }
     }
 
@@ -198,16 +228,27 @@ impl Session {
     }
 
     fn server_notice(&self, payload: &[u8], out: &mut Effects) -> Pass {
-        let scrub = self.queue.front_scrub();
-        if self.relay == Relay::Cut || matches!(self.queue.front(), Some(Expected::Refused { .. }))
-        {
+        if self.is_unheard() {
             return Pass::No;
         }
+        let scrub = self.queue.front_scrub();
         if self.scrub.applies(scrub) || self.scrub.is_log_of_earlier(payload) {
             errors::scrubbed_notice(&mut out.to_client);
             return Pass::No;
         }
         Pass::Yes
+    }
+
+    /// Whether the client hears no notices of what runs now.
+    fn is_unheard(&self) -> bool {
+        self.relay == Relay::Cut
+            || matches!(self.queue.front(), Some(Expected::Refused { .. }))
+            || self.queue.front_is_ours()
+    }
+
+    /// Whether a notice that is too long to be looked at is kept from the client.
+    pub(super) fn hides_notices(&self) -> bool {
+        self.is_unheard() || !self.scrub.is_clean()
     }
 }
 

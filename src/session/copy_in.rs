@@ -76,6 +76,8 @@ impl Session {
             Frontend::Sync => {}
             Frontend::CopyDone | Frontend::CopyFail => {
                 out.to_server.extend_from_slice(frame);
+                // Without it, the answer to an Execute would wait for the Sync that waits for it.
+                write::flush(&mut out.to_server);
                 self.copy_in = CopyIn::Ended;
                 self.hold = Some(Hold::Server);
             }
@@ -91,16 +93,18 @@ impl Session {
             | Frontend::Close(_)
             | Frontend::FunctionCall
             | Frontend::Password(_) => {
-                // In PostgreSQL's words. The message must not get there: if the COPY has just
-                // failed, it would be obeyed.
-                let kind = frame[0];
-                let message =
-                    format!("unexpected message type 0x{kind:02X} during COPY from stdin");
-                let state = SqlState::PROTOCOL_VIOLATION;
-                write::error(&mut out.to_client, &Report::error(state, message));
-                let lost = "terminating connection because protocol synchronization was lost";
-                self.break_off(&Report::fatal(state, lost), out);
+                self.lost_in_copy_in(frame[0], out);
             }
         }
+    }
+
+    /// A message that ends the session, in PostgreSQL's words. It must not get there: if the COPY
+    /// has just failed, it would be obeyed.
+    pub(super) fn lost_in_copy_in(&mut self, kind: u8, out: &mut Effects) {
+        let message = format!("unexpected message type 0x{kind:02X} during COPY from stdin");
+        let state = SqlState::PROTOCOL_VIOLATION;
+        write::error(&mut out.to_client, &Report::error(state, message));
+        let lost = "terminating connection because protocol synchronization was lost";
+        self.break_off(&Report::fatal(state, lost), out);
     }
 }

@@ -28,9 +28,8 @@ impl Session {
         let run = match self.queue.front() {
             Some(Expected::Query { runs, at }) => runs.get(*at).cloned(),
             Some(Expected::Execute { run, .. }) => Some(run.clone()),
-            Some(Expected::Path { .. }) => return Pass::No,
-            Some(Expected::PathInBatch { .. }) => {
-                self.path_answered(env, out);
+            Some(Expected::Path { .. } | Expected::Own { .. }) => {
+                self.own_done(env, out);
                 return Pass::No;
             }
             _ => return self.out_of_step(out),
@@ -43,7 +42,7 @@ impl Session {
             self.defined = SchemaState::Stale;
         }
         if let Some(run) = run {
-            self.complete(&run);
+            self.complete(&run.completes);
             self.masked_notice(&run, env, out);
             self.record(&run, self.queue.progress, None, env, out);
         }
@@ -62,8 +61,8 @@ impl Session {
     }
 
     /// What the server has now done becomes part of the session's tables.
-    pub(super) fn complete(&mut self, run: &Run) {
-        match &run.completes {
+    pub(super) fn complete(&mut self, completes: &Completes) {
+        match completes {
             Completes::Nothing => {}
             Completes::Defined => self.defined = SchemaState::Stale,
             Completes::Prepared { name, id } => self.tables.prepared(name, *id),
@@ -93,13 +92,10 @@ impl Session {
         }
         let (report, ends) = match self.queue.front() {
             Some(Expected::Refused { report, ends, .. }) => (Some(report.clone()), *ends),
-            Some(Expected::Query { .. } | Expected::Path { .. }) => (None, Ends::Ready),
+            Some(Expected::Query { .. }) => (None, Ends::Ready),
             _ => (None, Ends::Error),
         };
-        let is_ours = matches!(
-            self.queue.front(),
-            Some(Expected::Path { .. } | Expected::PathInBatch { .. })
-        );
+        let is_ours = self.queue.front_is_ours();
         if let Some(run) = &failed {
             let state = report.as_ref().map_or(state, |report| report.state);
             self.record(run, self.queue.progress, Some(state), env, out);
@@ -128,7 +124,7 @@ impl Session {
         if ends == Ends::Ready {
             if let Some(Expected::Query { runs, at }) = self.queue.front() {
                 let void: Vec<Arc<Run>> = runs.iter().skip(*at).cloned().collect();
-                void.iter().for_each(|run| self.undo(run));
+                void.iter().for_each(|run| self.undo(&run.completes));
             }
             return;
         }
@@ -137,15 +133,20 @@ impl Session {
         for expected in self.queue.skip_to_sync() {
             match expected {
                 Expected::Parse { name, id, .. } => self.tables.not_prepared(&name, id),
-                Expected::Execute { run, .. } => self.undo(&run),
                 Expected::Bind { portal, id, .. } => self.tables.not_bound(&portal, id),
-                Expected::PathInBatch { .. } => asked = true,
+                Expected::Execute { run, .. } => self.undo(&run.completes),
+                // The name is as it was, or gone: what is known of it stays, and is left alone.
+                Expected::Own { completes: Completes::Deallocated { name: Some(name), .. } } => {
+                    self.tables.give_up(&name);
+                }
+                Expected::Own { completes } => self.undo(&completes),
+                Expected::Path { .. } => asked = true,
                 Expected::Query { .. }
                 | Expected::Close { .. }
                 | Expected::DescribeStatement { .. }
                 | Expected::DescribePortal { .. }
                 | Expected::Sync
-                | Expected::Path { .. }
+                | Expected::OwnSync
                 | Expected::Refused { .. } => {}
             }
         }
@@ -154,12 +155,15 @@ impl Session {
         }
         if asked {
             self.path.learn(None);
-            self.go_on(env, out);
+            // After a batch of our own, its Sync comes first.
+            if open {
+                self.go_on(env, out);
+            }
         }
     }
 
-    pub(super) fn undo(&mut self, run: &Run) {
-        match &run.completes {
+    pub(super) fn undo(&mut self, completes: &Completes) {
+        match completes {
             Completes::Prepared { name, id } => self.tables.not_prepared(name, *id),
             Completes::Declared { name, id } => self.tables.not_declared(name, *id),
             Completes::Nothing
@@ -201,10 +205,12 @@ impl Session {
             }
         }
         match self.queue.front() {
-            Some(Expected::Path { .. }) => {
-                self.path_answered(env, out);
-                Pass::No
-            }
+            Some(
+                Expected::Query { .. }
+                | Expected::Sync
+                | Expected::OwnSync
+                | Expected::Refused { ends: Ends::Ready, .. },
+            ) => {}
             Some(
                 Expected::Parse { .. }
                 | Expected::Bind { .. }
@@ -212,32 +218,36 @@ impl Session {
                 | Expected::DescribeStatement { .. }
                 | Expected::DescribePortal { .. }
                 | Expected::Execute { .. }
-                | Expected::PathInBatch { .. }
+                | Expected::Path { .. }
+                | Expected::Own { .. }
                 | Expected::Refused { ends: Ends::Error, .. },
             )
-            | None => self.out_of_step(out),
-            Some(
-                Expected::Query { .. }
-                | Expected::Sync
-                | Expected::Refused { ends: Ends::Ready, .. },
-            ) => {
-                self.queue.pop();
-                // Of a pipeline, later messages may have defined something already.
-                if status == TxStatus::Idle && self.queue.is_empty() {
-                    self.uncommitted.ended();
-                }
-                Pass::Yes
-            }
+            | None => return self.out_of_step(out),
         }
+        let answered = self.queue.pop();
+        // Of a pipeline, later messages may have defined something already.
+        if status == TxStatus::Idle && self.queue.is_empty() {
+            self.uncommitted.ended();
+        }
+        if let Some(Expected::OwnSync) = answered {
+            self.go_on(env, out);
+            return Pass::No;
+        }
+        Pass::Yes
     }
 
-    /// The server has said what the `search_path` is: the message that waited goes on.
-    pub(super) fn path_answered(&mut self, env: Env<'_>, out: &mut Effects) {
-        if let Some(Expected::Path { schemas } | Expected::PathInBatch { schemas }) =
-            self.queue.pop()
-        {
-            self.path.learn(schemas.as_deref());
-            self.go_on(env, out);
+    /// A statement of ours is done: inside the client's batch, what waited for it goes on.
+    fn own_done(&mut self, env: Env<'_>, out: &mut Effects) {
+        let whole_batch = self.queue.front_is_ours();
+        match self.queue.pop() {
+            Some(Expected::Path { schemas }) => {
+                self.path.learn(schemas.as_deref());
+                if !whole_batch {
+                    self.go_on(env, out);
+                }
+            }
+            Some(Expected::Own { completes }) => self.complete(&completes),
+            _ => {}
         }
     }
 }

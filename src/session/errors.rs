@@ -6,7 +6,7 @@ use crate::decision::{Scrub, scrubbed};
 use crate::mask::REFUSED_MARK;
 use crate::model::{Report, Severity, SqlState};
 use crate::wire::backend::ErrorFields;
-use crate::wire::write;
+use crate::wire::{WireError, write};
 
 /// Whether words are scrubbed, by this statement or by an earlier one of the transaction.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,6 +31,11 @@ impl ScrubState {
     pub(super) fn is_log_of_earlier(self, notice: &[u8]) -> bool {
         let severity = ErrorFields::read(notice).ok().and_then(|fields| fields.get(b'V'));
         self.ever.is_some() && !matches!(severity, Some(b"NOTICE" | b"WARNING" | b"INFO"))
+    }
+
+    /// Whether nothing has been scrubbed in this session yet.
+    pub(super) fn is_clean(self) -> bool {
+        self.ever.is_none()
     }
 
     pub(super) fn transaction_ended(&mut self) {
@@ -100,6 +105,48 @@ pub(super) fn unmaskable() -> Report {
 
 pub(super) fn protocol(why: impl std::fmt::Display) -> Report {
     Report::fatal(SqlState::PROTOCOL_VIOLATION, format!("protocol violation: {why}"))
+}
+
+/// A type byte that PostgreSQL does not know either; it says the same.
+pub(super) fn unknown_message(tag: u8) -> Report {
+    let text = format!("invalid frontend message type {tag}");
+    Report::fatal(SqlState::PROTOCOL_VIOLATION, text)
+}
+
+/// A message that cannot be read: like any failed statement, as the server has it.
+pub(super) fn malformed(error: WireError) -> Report {
+    let state = match error {
+        WireError::NotUtf8 => SqlState::CHARACTER_NOT_IN_REPERTOIRE,
+        WireError::FormatCode => SqlState::INVALID_PARAMETER_VALUE,
+        WireError::Length
+        | WireError::Truncated
+        | WireError::Leftover
+        | WireError::Unterminated
+        | WireError::ZeroInString
+        | WireError::Count
+        | WireError::FormatCount
+        | WireError::UnknownTag
+        | WireError::Value
+        | WireError::Version => SqlState::PROTOCOL_VIOLATION,
+    };
+    Report::error(state, error.to_string())
+}
+
+/// A message that has to be looked at as a whole, and is longer than what is kept.
+pub(super) fn too_long(frame_len_max: usize) -> Report {
+    Report::error(
+        SqlState::PROGRAM_LIMIT_EXCEEDED,
+        format!("a message is longer than the {frame_len_max} bytes that the proxy looks at"),
+    )
+    .hint("Send bulk data by COPY or as parameters, or raise frame_len_max in [data].")
+}
+
+pub(super) fn fast_path() -> Report {
+    Report::error(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        "function calls over the fast path are not allowed",
+    )
+    .hint("Use SELECT function(…).")
 }
 
 pub(super) fn unchecked_parameters() -> Report {

@@ -11,14 +11,15 @@ use bytes::Bytes;
 use super::copy_in::may_copy_in;
 use super::errors::{REFUSED_SQL, protocol, too_many_names, unchecked_parameters};
 use super::frontend::Pending;
-use super::in_band::{Parameters, Understood, from_item};
+use super::in_band::{Understood, from_item};
 use super::plan::{Plan, Planned, ended};
 use super::queue::{Ends, Expected, Origin, Run};
+use super::stream::kept;
 use super::tables::{Made, MadeBy, MadeScrub, Portal, Prepared};
-use super::{Effects, Env, Hold, InBandTable, Session};
+use super::{Effects, Env, Hold, Session};
 use crate::model::Report;
 use crate::rewrite::InBandAnswer;
-use crate::wire::frontend::{Bind, Execute, Parse, Target};
+use crate::wire::frontend::{Execute, Parse, Target};
 use crate::wire::write;
 
 /// Types below are PostgreSQL's own (`access/transam.h`).
@@ -40,7 +41,7 @@ impl Session {
                 Planned::Refused(unchecked_parameters().into())
             }
             Ok(planned) => planned,
-            Err(missing) => return self.wait_for(&missing, frame, out),
+            Err(missing) => return self.wait_for(missing, kept(frame), out),
         };
         let text = Bytes::copy_from_slice(message.sql.as_bytes());
         if self.tables.is_full() {
@@ -72,7 +73,9 @@ impl Session {
         let (epoch, shape) = (env.world.epoch, Mutex::new(None));
         let by = MadeBy::Parse;
         let scrub = made.scrub.get();
-        let prepared = Prepared { id, text, parameter_types, plan, by, made, sent, epoch, shape };
+        let weight = self.tables.weigh(text.len() + sent.len());
+        let prepared =
+            Prepared { id, text, parameter_types, plan, by, made, sent, epoch, shape, weight };
         self.tables.prepare(message.name, Arc::new(prepared));
         let name = message.name.to_owned();
         self.queue.push(Expected::Parse { name, id, origin: Origin::Client, scrub });
@@ -113,132 +116,6 @@ impl Session {
             scrub: MadeScrub::new(run.scrub),
             show: run.show,
         }
-    }
-
-    pub(super) fn bind(
-        &mut self,
-        frame: &[u8],
-        message: &Bind<'_>,
-        env: Env<'_>,
-        out: &mut Effects,
-    ) {
-        let Some(prepared) = self.tables.statement(message.statement).cloned() else {
-            // The server knows no such statement either and says so.
-            return self.forward_bind(frame, message, None, out);
-        };
-        if prepared.by == MadeBy::Sql {
-            let release = &prepared.made.release;
-            if !release.holds(self.standpoint(env)) {
-                let report = ended(env.world, &release.columns);
-                return self.refuse_in_batch(prepared.text.clone(), report.into(), env, out);
-            }
-            return self.forward_bind(frame, message, Some(prepared), out);
-        }
-        let is_settled = prepared.epoch == env.world.epoch && self.uncommitted.is_empty();
-        if prepared.plan.is_none() && is_settled {
-            return self.forward_bind(frame, message, Some(prepared), out);
-        }
-        let plan = match self.plan_again(&prepared, env) {
-            Ok(Planned::Clear) => None,
-            Ok(Planned::Known(plan)) => Some(plan),
-            Ok(Planned::Refused(report)) => {
-                return self.refuse_in_batch(prepared.text.clone(), report, env, out);
-            }
-            Err(missing) => return self.wait_for(&missing, frame, out),
-        };
-        let Some(plan) = plan else {
-            let prepared = self.same_or_again(message.statement, &prepared, None, env, out);
-            return self.forward_bind(frame, message, prepared, out);
-        };
-        let values = text_values(message);
-        let mut calls = Vec::new();
-        for reference in Self::in_band(&plan) {
-            match Understood::read(reference, Some(&values)) {
-                Ok(Understood::Call(call)) => calls.push(call),
-                Ok(Understood::Explain(_)) => {}
-                Err(report) => {
-                    return self.refuse_in_batch(prepared.text.clone(), report, env, out);
-                }
-            }
-        }
-        if !calls.is_empty() {
-            self.hold = Some(Hold::InBand(calls));
-            self.after = Some(Pending::Bind { frame: frame.to_vec() });
-            return;
-        }
-        self.bind_planned(frame, message, &prepared, &plan, Vec::new(), env, out);
-    }
-
-    /// The in-band calls of a Bind have been answered.
-    pub(super) fn bind_answered(
-        &mut self,
-        frame: &[u8],
-        tables: Vec<InBandTable>,
-        env: Env<'_>,
-        out: &mut Effects,
-    ) {
-        let Ok(crate::wire::frontend::Frontend::Bind(message)) =
-            crate::wire::frontend::read(frame[0], &frame[5..])
-        else {
-            return self.break_off(&protocol("a Bind changed while it waited"), out);
-        };
-        let Some(prepared) = self.tables.statement(message.statement).cloned() else {
-            return self.forward_bind(frame, &message, None, out);
-        };
-        match self.plan_again(&prepared, env) {
-            Ok(Planned::Known(plan)) => {
-                self.bind_planned(frame, &message, &prepared, &plan, tables, env, out);
-            }
-            Ok(Planned::Clear) | Err(_) => {
-                self.break_off(&protocol("a statement changed while it waited"), out);
-            }
-            Ok(Planned::Refused(report)) => {
-                self.refuse_in_batch(prepared.text.clone(), report, env, out);
-            }
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the parts of one Bind")]
-    fn bind_planned(
-        &mut self,
-        frame: &[u8],
-        message: &Bind<'_>,
-        prepared: &Arc<Prepared>,
-        plan: &Arc<Plan>,
-        tables: Vec<InBandTable>,
-        env: Env<'_>,
-        out: &mut Effects,
-    ) {
-        let values = text_values(message);
-        let values: Parameters<'_> = Some(&values);
-        let answers = self.answers(plan, values, &mut tables.into_iter(), env);
-        let sql = match self.rewritten(plan, &answers, env) {
-            Ok(sql) => sql,
-            Err(report) => return self.refuse_in_batch(prepared.text.clone(), report, env, out),
-        };
-        let again = Some((plan.clone(), sql));
-        let prepared = self.same_or_again(message.statement, prepared, again, env, out);
-        self.forward_bind(frame, message, prepared, out);
-    }
-
-    fn forward_bind(
-        &mut self,
-        frame: &[u8],
-        message: &Bind<'_>,
-        prepared: Option<Arc<Prepared>>,
-        out: &mut Effects,
-    ) {
-        out.to_server.extend_from_slice(frame);
-        let scrub = prepared.as_ref().map(|prepared| prepared.made.scrub).unwrap_or_default();
-        let id = self.tables.next_id();
-        // Of an unknown statement there will be no portal.
-        if let Some(prepared) = prepared {
-            let formats = message.result_formats.iter().collect();
-            let made = prepared.made.clone();
-            self.tables.bind(message.portal, Portal { id, prepared, made, formats });
-        }
-        let (portal, origin) = (message.portal.to_owned(), Origin::Client);
-        self.queue.push(Expected::Bind { portal, id, origin, scrub: scrub.get() });
     }
 
     pub(super) fn describe(&mut self, frame: &[u8], target: Target<'_>, out: &mut Effects) {
@@ -302,6 +179,11 @@ impl Session {
         let number = self.next_statement();
         let mut run = self.planned_run(number, text, analysis, decision, env);
         run.release = portal.made.release.clone();
+        // What EXECUTE and FETCH mean is decided when they run, by what the names stand for then.
+        for made in self.tables.earlier(&analysis.kind) {
+            run.release.merge(&made.release);
+            run.scrub = run.scrub.max(made.scrub.get());
+        }
         run
     }
 
@@ -323,10 +205,12 @@ impl Session {
                 portal.prepared.plan.as_ref().and_then(|plan| plan.statements().next())
         {
             let (kind, sent) = (analysis.kind.clone(), portal.prepared.sent.clone());
+            let mut original = None;
             if let Some(plan) = &portal.prepared.plan {
                 plan.defines(&mut self.uncommitted);
+                original = plan.original();
             }
-            run.completes = self.completes(&kind, &sent, &run);
+            run.completes = self.completes(&kind, &sent, original, &run);
         }
         if let Ok(text) = std::str::from_utf8(&run.text) {
             let text = text.to_owned();
@@ -379,10 +263,4 @@ impl Session {
         let _ = write::parse(&mut out.to_server, REFUSED_NAME, REFUSED_SQL, no_types);
         self.queue.push(Expected::Refused { run, report, ends: Ends::Error });
     }
-}
-
-/// The parameters as text; the binary form of text is the same bytes.
-fn text_values(message: &Bind<'_>) -> Vec<Option<String>> {
-    let values = message.parameters.iter();
-    values.map(|value| value.map(|bytes| String::from_utf8_lossy(bytes).into_owned())).collect()
 }

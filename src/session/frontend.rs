@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::copy_in::may_copy_in;
-use super::errors::{REFUSED_SQL, protocol};
+use super::errors::{self, REFUSED_SQL, protocol};
 use super::in_band::{Understood, from_item};
 use super::plan::{Missing, Plan, Planned};
 use super::queue::{Batch, Completes, Ends, Expected, Run};
 use super::settle::Settling;
+use super::stream::kept;
 use super::tables::Prepared;
 use super::{Close, Effects, Env, Hold, InBandTable, SchemaState, Session};
 use crate::analysis::facts::Kind;
@@ -18,7 +19,7 @@ use crate::analysis::sensitive::Watch;
 use crate::model::Report;
 use crate::rewrite::InBandAnswer;
 use crate::wire::frontend::{self, Frontend};
-use crate::wire::{FrameHeader, WireError, frontend::tag, write};
+use crate::wire::{WireError, frontend::tag, write};
 
 /// A message that waits for a hold to end.
 pub(super) enum Pending {
@@ -33,26 +34,7 @@ pub(super) enum Pending {
 }
 
 impl Session {
-    /// Takes whole messages off the front of `input` until one has to wait or more bytes are
-    /// needed.
-    pub fn client_bytes(&mut self, input: &mut BytesMut, env: Env<'_>, out: &mut Effects) {
-        while self.hold.is_none() && out.close.is_none() && !self.is_leaving() {
-            if let Some(tag) = input.first().filter(|tag| !frontend::is_known(**tag)) {
-                let why = format!("invalid frontend message type {tag}");
-                return self.break_off(&protocol(why), out);
-            }
-            let header = match FrameHeader::peek(input, self.frame_len_max) {
-                Ok(Some(header)) if input.len() >= header.len => header,
-                Ok(_) => return,
-                Err(error) => return self.break_off(&protocol(error), out),
-            };
-            let frame = input.split_to(header.len);
-            self.path.next_message();
-            self.client_frame(&frame, env, out);
-        }
-    }
-
-    fn client_frame(&mut self, frame: &[u8], env: Env<'_>, out: &mut Effects) {
+    pub(super) fn client_frame(&mut self, frame: &[u8], env: Env<'_>, out: &mut Effects) {
         // After an error the server ignores everything up to Sync, and so do we.
         if self.queue.batch == Batch::Skipping && !matches!(frame[0], tag::SYNC | tag::TERMINATE) {
             return;
@@ -67,14 +49,16 @@ impl Session {
         }
         let message = match frontend::read(frame[0], &frame[5..]) {
             Ok(message) => message,
-            Err(WireError::NotUtf8) => return self.foreign(frame, env, out),
-            Err(error) => return self.break_off(&protocol(error), out),
+            Err(WireError::NotUtf8) if !self.is_copying_in() => {
+                return self.foreign(frame, env, out);
+            }
+            Err(error) => return self.malformed(frame[0], error, env, out),
         };
         if self.is_copying_in() {
             return self.during_copy_in(frame, &message, out);
         }
         if self.is_uncertain(&message) {
-            return self.wait_until_settled(frame, out);
+            return self.wait_until_settled(kept(frame), out);
         }
         match message {
             Frontend::Query(text) => self.query(frame, text, env, out),
@@ -101,12 +85,7 @@ impl Session {
                 self.queue.push(Expected::Query { runs: vec![Arc::new(run)], at: 0 });
             }
             Frontend::FunctionCall => {
-                let report = Report::error(
-                    crate::model::SqlState::INSUFFICIENT_PRIVILEGE,
-                    "function calls over the fast path are not allowed",
-                )
-                .hint("Use SELECT function(…).");
-                self.refuse_query(Bytes::new(), report.into(), env, out);
+                self.refuse_query(Bytes::new(), errors::fast_path().into(), env, out);
             }
             Frontend::Password(_) => {
                 self.break_off(&protocol("a password after the login"), out);
@@ -116,9 +95,9 @@ impl Session {
 
     /// What was prepared, opened and made while there was nothing to hide is unknown: a session
     /// that did so ends when there is something.
-    fn keeps_watch(&mut self, env: Env<'_>) -> Result<(), Report> {
+    pub(super) fn keeps_watch(&mut self, env: Env<'_>) -> Result<(), Report> {
         match (env.world.sensitive.watch, self.watched) {
-            (Watch::Something, Some(Watch::Nothing)) => Err(super::errors::unwatched()),
+            (Watch::Something, Some(Watch::Nothing)) => Err(errors::unwatched()),
             (watch, _) => {
                 self.watched = Some(watch);
                 Ok(())
@@ -128,8 +107,10 @@ impl Session {
 
     /// Tells the client why and ends the session.
     pub(super) fn break_off(&mut self, report: &Report, out: &mut Effects) {
-        write::error(&mut out.to_client, report);
-        write::terminate(&mut out.to_server);
+        self.last_words(report, out);
+        if self.is_between_asks() {
+            write::terminate(&mut out.to_server);
+        }
         out.close = Some(Close::Done);
     }
 
@@ -137,7 +118,7 @@ impl Session {
         self.tables.batch_ends();
         let planned = match self.plan(text, env) {
             Ok(planned) => planned,
-            Err(missing) => return self.wait_for(&missing, frame, out),
+            Err(missing) => return self.wait_for(missing, kept(frame), out),
         };
         self.note_settings(text, env);
         let copy = Bytes::copy_from_slice(text.as_bytes());
@@ -155,14 +136,19 @@ impl Session {
         }
     }
 
-    pub(super) fn wait_for(&mut self, missing: &Missing, frame: &[u8], out: &mut Effects) {
+    /// Finds out what is missing; what is `kept` waits for it.
+    pub(super) fn wait_for(&mut self, missing: Missing, kept: Option<Pending>, out: &mut Effects) {
         match missing {
-            Missing::SearchPath => self.ask_path(frame, out),
+            Missing::SearchPath => self.ask_path(kept, out),
             Missing::Schema => {
                 self.path.set_refreshed();
                 self.hold = Some(Hold::Refresh);
-                self.after = Some(Pending::Frame(frame.to_vec()));
+                self.after = kept;
             }
+            Missing::Answers => {
+                self.wait_until_settled(kept, out);
+            }
+            Missing::Preparing(again) => self.prepare_again(again, kept, out),
         }
     }
 
@@ -247,20 +233,16 @@ impl Session {
             Err(report) => return self.refuse_query(text.clone(), report, env, out),
         };
         if self.tables.is_full() {
-            return self.refuse_query(
-                text.clone(),
-                super::errors::too_many_names().into(),
-                env,
-                out,
-            );
+            return self.refuse_query(text.clone(), errors::too_many_names().into(), env, out);
         }
         if let Err(error) = write::query(&mut out.to_server, &sql) {
             return self.break_off(&protocol(error), out);
         }
         plan.defines(&mut self.uncommitted);
         let mut runs = self.runs(number, text, plan, env);
+        let original = plan.original();
         for (run, (analysis, _)) in runs.iter_mut().zip(plan.statements()) {
-            run.completes = self.completes(&analysis.kind, &sql, run);
+            run.completes = self.completes(&analysis.kind, &sql, original.clone(), run);
             self.scrub.sent(run.scrub);
         }
         let runs = runs.into_iter().map(Arc::new).collect();
@@ -285,11 +267,19 @@ impl Session {
     }
 
     /// Notes what a statement makes, to be confirmed when the server has done it.
-    pub(super) fn completes(&mut self, kind: &Kind, sent: &Arc<str>, run: &Run) -> Completes {
+    pub(super) fn completes(
+        &mut self,
+        kind: &Kind,
+        sent: &Arc<str>,
+        original: Option<Bytes>,
+        run: &Run,
+    ) -> Completes {
         match kind {
             Kind::Prepare(name) => {
                 let id = self.tables.next_id();
-                let prepared = Prepared::by_sql(id, sent, Self::made(run));
+                let text = original.unwrap_or_default();
+                let weight = self.tables.weigh(text.len() + sent.len());
+                let prepared = Prepared::by_sql(id, sent, text, Self::made(run), weight);
                 self.tables.prepare(name, Arc::new(prepared));
                 Completes::Prepared { name: name.clone(), id }
             }

@@ -114,8 +114,31 @@ pub(super) fn mask_row(
     standpoint: Standpoint<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), Unmaskable> {
+    let row = DataRow::read(payload).map_err(|_| Unmaskable)?;
+    let front = Front { row, values: row.len(), rest_len: 0 };
+    mask_front(front, fields, standpoint, out)
+}
+
+/// The beginning of a row, and how much is behind it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Front<'a> {
+    pub row: DataRow<'a>,
+    /// Values that have come in full.
+    pub values: usize,
+    /// Bytes behind these values.
+    pub rest_len: usize,
+}
+
+/// Appends the beginning of a DataRow with the given fields masked; `rest_len` bytes have to
+/// follow.
+pub(super) fn mask_front(
+    front: Front<'_>,
+    fields: &[MaskedField],
+    standpoint: Standpoint<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), Unmaskable> {
     let start = out.len();
-    let masked = mask_fields(payload, fields, standpoint, out);
+    let masked = mask_fields(front, fields, standpoint, out);
     if masked.is_err() {
         out.truncate(start);
     }
@@ -123,18 +146,17 @@ pub(super) fn mask_row(
 }
 
 fn mask_fields(
-    payload: &[u8],
+    Front { row, values, rest_len }: Front<'_>,
     fields: &[MaskedField],
     standpoint: Standpoint<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), Unmaskable> {
-    let row = DataRow::read(payload).map_err(|_| Unmaskable)?;
     let start = out.len();
     out.extend_from_slice(&[b'D', 0, 0, 0, 0]);
     let count = u16::try_from(row.len()).map_err(|_| Unmaskable)?;
     out.extend_from_slice(&count.to_be_bytes());
     let mut next = fields.iter().peekable();
-    for (index, field) in row.fields().enumerate() {
+    for (index, field) in row.fields().take(values).enumerate() {
         let field = field.map_err(|_| Unmaskable)?;
         let to_mask = next.next_if(|masked| masked.index == index);
         let Some(value) = field else {
@@ -162,7 +184,7 @@ fn mask_fields(
     if next.peek().is_some() {
         return Err(Unmaskable);
     }
-    let len = i32::try_from(out.len() - start - 1).map_err(|_| Unmaskable)?;
+    let len = i32::try_from(out.len() + rest_len - start - 1).map_err(|_| Unmaskable)?;
     out[start + 1..start + 5].copy_from_slice(&len.to_be_bytes());
     Ok(())
 }

@@ -212,6 +212,7 @@ impl Session {
             // What was prepared or declared before counts, and settings of the session.
             Ok(Planned::Refused(report)) => explanation.refused(&report),
             Ok(Planned::Clear | Planned::Known(_)) => explanation,
+            Err(Missing::Preparing(_) | Missing::Answers) => explanation,
             Err(Missing::SearchPath | Missing::Schema) => explanation
                 .doubted("a relation of it is not known; the schema is read again when it runs"),
         };

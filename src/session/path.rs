@@ -10,13 +10,13 @@ use crate::analysis::mention::Hits;
 use crate::decision::Scrub;
 use crate::model::Oid;
 use crate::wire::frontend::Target;
-use crate::wire::write;
+use crate::wire::{WireError, write};
 
 /// Schemas in the order of lookup, implicit ones included, as a JSON array of strings.
 const QUESTION: &str =
     "SELECT pg_catalog.array_to_json(pg_catalog.current_schemas(true))::pg_catalog.text";
 /// Our names on the server; a client's statement of that name is refused as a duplicate.
-const NAME: &str = "keyhole search_path";
+const NAME: &str = "keyhole's own";
 
 #[derive(Debug, Default)]
 pub(super) struct PathState {
@@ -110,37 +110,51 @@ impl PathState {
 }
 
 impl Session {
-    /// Asks the server for the `search_path`; `frame` waits for the answer.
-    pub(super) fn ask_path(&mut self, frame: &[u8], out: &mut Effects) {
-        let to = &mut out.to_server;
-        let no_types: [Oid; 0] = [];
-        let asked = if self.is_in_batch() {
-            write::parse(to, NAME, QUESTION, no_types)
-                .and_then(|()| write::bind(to, NAME, NAME, [], [], []))
-                .and_then(|()| write::execute(to, NAME, 0))
-                .and_then(|()| write::close(to, Target::Portal(NAME)))
-                .and_then(|()| write::close(to, Target::Statement(NAME)))
-                .map(|()| write::flush(to))
-        } else {
-            write::query(to, QUESTION)
-        };
-        if asked.is_err() {
+    /// Asks the server for the `search_path`; what is `kept` waits for the answer.
+    pub(super) fn ask_path(&mut self, kept: Option<Pending>, out: &mut Effects) {
+        let in_batch = self.is_in_batch();
+        let path = Expected::Path { schemas: None };
+        if self.own(QUESTION, path, out).is_err() {
             return self.break_off(&super::errors::protocol("a name is too long"), out);
         }
-        if self.is_in_batch() {
-            let origin = Origin::Proxy;
-            let scrub = Scrub::No;
-            self.queue.push(Expected::Parse { name: NAME.to_owned(), id: 0, origin, scrub });
-            self.queue.push(Expected::Bind { portal: NAME.to_owned(), id: 0, origin, scrub });
-            self.queue.push(Expected::PathInBatch { schemas: None });
-            for _ in 0..2 {
-                let (statement, portal) = (None, None);
-                self.queue.push(Expected::Close { statement, portal, up_to: 0, origin });
-            }
+        if in_batch {
+            write::flush(&mut out.to_server);
         } else {
-            self.queue.push(Expected::Path { schemas: None });
+            self.own_sync(out);
         }
         self.hold = Some(Hold::Server);
-        self.after = Some(Pending::Frame(frame.to_vec()));
+        self.after = kept;
+    }
+
+    /// Runs a statement of our own, by the extended protocol: a simple query would destroy the
+    /// client's unnamed statement and portal.
+    pub(super) fn own(
+        &mut self,
+        sql: &str,
+        execute: Expected,
+        out: &mut Effects,
+    ) -> Result<(), WireError> {
+        let to = &mut out.to_server;
+        let no_types: [Oid; 0] = [];
+        write::parse(to, NAME, sql, no_types)?;
+        write::bind(to, NAME, NAME, [], [], [])?;
+        write::execute(to, NAME, 0)?;
+        write::close(to, Target::Portal(NAME))?;
+        write::close(to, Target::Statement(NAME))?;
+        let (origin, scrub) = (Origin::Proxy, Scrub::No);
+        self.queue.push(Expected::Parse { name: NAME.to_owned(), id: 0, origin, scrub });
+        self.queue.push(Expected::Bind { portal: NAME.to_owned(), id: 0, origin, scrub });
+        self.queue.push(execute);
+        for _ in 0..2 {
+            let (statement, portal) = (None, None);
+            self.queue.push(Expected::Close { statement, portal, up_to: 0, origin });
+        }
+        Ok(())
+    }
+
+    /// Ends a batch of our own.
+    pub(super) fn own_sync(&mut self, out: &mut Effects) {
+        write::sync(&mut out.to_server);
+        self.queue.push(Expected::OwnSync);
     }
 }

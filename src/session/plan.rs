@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
 
+use super::again::{Again, executed};
 use super::uncommitted::Uncommitted;
 use super::{Env, Session};
 use crate::analysis::facts::{Analysis, Kind, Obstacle};
@@ -73,6 +74,10 @@ pub(super) enum Planned {
 pub(super) enum Missing {
     SearchPath,
     Schema,
+    /// Statements of SQL PREPARE have to be prepared again.
+    Preparing(Vec<Again>),
+    /// What has been sent is answered, so that it is known where the transaction stands.
+    Answers,
 }
 
 pub(super) struct Plan {
@@ -204,9 +209,11 @@ impl Session {
         if analysed.statements.iter().any(asks) && !self.path.was_refreshed() {
             return Err(Missing::Schema);
         }
+        if let Some(report) = self.up_to_date(executed(&analysed.statements), env)? {
+            return Ok(Planned::Refused(report));
+        }
         // A text that changes settings may change how its own later rows look on the wire.
-        let changes = env.world.sensitive.mention.scan(text.as_bytes()).intersects(Hits::PATH);
-        let forms = if changes {
+        let forms = if env.world.sensitive.mention.scan(text.as_bytes()).intersects(Hits::PATH) {
             Forms { encoding: Encoding::Other, dates: Dates::Other }
         } else {
             self.forms
@@ -222,8 +229,8 @@ impl Session {
         if looks_up_by_name(&analysed.statements, &decisions) {
             return Ok(Planned::Refused(super::errors::prepared_lookup().into()));
         }
-        let uncommitted = self.reads_uncommitted(&analysed.parsed, &analysed.statements, env);
-        if let Some(report) = uncommitted {
+        let Analysed { parsed, statements, .. } = &*analysed;
+        if let Some(report) = self.reads_uncommitted(parsed, statements, env) {
             return Ok(Planned::Refused(report));
         }
         Ok(Planned::Known(Arc::new(Plan { analysed, decisions })))

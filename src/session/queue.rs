@@ -120,13 +120,15 @@ pub(super) enum Expected {
         formats: Vec<i16>,
     },
     Sync,
-    /// The answer to our question for the `search_path`, by simple query.
+    /// The Sync of a batch of our own; the client hears nothing of all of it.
+    OwnSync,
+    /// The Execute of our question for the `search_path`.
     Path {
         schemas: Option<Vec<u8>>,
     },
-    /// The same inside a batch: the Execute of it.
-    PathInBatch {
-        schemas: Option<Vec<u8>>,
+    /// The Execute of something else of ours.
+    Own {
+        completes: Completes,
     },
     /// In place of something refused: an error that we put our own words into.
     Refused {
@@ -144,6 +146,10 @@ pub(super) enum Ends {
     /// The error itself; the server then skips to Sync.
     Error,
 }
+
+/// Replies that may be outstanding before no more of the client's messages are taken. The server
+/// keeps at most 8 KiB of answers to itself, which is less than 2,000 of the shortest.
+const OWED_MAX: usize = 16_384;
 
 /// Where the client is between two Syncs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -171,20 +177,24 @@ impl Queue {
 
     pub(super) fn push(&mut self, expected: Expected) {
         match &expected {
-            Expected::Query { .. }
-            | Expected::Path { .. }
-            | Expected::Refused { ends: Ends::Ready, .. } => {}
-            Expected::Sync => self.batch = Batch::None,
+            Expected::Query { .. } | Expected::Refused { ends: Ends::Ready, .. } => {}
+            Expected::Sync | Expected::OwnSync => self.batch = Batch::None,
             Expected::Parse { .. }
             | Expected::Bind { .. }
             | Expected::Close { .. }
             | Expected::DescribeStatement { .. }
             | Expected::DescribePortal { .. }
             | Expected::Execute { .. }
-            | Expected::PathInBatch { .. }
+            | Expected::Path { .. }
+            | Expected::Own { .. }
             | Expected::Refused { ends: Ends::Error, .. } => self.batch = Batch::Open,
         }
         self.expected.push_back(expected);
+    }
+
+    /// Whether the server owes so much that it should answer first.
+    pub(super) fn is_full(&self) -> bool {
+        self.expected.len() >= OWED_MAX
     }
 
     pub(super) fn front(&self) -> Option<&Expected> {
@@ -218,8 +228,9 @@ impl Queue {
             | Expected::DescribeStatement { .. }
             | Expected::DescribePortal { .. }
             | Expected::Sync
+            | Expected::OwnSync
             | Expected::Path { .. }
-            | Expected::PathInBatch { .. } => None,
+            | Expected::Own { .. } => None,
         }
     }
 
@@ -242,8 +253,9 @@ impl Queue {
                 | Expected::Refused { .. }
                 | Expected::Close { .. }
                 | Expected::Sync
+                | Expected::OwnSync
                 | Expected::Path { .. }
-                | Expected::PathInBatch { .. },
+                | Expected::Own { .. },
             )
             | None => self.front_run().map_or(Scrub::No, |run| run.scrub),
         }
@@ -252,11 +264,7 @@ impl Queue {
     /// Takes everything that an error makes void: up to the Sync, which stays.
     pub(super) fn skip_to_sync(&mut self) -> Vec<Expected> {
         self.fresh();
-        let until = self
-            .expected
-            .iter()
-            .position(|expected| matches!(expected, Expected::Sync))
-            .unwrap_or(self.expected.len());
+        let until = self.expected.iter().position(is_sync).unwrap_or(self.expected.len());
         self.expected.drain(..until).collect()
     }
 
@@ -264,11 +272,7 @@ impl Queue {
     pub(super) fn front_is_in_open_batch(&self) -> bool {
         let simple = matches!(
             self.front(),
-            Some(
-                Expected::Query { .. }
-                    | Expected::Path { .. }
-                    | Expected::Refused { ends: Ends::Ready, .. }
-            )
+            Some(Expected::Query { .. } | Expected::Refused { ends: Ends::Ready, .. })
         );
         self.batch == Batch::Open && !simple && !self.has_sync()
     }
@@ -284,8 +288,9 @@ impl Queue {
             | Expected::DescribePortal { .. }
             | Expected::Execute { .. }
             | Expected::Sync
+            | Expected::OwnSync
             | Expected::Path { .. }
-            | Expected::PathInBatch { .. }
+            | Expected::Own { .. }
             | Expected::Refused { .. } => None,
         })
     }
@@ -301,13 +306,28 @@ impl Queue {
             | Expected::DescribeStatement { .. }
             | Expected::DescribePortal { .. }
             | Expected::Sync
+            | Expected::OwnSync
             | Expected::Path { .. }
-            | Expected::PathInBatch { .. }
+            | Expected::Own { .. }
             | Expected::Refused { .. } => false,
         })
     }
 
     pub(super) fn has_sync(&self) -> bool {
-        self.expected.iter().any(|expected| matches!(expected, Expected::Sync))
+        self.expected.iter().any(is_sync)
     }
+
+    /// Whether the front belongs to a batch of our own.
+    pub(super) fn front_is_ours(&self) -> bool {
+        let mut syncs = self.expected.iter().filter(|expected| is_sync(expected));
+        let simple = matches!(
+            self.front(),
+            Some(Expected::Query { .. } | Expected::Refused { ends: Ends::Ready, .. })
+        );
+        !simple && matches!(syncs.next(), Some(Expected::OwnSync))
+    }
+}
+
+fn is_sync(expected: &Expected) -> bool {
+    matches!(expected, Expected::Sync | Expected::OwnSync)
 }

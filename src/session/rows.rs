@@ -94,7 +94,7 @@ impl Session {
                 }
                 visible(origin)
             }
-            Some(Expected::Path { .. } | Expected::PathInBatch { .. }) => Pass::No,
+            Some(Expected::Path { .. }) => Pass::No,
             _ => self.out_of_step(out),
         }
     }
@@ -131,10 +131,7 @@ impl Session {
 
     pub(super) fn row(&mut self, payload: &[u8], env: Env<'_>, out: &mut Effects) -> Pass {
         if matches!(self.queue.gate, Gate::Shut) {
-            let pass = self.first_row(payload, env, out);
-            if pass != Pass::Yes {
-                return pass;
-            }
+            return self.own_row(payload, out);
         }
         self.queue.progress.rows += 1;
         let before = out.to_client.len();
@@ -156,24 +153,18 @@ impl Session {
     }
 
     /// The first row of an Execute opens the gate by what Describe told of the statement.
-    pub(super) fn first_row(&mut self, payload: &[u8], env: Env<'_>, out: &mut Effects) -> Pass {
-        let front = match self.queue.front_mut() {
-            Some(Expected::Path { schemas } | Expected::PathInBatch { schemas }) => {
-                let row = DataRow::read(payload).ok();
-                let first = row.and_then(|row| row.fields().next()).and_then(Result::ok).flatten();
-                *schemas = first.map(<[u8]>::to_vec);
-                return Pass::No;
-            }
-            Some(Expected::Execute { prepared, formats, .. }) => {
-                (prepared.clone(), formats.clone())
-            }
-            _ => return self.out_of_step(out),
+    pub(super) fn gate_for_row(&mut self, env: Env<'_>, out: &mut Effects) -> Pass {
+        let Some(Expected::Execute { prepared, formats, .. }) = self.queue.front() else {
+            return Pass::Yes;
         };
-        let (prepared, formats) = front;
-        let shape = match &prepared {
+        if !matches!(self.queue.gate, Gate::Shut) {
+            return Pass::Yes;
+        }
+        let shape = match prepared {
             Some(prepared) => prepared.shape.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             None => self.cursor_shape.clone(),
         };
+        let formats = formats.clone();
         match shape {
             Some(shape) => self.open_gate(&shape.columns, &formats, env, out),
             None => {
@@ -181,6 +172,19 @@ impl Session {
                 Pass::No
             }
         }
+    }
+
+    /// A row for which no gate was opened: the answer to our own question.
+    fn own_row(&mut self, payload: &[u8], out: &mut Effects) -> Pass {
+        match self.queue.front_mut() {
+            Some(Expected::Path { schemas }) => {
+                let row = DataRow::read(payload).ok();
+                let first = row.and_then(|row| row.fields().next()).and_then(Result::ok).flatten();
+                *schemas = first.map(<[u8]>::to_vec);
+            }
+            _ => return self.out_of_step(out),
+        }
+        Pass::No
     }
 }
 

@@ -43,12 +43,13 @@ impl Session {
         }
     }
 
-    /// The message is looked at again when everything before it is answered.
-    pub(super) fn wait_until_settled(&mut self, frame: &[u8], out: &mut Effects) {
+    /// The message, `kept` or left where it is, is looked at again when everything before it is
+    /// answered.
+    pub(super) fn wait_until_settled(&mut self, kept: Option<Pending>, out: &mut Effects) {
         // Without it, answers may wait for a Sync that the client sends later.
         write::flush(&mut out.to_server);
         self.hold = Some(Hold::Server);
-        self.after = Some(Pending::Frame(frame.to_vec()));
+        self.after = kept;
         self.settling = Settling::Yes;
     }
 

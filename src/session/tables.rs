@@ -5,6 +5,7 @@
 //! whatever is asked of the name then must be right for all of them.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -14,8 +15,13 @@ use crate::analysis::facts::Kind;
 use crate::decision::{Release, Scrub};
 use crate::model::{ColumnId, Epoch, Oid};
 
-/// Most names of each kind that one session may hold.
-pub(super) const NAMES_MAX: usize = 10_000;
+/// Most names of each kind that one session may hold. PostgreSQL takes ten times as much memory
+/// for each as the proxy.
+const NAMES_MAX: usize = 250_000;
+
+/// Bytes of text that the prepared statements of one session may have in all, as they were written
+/// and as they run.
+const TEXTS_LEN_MAX: usize = 128 << 20;
 
 /// A statement that was sent to the server under a name.
 pub(super) struct Prepared {
@@ -32,14 +38,36 @@ pub(super) struct Prepared {
     pub epoch: Epoch,
     /// Where its output columns come from; learned from the server's RowDescription.
     pub shape: Mutex<Option<Shape>>,
+    /// What it adds to the texts of its session.
+    #[expect(dead_code, reason = "it counts until it is dropped")]
+    pub weight: Weight,
+}
+
+/// Bytes of text, counted as long as this lives.
+pub(super) struct Weight {
+    len: usize,
+    total: Arc<AtomicUsize>,
+}
+
+impl Drop for Weight {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.len, Ordering::Relaxed);
+    }
 }
 
 impl Prepared {
-    /// One made by SQL PREPARE: only what it shows matters, EXECUTE is a statement of its own.
-    pub(super) fn by_sql(id: u64, sent: &Arc<str>, made: Made) -> Self {
+    /// One made by SQL PREPARE: only what it shows matters, EXECUTE is a statement of its own. Its
+    /// text is the PREPARE as the client wrote it; empty: it cannot be prepared again.
+    pub(super) fn by_sql(
+        id: u64,
+        sent: &Arc<str>,
+        text: Bytes,
+        made: Made,
+        weight: Weight,
+    ) -> Self {
         Self {
             id,
-            text: Bytes::new(),
+            text,
             parameter_types: Vec::new(),
             plan: None,
             by: MadeBy::Sql,
@@ -47,6 +75,7 @@ impl Prepared {
             sent: sent.clone(),
             epoch: Epoch::default(),
             shape: Mutex::new(None),
+            weight,
         }
     }
 
@@ -64,7 +93,7 @@ impl Prepared {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MadeBy {
     Parse,
-    /// SQL PREPARE: it cannot be parsed again under other grants.
+    /// SQL PREPARE.
     Sql,
 }
 
@@ -83,6 +112,18 @@ pub(super) struct Made {
     pub guarded: Vec<ColumnId>,
     pub scrub: MadeScrub,
     pub show: super::queue::Show,
+}
+
+impl Made {
+    /// Whether both show and hide the same columns.
+    pub(super) fn hides_like(&self, other: &Self) -> bool {
+        self.release.columns == other.release.columns
+            && self.release.lookups == other.release.lookups
+            && self.masked == other.masked
+            && self.guarded == other.guarded
+            && self.scrub == other.scrub
+            && self.show == other.show
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,9 +163,16 @@ pub(super) struct Tables {
     next_id: u64,
     /// The first id of the batch that is being sent.
     batch_start: u64,
+    texts_len: Arc<AtomicUsize>,
 }
 
 impl Tables {
+    /// Counts so many bytes of text in.
+    pub(super) fn weigh(&self, len: usize) -> Weight {
+        self.texts_len.fetch_add(len, Ordering::Relaxed);
+        Weight { len, total: Arc::clone(&self.texts_len) }
+    }
+
     pub(super) fn next_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
@@ -152,6 +200,7 @@ impl Tables {
         self.statements.len() >= NAMES_MAX
             || self.portals.len() >= NAMES_MAX
             || self.cursors.len() >= NAMES_MAX
+            || self.texts_len.load(Ordering::Relaxed) >= TEXTS_LEN_MAX
     }
 
     pub(super) fn has_no_cursors(&self) -> bool {
@@ -204,7 +253,19 @@ impl Tables {
                     }
                 }
             }
-            None => self.statements.clear(),
+            None => self.statements.retain(|_, makings| {
+                makings.retain(|prepared| prepared.id > id);
+                !makings.is_empty()
+            }),
+        }
+    }
+
+    /// What SQL PREPARE made of the name is not prepared again any more.
+    pub(super) fn give_up(&mut self, name: &str) {
+        let weight = self.weigh(0);
+        if let Some(first) = self.statements.get_mut(name).and_then(|makings| makings.first_mut()) {
+            let (sent, made) = (first.sent.clone(), first.made.clone());
+            *first = Arc::new(Prepared::by_sql(first.id, &sent, Bytes::new(), made, weight));
         }
     }
 

@@ -135,6 +135,26 @@ impl<'a> DataRow<'a> {
         Ok(Self { count, bytes })
     }
 
+    /// The row whose payload begins with `start`: only the values that lie in it can be read.
+    pub fn begin(start: &'a [u8]) -> Result<Self, WireError> {
+        let mut cursor = Cursor::new(start);
+        let count = cursor.count()?;
+        Ok(Self { count, bytes: cursor.rest() })
+    }
+
+    /// How many bytes of payload hold the first `values` values, of which at least those that lie
+    /// in `start` are counted: `Err` with how many are known to be needed, if that is more.
+    pub fn extent(start: &[u8], values: usize) -> Result<usize, usize> {
+        let mut end = 2;
+        for _ in 0..values {
+            let word = start.get(end..end + 4).and_then(|word| word.first_chunk::<4>());
+            end += 4;
+            let Some(word) = word else { return Err(end) };
+            end += usize::try_from(i32::from_be_bytes(*word)).unwrap_or(0);
+        }
+        if end <= start.len() { Ok(end) } else { Err(end) }
+    }
+
     pub fn len(&self) -> usize {
         self.count
     }

@@ -1,5 +1,9 @@
 //! What a client says after login.
 
+mod pieces;
+
+pub use pieces::{BindHead, BindRest, bind_head};
+
 use super::cursor::Cursor;
 use super::{Formats, Oids, WireError};
 
@@ -22,25 +26,29 @@ pub mod tag {
     pub const TERMINATE: u8 = b'X';
 }
 
-/// Whether a message of that tag exists: of another, not even the length means anything.
-pub fn is_known(tag: u8) -> bool {
-    matches!(
-        tag,
-        tag::BIND
-            | tag::CLOSE
-            | tag::COPY_DATA
-            | tag::COPY_DONE
-            | tag::COPY_FAIL
-            | tag::DESCRIBE
-            | tag::EXECUTE
-            | tag::FLUSH
-            | tag::FUNCTION_CALL
-            | tag::PARSE
-            | tag::PASSWORD
-            | tag::QUERY
-            | tag::SYNC
-            | tag::TERMINATE
-    )
+/// The longest frame of messages that carry values or text: PostgreSQL's `MaxAllocSize`.
+const LARGE_LEN_MAX: usize = 0x3fff_ffff + 1;
+/// The longest frame of all others (`PQ_SMALL_MESSAGE_LIMIT`).
+const SMALL_LEN_MAX: usize = 10_000 + 1;
+
+/// The longest frame of this tag that PostgreSQL takes, tag and length word included; None: there
+/// is no such message.
+pub fn len_max(tag: u8) -> Option<usize> {
+    match tag {
+        tag::QUERY | tag::PARSE | tag::BIND | tag::FUNCTION_CALL | tag::COPY_DATA => {
+            Some(LARGE_LEN_MAX)
+        }
+        tag::CLOSE
+        | tag::COPY_DONE
+        | tag::COPY_FAIL
+        | tag::DESCRIBE
+        | tag::EXECUTE
+        | tag::FLUSH
+        | tag::PASSWORD
+        | tag::SYNC
+        | tag::TERMINATE => Some(SMALL_LEN_MAX),
+        _ => None,
+    }
 }
 
 /// One message of a client, borrowed from its frame.

@@ -159,9 +159,59 @@ fn what_was_prepared_under_a_grant_hides_without_it() {
     shop.dba().revoke("alice");
     for format in [Format::Text, Format::Binary] {
         let (sql, extended) = kept(format);
-        assert_hidden("EXECUTE", &sql);
+        assert_eq!(sql.ok().scalar(), masked(&email()), "EXECUTE");
         assert_hidden("Bind", &extended);
     }
+}
+
+#[test]
+fn what_was_prepared_before_a_grant_shows_raw_under_it_and_hides_after_it() {
+    let shop = Shop::open("expiry_prepared_before");
+    let mut session = shop.alice().connect();
+    let lower = "SELECT lower(email) FROM customers WHERE id = $1";
+    session.query(&format!("PREPARE s (int) AS {lower}; SELECT 1")).ok();
+    session.query(&format!("PREPARE \"Odd \"\" name\" (int) AS {lower}")).ok();
+    let mut all = |in_transaction: bool| {
+        if in_transaction {
+            session.query("BEGIN").ok();
+        }
+        let mut seen = vec![session.query("EXECUTE \"Odd \"\" name\"(5)").ok().scalar()];
+        let frames = [bind("", "Odd \" name", &[Some("5")], Format::Text), execute("", 0), sync()];
+        session.send(&frames.concat()).expect("alive");
+        seen.push(session.until_ready().ok().scalar());
+        if in_transaction {
+            session.query("COMMIT").ok();
+        }
+        // Prepared beside something else, it stays what it was.
+        let beside = session.query("EXECUTE s(5)").ok().scalar();
+        assert_eq!(beside, masked(&email()));
+        seen.dedup();
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        seen.remove(0)
+    };
+    for in_transaction in [false, true] {
+        assert_eq!(all(in_transaction), masked(&email()));
+        shop.dba().grant("public.customers.email", "alice");
+        assert_eq!(all(in_transaction), email());
+        shop.dba().revoke("alice");
+        assert_eq!(all(in_transaction), masked(&email()));
+    }
+}
+
+#[test]
+fn a_portal_of_an_execute_is_judged_by_what_the_name_stands_for_when_it_runs() {
+    let shop = Shop::open("expiry_portal_of_execute");
+    let mut session = shop.alice().connect();
+    session.query("PREPARE s AS SELECT lower(email) FROM customers WHERE id = 5").ok();
+    session.query("BEGIN").ok();
+    let frames = [parse("x", "EXECUTE s"), bind("p", "x", &[], Format::Text), sync()];
+    session.send(&frames.concat()).expect("alive");
+    session.until_ready().ok();
+    shop.dba().grant("public.customers.email", "alice");
+    assert_eq!(session.query("EXECUTE s").ok().scalar(), email());
+    shop.dba().revoke("alice");
+    session.send(&[execute("p", 0), sync()].concat()).expect("alive");
+    assert_hidden("Execute", &session.until_ready());
 }
 
 #[test]

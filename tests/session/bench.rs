@@ -268,9 +268,12 @@ impl Bench {
 /// What the server says to the question for its `search_path`.
 pub(crate) fn path_answer() -> Vec<u8> {
     tell(|to| {
-        one_column(to, "array_to_json");
+        to.parsed();
+        to.bound();
         row(to, &[Some(r#"["pg_catalog","public"]"#)]);
         to.completes("SELECT 1");
+        to.closed();
+        to.closed();
         to.ready(b'I');
     })
 }

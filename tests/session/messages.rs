@@ -29,6 +29,15 @@ impl Asks {
         write::bind(&mut self.0, portal, statement, [], [], [format]).unwrap();
     }
 
+    /// One parameter; results in this format.
+    pub(crate) fn bind_value(&mut self, portal: &str, statement: &str, value: &[u8], format: i16) {
+        write::bind(&mut self.0, portal, statement, [0], [Some(value)], [format]).unwrap();
+    }
+
+    pub(crate) fn copy_data(&mut self, bytes: &[u8]) {
+        write::copy_data(&mut self.0, bytes).unwrap();
+    }
+
     pub(crate) fn describe_portal(&mut self, portal: &str) {
         write::describe(&mut self.0, Target::Portal(portal)).unwrap();
     }

@@ -38,7 +38,7 @@ fn the_first_sensitive_query_waits_for_the_search_path() {
     bench.client(&question);
     assert!(matches!(bench.session.hold(), Some(Hold::Server)));
     let (tags, texts) = asked(&bench.sent());
-    assert_eq!(tags, "Q");
+    assert_eq!(tags, "PBECCS");
     assert!(texts[0].contains("current_schemas"), "{texts:?}");
     bench.server(&path_answer());
     assert!(bench.session.hold().is_none());

@@ -81,7 +81,7 @@ fn transcripts() -> Vec<Vec<Step>> {
         vec![Step::Client(id), Step::Server(path_answer()), Step::Server(nothing)]
     };
     let with = |steps: Vec<Step>| [first(), steps].concat();
-    vec![with(simple()), with(batches()), with(cut()), with(refreshed())]
+    vec![with(simple()), with(batches()), with(cut()), with(refreshed()), with(long())]
 }
 
 /// Clear, shown, refused, computed and clear again in one pipeline.
@@ -178,6 +178,8 @@ fn cut() -> Vec<Step> {
     let before = tell(|to| {
         to.parsed();
         to.bound();
+        // Once for the client, once for us.
+        to.describes(&[("email", 20_000, 3, 0)]);
         to.describes(&[("email", 20_000, 3, 0)]);
         row(to, &[Some("ann@example.com")]);
     });
@@ -212,6 +214,55 @@ fn refreshed() -> Vec<Step> {
     vec![Step::Client(asks), Step::Server(tells), Step::Refreshed]
 }
 
+/// Messages that pass in pieces: values, COPY data both ways, rows with a mask at their head.
+fn long() -> Vec<Step> {
+    let value = "v".repeat(70_000);
+    let asks = ask(|to| {
+        to.parse("", "SELECT id, email, balance FROM customers WHERE id = $1");
+        to.bind_value("", "", value.as_bytes(), 1);
+        to.execute("");
+        to.sync();
+        to.query("COPY orders FROM STDIN");
+    });
+    let begins = tell(|to| {
+        to.parsed();
+        to.bound();
+        to.describes(&[("id", 20_000, 1, 1), ("email", 20_000, 3, 1), ("balance", 20_000, 6, 1)]);
+        to.row(&[Some(&[0, 0, 0, 1]), Some(b"ann@example.com"), Some(value.as_bytes())]);
+        to.row(&[Some(&[0, 0, 0, 2]), None, Some(value.as_bytes())]);
+        to.completes("SELECT 2");
+        to.ready(b'I');
+        to.raw(b"G\0\0\0\x07\0\0\0");
+    });
+    let data = ask(|to| {
+        to.copy_data(&[b'1'; 90_000]);
+        to.sync();
+        to.copy_data(b"2\n");
+        to.raw(b"c\0\0\0\x04");
+    });
+    let copied = tell(|to| {
+        to.completes("COPY 2");
+        to.ready(b'I');
+    });
+    let out = ask(|to| to.query("COPY orders TO STDOUT"));
+    let copies = tell(|to| {
+        to.raw(b"H\0\0\0\x07\0\0\0");
+        to.copy_data(&[b'3'; 80_000]);
+        to.raw(b"c\0\0\0\x04");
+        to.completes("COPY 1");
+        to.ready(b'I');
+    });
+    vec![
+        Step::Client(asks),
+        Step::Server(begins),
+        Step::Client(data),
+        Step::Server(copied),
+        Step::Client(out),
+        Step::Refreshed,
+        Step::Server(copies),
+    ]
+}
+
 #[test]
 fn any_split_of_the_bytes_has_the_same_effects() {
     let log = Log::new();
@@ -222,7 +273,8 @@ fn any_split_of_the_bytes_has_the_same_effects() {
         assert_eq!(seen.idle, Idle::Yes, "transcript {number} comes to its end");
         assert_eq!(&play(&transcripts[number], &[1], &log), seen, "transcript {number}");
     }
-    let pieces = prop::collection::vec(prop_oneof![1..8_usize, 1..200_usize], 1..12);
+    let lengths = prop_oneof![1..8_usize, 1..200_usize, 1..70_000_usize];
+    let pieces = prop::collection::vec(lengths, 1..12);
     let input = (0..transcripts.len(), pieces);
     TestRunner::new(Config { cases: 64, failure_persistence: None, ..Config::default() })
         .run(&input, |(number, pieces)| {

@@ -175,6 +175,13 @@ impl Client {
         self.stream.write_all(bytes)
     }
 
+    /// A second handle for another thread that writes.
+    pub(crate) fn writer(&self) -> TcpStream {
+        let stream = self.stream.try_clone().expect("a live connection");
+        stream.set_write_timeout(None).expect("no timeout");
+        stream
+    }
+
     fn send_with(&mut self, build: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> io::Result<()> {
         let mut buf = BytesMut::new();
         build(&mut buf)?;
