@@ -16,6 +16,7 @@ mod build;
 mod builder;
 mod catalog;
 mod identity;
+mod identity_map;
 mod ldap;
 mod listen;
 mod login;
@@ -25,9 +26,12 @@ mod source;
 mod upstream;
 mod values;
 
+pub use identity_map::IdentityMap;
 pub use ldap::{LdapConfig, LdapService, LdapWay, StartTls};
 pub use listen::Listen;
-pub use login::{AuthMethod, GroupConfig, LoginConfig, LoginNetwork, LoginTls, LoginWhen};
+pub use login::{
+    AuthMethod, CertIdentity, GroupConfig, LoginConfig, LoginNetwork, LoginTls, LoginWhen,
+};
 pub use oidc::{Algorithm, OidcConfig, SessionEnd};
 pub use source::{Place, Problem, Problems};
 pub use upstream::{
@@ -81,6 +85,8 @@ pub struct TlsConfig {
     pub cert: PathBuf,
     pub key: PathBuf,
     pub client_ca: Option<PathBuf>,
+    /// Certificates that the authorities have taken back.
+    pub crl: Option<PathBuf>,
     pub demand: TlsDemand,
 }
 

@@ -111,6 +111,7 @@ pub(super) struct Tls {
     pub(super) cert: Option<Text>,
     pub(super) key: Option<Text>,
     pub(super) client_ca: Option<Text>,
+    pub(super) crl: Option<Text>,
     pub(super) mode: Option<Text>,
 }
 
@@ -251,6 +252,17 @@ pub(super) struct Login {
     pub(super) networks: Option<Spanned<Texts>>,
     pub(super) tls: Option<Text>,
     pub(super) method: Text,
+    pub(super) cert_identity: Option<Text>,
+    #[serde(default)]
+    pub(super) map: Vec<Spanned<LoginMap>>,
+}
+
+/// An entry of `map` in `[[login]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoginMap {
+    pub(super) identity: Text,
+    pub(super) user: Text,
 }
 
 #[derive(Debug, Deserialize)]
@@ -390,6 +402,9 @@ mod tests {
         }
         for table in keys::<Proxy>() {
             assert!(SAMPLE.contains(&format!("[{table}]")), "there is no [{table}] in proxy.toml");
+        }
+        for key in keys::<LoginMap>() {
+            assert!(section("[[login]]").contains(&format!("{key} = ")), "map shows no {key}");
         }
         for key in keys::<Tls>() {
             assert!(section("[data]").contains(&format!("{key} = ")), "tls shows no {key}");
