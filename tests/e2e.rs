@@ -29,6 +29,8 @@ mod expiry;
 mod explain;
 #[path = "e2e/harness.rs"]
 mod harness;
+#[path = "e2e/logins.rs"]
+mod logins;
 #[path = "e2e/lookups.rs"]
 mod lookups;
 #[path = "e2e/migrations.rs"]
