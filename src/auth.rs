@@ -1,15 +1,19 @@
 //! Who is at the other end: the client's login, up to the moment when the database can be asked.
 
+pub mod certificate;
 pub mod ldap;
 pub mod login;
 pub mod oidc;
+mod peer;
 pub mod rules;
 pub mod scram;
+pub mod throttle;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use scram::{MockKey, Verifier};
+use throttle::{Clock, Throttle};
 
 use crate::config::AuthMethod;
 use crate::model::Timestamp;
@@ -65,6 +69,22 @@ impl Authenticated {
             | AuthMethod::Passthrough => true,
             AuthMethod::Scram | AuthMethod::Peer | AuthMethod::Trust | AuthMethod::Reject => false,
         }
+    }
+}
+
+/// What outlives a configuration.
+#[derive(Clone)]
+pub struct Lasting {
+    pub mock_key: MockKey,
+    pub clock: Clock,
+    pub throttle: Arc<Throttle>,
+}
+
+impl Lasting {
+    /// `random` has to come from a cryptographic generator.
+    pub fn new(random: [u8; 32], clock: Clock) -> Self {
+        let throttle = Arc::new(Throttle::new(Arc::clone(&clock)));
+        Self { mock_key: MockKey::new(random), clock, throttle }
     }
 }
 

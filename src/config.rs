@@ -17,19 +17,24 @@ mod builder;
 mod catalog;
 mod connections;
 mod identity;
+mod identity_map;
 mod ldap;
 mod listen;
 mod login;
 mod oidc;
+mod one_or_many;
 mod raw;
 mod source;
 mod upstream;
 mod values;
 
 pub use connections::Connections;
+pub use identity_map::IdentityMap;
 pub use ldap::{LdapConfig, LdapService, LdapWay, StartTls};
 pub use listen::Listen;
-pub use login::{AuthMethod, GroupConfig, LoginConfig, LoginNetwork, LoginTls, LoginWhen};
+pub use login::{
+    AuthMethod, CertIdentity, GroupConfig, LoginConfig, LoginNetwork, LoginTls, LoginWhen,
+};
 pub use oidc::{Algorithm, OidcConfig, SessionEnd};
 pub use source::{Place, Problem, Problems};
 pub use upstream::{
@@ -84,6 +89,8 @@ pub struct TlsConfig {
     pub cert: PathBuf,
     pub key: PathBuf,
     pub client_ca: Option<PathBuf>,
+    /// Certificates that the authorities have taken back.
+    pub crl: Option<PathBuf>,
     pub demand: TlsDemand,
 }
 

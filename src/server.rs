@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::audit::{Configuration, ConfigurationStep, Event, Started, Stopped};
-use crate::auth::scram::MockKey;
+use crate::auth::Lasting;
 use crate::config::{Config, EnforcementMode, LogFormat, StoreLocation};
 use crate::relay::{Phase, Surroundings};
 use crate::store::approvals::{Approvals, Clock, Settings, StoreError, steady_clock};
@@ -104,11 +104,10 @@ pub async fn serve(config: Config, filter: Option<&str>) -> Result<(), ServeErro
 
 /// Opens store and audit log and builds the house around them.
 async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Note>), ServeError> {
-    let mock_key = MockKey::new(rand::random());
-    let key = mock_key.clone();
     let clock = steady_clock();
-    let time = Arc::clone(&clock);
-    let building = move || Setup::build(config, &key, &time, None);
+    let lasting = Lasting::new(rand::random(), Arc::clone(&clock));
+    let kept = lasting.clone();
+    let building = move || Setup::build(config, &kept, None);
     let setup = tokio::task::spawn_blocking(building).await?.map_err(ServeError::Setup)?;
     setup.warn();
     let audit = open_audit(&setup, &clock)?;
@@ -148,7 +147,7 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
         phase,
         around: surroundings,
         notes,
-        mock_key,
+        lasting,
         reloading: Mutex::new(()),
         setup: ArcSwap::from_pointee(setup),
     });

@@ -37,6 +37,8 @@ mod harness;
 mod idp;
 #[path = "e2e/limits.rs"]
 mod limits;
+#[path = "e2e/logins.rs"]
+mod logins;
 #[path = "e2e/lookups.rs"]
 mod lookups;
 #[path = "e2e/migrations.rs"]

@@ -9,15 +9,24 @@ mod identity;
 mod newcomer;
 
 use std::io;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::Authenticated;
 use super::rules::{Origin, Rules};
 use super::scram::ScramError;
+use super::throttle::{Pace, Throttle};
+use crate::config::AuthMethod;
 use crate::model::{Report, SqlState};
 use crate::net::{FrameError, Socket, Stream};
+use crate::telemetry::labels::LoginDelay;
 use crate::wire::WireError;
 use crate::wire::startup::{Startup, StartupPacket};
 use newcomer::Newcomer;
+
+/// How long a client may take to take in why it is refused.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// What a new connection turned out to be.
 #[derive(Debug)]
@@ -66,6 +75,11 @@ pub enum LoginError {
     Io(#[from] io::Error),
     #[error("TLS handshake failed: {0}")]
     Tls(io::Error),
+    /// The certificate that the client showed is not one to go by: unknown, expired, revoked.
+    #[error("certificate of a client: {0}")]
+    Certificate(io::Error),
+    #[error("the login took too long")]
+    Timeout,
     /// The client was told.
     #[error("refused with {}", report.state)]
     Refused { attempt: Box<Attempt>, report: Report },
@@ -80,19 +94,31 @@ pub struct Attempt {
     /// The method that was asked for, in the word of the records; `none` if it did not come to
     /// that.
     pub method: &'static str,
+    /// Whether the answer was held back.
+    pub delay: Option<LoginDelay>,
 }
 
-/// Receives a client that comes from `origin`. Not cancel safe: a caller that gives up (login
-/// timeout) drops the connection with the future.
+/// Receives a client that comes from `origin`, within the limit of the rules. Not cancel safe: a
+/// caller that gives up drops the connection with the future.
 ///
 /// # Errors
-/// Whoever is refused has been told so.
+/// Whoever is refused has been told so, later if many failures came before.
 pub async fn accept(
     socket: impl Into<Socket>,
     origin: Origin,
     rules: &Rules,
 ) -> Result<Arrival, LoginError> {
-    let (mut newcomer, packet) = Newcomer::negotiate(socket.into(), origin, &rules.tls).await?;
+    let refused = match timeout(rules.limit, receive(socket.into(), origin, rules)).await {
+        Ok(Ok(arrival)) => return Ok(arrival),
+        Ok(Err(Failed::Error(error))) => return Err(error),
+        Err(_) => return Err(LoginError::Timeout),
+        Ok(Err(Failed::Refused(refused))) => *refused,
+    };
+    Err(refused.tell(&rules.throttle).await)
+}
+
+async fn receive(socket: Socket, origin: Origin, rules: &Rules) -> Result<Arrival, Failed> {
+    let (mut newcomer, packet) = Newcomer::negotiate(socket, origin, &rules.tls).await?;
     let startup = match StartupPacket::read(&packet) {
         Ok(StartupPacket::Startup(startup)) => startup,
         Ok(StartupPacket::CancelRequest(cancel)) => {
@@ -101,19 +127,56 @@ pub async fn accept(
         }
         Ok(StartupPacket::SslRequest | StartupPacket::GssEncRequest) => {
             let stop = newcomer::negotiated_already();
-            return Err(newcomer.turn_away(Attempt::default(), stop).await);
+            return Err(newcomer.refuse(Attempt::default(), stop));
         }
-        Err(error) => return Err(newcomer.turn_away(Attempt::default(), error.into()).await),
+        Err(error) => return Err(newcomer.refuse(Attempt::default(), error.into())),
     };
     let mut attempt = Attempt::read(&startup);
     match newcomer.log_in(&startup, rules, &mut attempt).await {
         Ok((request, authenticated)) => {
+            rules.throttle.succeeded(origin, authenticated.user());
             let Newcomer { stream, frames, .. } = newcomer;
             let leftover = frames.into_leftover();
             let accepted = Accepted { stream, leftover, authenticated, request };
             Ok(Arrival::Client(Box::new(accepted)))
         }
-        Err(stop) => Err(newcomer.turn_away(attempt, stop).await),
+        Err(stop) => Err(newcomer.refuse(attempt, stop)),
+    }
+}
+
+/// What ended a login.
+enum Failed {
+    Error(LoginError),
+    Refused(Box<Refused>),
+}
+
+/// Somebody who is still to be told why they are not let in.
+struct Refused {
+    newcomer: Newcomer,
+    attempt: Attempt,
+    report: Report,
+}
+
+impl Refused {
+    /// Tells the client, after a while if it looks like guessing, and closes the connection.
+    async fn tell(self, throttle: &Throttle) -> LoginError {
+        let Self { newcomer, mut attempt, report } = self;
+        if attempt.failed_to_prove(report.state) {
+            match throttle.failed(newcomer.origin, &attempt.user) {
+                Pace::AtOnce => {}
+                Pace::Wait { delay, place } => {
+                    // Whoever hangs up meanwhile does not learn more, or anything sooner.
+                    tokio::time::sleep(delay).await;
+                    attempt.delay = Some(LoginDelay::Waited);
+                    drop(place);
+                }
+                Pace::Crowded => attempt.delay = Some(LoginDelay::Crowded),
+            }
+        }
+        if timeout(FAREWELL, newcomer.turn_away(&report)).await.is_err() {
+            tracing::debug!("a refused client does not read");
+        }
+        LoginError::Refused { attempt: Box::new(attempt), report }
     }
 }
 
@@ -122,6 +185,12 @@ enum Stop {
     Error(LoginError),
     /// To be told to the client.
     Report(Report),
+}
+
+impl From<LoginError> for Failed {
+    fn from(error: LoginError) -> Self {
+        Self::Error(error)
+    }
 }
 
 impl From<io::Error> for Stop {
@@ -188,11 +257,17 @@ impl Request {
 
 impl Default for Attempt {
     fn default() -> Self {
-        Self { user: String::new(), database: String::new(), method: "none" }
+        Self { user: String::new(), database: String::new(), method: "none", delay: None }
     }
 }
 
 impl Attempt {
+    /// Whether a proof was asked for, and the one that came was wrong.
+    fn failed_to_prove(&self, state: SqlState) -> bool {
+        let asked = self.method != "none" && self.method != AuthMethod::Reject.as_str();
+        asked && (state == SqlState::INVALID_PASSWORD || state == SqlState::INVALID_AUTHORIZATION)
+    }
+
     fn read(startup: &Startup<'_>) -> Self {
         let named = |name| startup.parameter(name).unwrap_or_default().to_owned();
         Self { user: named("user"), database: named("database"), ..Self::default() }

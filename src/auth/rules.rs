@@ -5,14 +5,18 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConfig;
 
 use super::Credentials;
+use super::certificate::Certificates;
 use super::ldap::Directory;
 use super::oidc::Issuer;
-use crate::config::{AuthMethod, DatabaseName, LoginTls, LoginWhen};
+use super::throttle::Throttle;
+use crate::config::{AuthMethod, DatabaseName, IdentityMap, LoginTls, LoginWhen};
 use crate::grant::Subject;
+use crate::model::Timestamp;
 
 /// Whether clients may, must or cannot use TLS.
 #[derive(Clone, Debug)]
@@ -31,6 +35,10 @@ pub enum Method {
     Oidc(Arc<Issuer>),
     /// A token in the exchange that is made for it.
     OauthBearer(Arc<Issuer>),
+    /// The certificate that the client showed in the handshake.
+    Cert(Arc<Certificates>),
+    /// The operating system's user at the other end of a Unix socket.
+    Peer(Arc<IdentityMap>),
     /// Whoever connects is believed. The configuration allows it to clients on this machine only.
     Trust,
     /// Nobody is let in.
@@ -48,12 +56,18 @@ pub struct Rule {
 #[derive(Clone, Debug)]
 pub struct Rules {
     pub tls: Tls,
+    /// The hash of the certificate of `tls`, to which SCRAM binds logins; None: it cannot be bound
+    /// to.
+    pub end_point: Option<Arc<[u8]>>,
     /// In order.
     pub list: Vec<Rule>,
     /// The groups of the configured users, which `group:NAME` in a rule is about.
     pub groups: HashMap<String, Arc<[String]>>,
     /// What rules call the database of a port that has only one, whatever clients call it.
     pub database: Option<&'static str>,
+    /// From the first byte to the end of the login.
+    pub limit: Duration,
+    pub throttle: Arc<Throttle>,
 }
 
 /// Where a client connects from.
@@ -91,6 +105,8 @@ impl Method {
             Self::Ldap(_) => AuthMethod::Ldap,
             Self::Oidc(_) => AuthMethod::Oidc,
             Self::OauthBearer(_) => AuthMethod::OauthBearer,
+            Self::Cert(_) => AuthMethod::Cert,
+            Self::Peer(_) => AuthMethod::Peer,
             Self::Trust => AuthMethod::Trust,
             Self::Reject => AuthMethod::Reject,
         }
@@ -99,10 +115,18 @@ impl Method {
 }
 
 impl Rules {
-    /// One rule for everybody.
+    /// One rule for everybody, a clock that stands still.
     pub fn one(tls: Tls, method: Method) -> Self {
         let list = vec![Rule { when: LoginWhen::default(), method }];
-        Self { tls, list, groups: HashMap::new(), database: None }
+        Self {
+            tls,
+            end_point: None,
+            list,
+            groups: HashMap::new(),
+            database: None,
+            limit: Duration::from_secs(60),
+            throttle: Arc::new(Throttle::new(Arc::new(|| Timestamp::UNIX_EPOCH))),
+        }
     }
 
     /// What is asked of somebody; None: no rule is about them.
@@ -195,7 +219,7 @@ mod tests {
     fn rules(lines: &[&str]) -> Rules {
         let list = lines.iter().map(|line| rule(line)).collect();
         let groups = HashMap::from([("alice".to_owned(), ["support".to_owned()].into())]);
-        Rules { tls: Tls::Off, list, groups, database: None }
+        Rules { groups, ..Rules { list, ..Rules::one(Tls::Off, Method::Reject) } }
     }
 
     fn chosen(lines: &[&str], database: &str, user: &str, from: &str, tls: Encryption) -> String {

@@ -2,24 +2,34 @@
 //! consumed by the next message.
 //!
 //! The user's name comes from the startup packet, the one in the exchange is ignored, as in
-//! PostgreSQL. Channel binding is not offered. A user without a verifier gets an exchange like
+//! PostgreSQL. Over TLS, the proof can be bound to the certificate that the client saw: with another
+//! one in between, it is worth nothing. A user without a verifier gets an exchange like
 //! anybody else's that fails at its end like a wrong password.
 
-use std::fmt;
+mod verifier;
+
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
+pub use verifier::{MockKey, Verifier, VerifierError};
+
 use super::Authenticated;
 use crate::config::AuthMethod;
-use crate::model::{Secret, SqlState};
+use crate::model::SqlState;
+use verifier::{Key, hmac, key_from_base64};
 
 /// The name of the mechanism.
 pub const MECHANISM: &str = "SCRAM-SHA-256";
+
+/// The mechanism with channel binding.
+pub const MECHANISM_PLUS: &str = "SCRAM-SHA-256-PLUS";
+
+/// What a client that binds the channel says first: the only type that PostgreSQL knows.
+const BOUND_HEADER: &str = "p=tls-server-end-point,,";
 
 /// PostgreSQL's default number of iterations.
 pub const ITERATIONS_DEFAULT: u32 = 4096;
@@ -30,108 +40,20 @@ pub const SALT_LEN: usize = 16;
 /// Random bytes in the server's half of the nonce.
 pub const NONCE_LEN: usize = 18;
 
-type Key = [u8; 32];
-
-/// What is stored instead of a password: it checks a proof and cannot make one.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Verifier {
-    iterations: u32,
-    salt: Vec<u8>,
-    stored_key: Key,
-    server_key: Key,
-}
-
-/// Text that is not a verifier.
-#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("not of the form SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>")]
-pub struct VerifierError;
-
-impl Verifier {
-    /// Reads what PostgreSQL keeps in `pg_authid.rolpassword`.
-    pub fn parse(text: &str) -> Result<Self, VerifierError> {
-        let mut parts = text.split('$');
-        let (Some(MECHANISM), Some(salting), Some(keys), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(VerifierError);
-        };
-        let (iterations, salt) = salting.split_once(':').ok_or(VerifierError)?;
-        let (stored_key, server_key) = keys.split_once(':').ok_or(VerifierError)?;
-        let iterations = iterations.parse().map_err(|_| VerifierError)?;
-        let salt = STANDARD.decode(salt).map_err(|_| VerifierError)?;
-        if iterations == 0 || salt.is_empty() {
-            return Err(VerifierError);
-        }
-        Ok(Self {
-            iterations,
-            salt,
-            stored_key: key_from_base64(stored_key).ok_or(VerifierError)?,
-            server_key: key_from_base64(server_key).ok_or(VerifierError)?,
-        })
-    }
-
-    /// Derives the verifier of a password. Takes milliseconds, by design.
-    pub fn from_password(password: &Secret, salt: &[u8], iterations: u32) -> Self {
-        let salted = salted_password(password.expose(), salt, iterations);
-        Self {
-            iterations: iterations.max(1),
-            salt: salt.to_vec(),
-            stored_key: Sha256::digest(hmac(&salted, &[b"Client Key"])).into(),
-            server_key: hmac(&salted, &[b"Server Key"]),
-        }
-    }
-
-    /// A verifier that looks like one of PostgreSQL's and belongs to no password.
-    fn mock(key: &MockKey, user: &str) -> Self {
-        Self {
-            iterations: ITERATIONS_DEFAULT,
-            salt: hmac(&key.0, &[b"salt", user.as_bytes()])[..SALT_LEN].to_vec(),
-            stored_key: hmac(&key.0, &[b"StoredKey", user.as_bytes()]),
-            server_key: hmac(&key.0, &[b"ServerKey", user.as_bytes()]),
-        }
-    }
-}
-
-impl fmt::Display for Verifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { iterations, salt, stored_key, server_key } = self;
-        let [salt, stored_key, server_key] =
-            [&salt[..], stored_key, server_key].map(|bytes| STANDARD.encode(bytes));
-        write!(f, "{MECHANISM}${iterations}:{salt}${stored_key}:{server_key}")
-    }
-}
-
-impl fmt::Debug for Verifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Verifier(…)")
-    }
-}
-
-/// The secret behind the salts of users who do not exist: the same user gets the same salt as long
-/// as this stays the same, as a real user would.
-#[derive(Clone)]
-pub struct MockKey(Key);
-
-impl MockKey {
-    /// `random` has to come from a cryptographic generator.
-    pub fn new(random: [u8; 32]) -> Self {
-        Self(random)
-    }
-}
-
-impl fmt::Debug for MockKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MockKey(…)")
-    }
-}
-
 /// Why an exchange ended without proof.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ScramError {
     #[error("malformed SCRAM message")]
     Malformed,
-    #[error("client requires SCRAM channel binding, but it is not supported")]
+    #[error("client selected an invalid SASL authentication mechanism")]
+    Mechanism,
+    #[error("the client's message does not fit the mechanism that it selected")]
     ChannelBinding,
+    #[error("unsupported SCRAM channel-binding type")]
+    ChannelBindingType,
+    /// Somebody in between took the mechanism with channel binding off the list.
+    #[error("SCRAM channel binding negotiation error")]
+    Downgrade,
     #[error("SCRAM channel binding check failed")]
     ChannelBindingCheck,
     #[error("client uses authorization identity, but it is not supported")]
@@ -150,11 +72,14 @@ pub enum ScramError {
 impl ScramError {
     pub fn state(self) -> SqlState {
         match self {
-            Self::Malformed | Self::ChannelBinding | Self::Nonce | Self::NonceCheck => {
-                SqlState::PROTOCOL_VIOLATION
-            }
+            Self::Malformed
+            | Self::Mechanism
+            | Self::ChannelBinding
+            | Self::ChannelBindingType
+            | Self::Nonce
+            | Self::NonceCheck => SqlState::PROTOCOL_VIOLATION,
             Self::AuthorizationIdentity | Self::Extension => SqlState::FEATURE_NOT_SUPPORTED,
-            Self::ChannelBindingCheck => SqlState::INVALID_AUTHORIZATION,
+            Self::Downgrade | Self::ChannelBindingCheck => SqlState::INVALID_AUTHORIZATION,
             Self::Proof => SqlState::INVALID_PASSWORD,
         }
     }
@@ -170,6 +95,8 @@ enum Standing {
 /// Waits for the client-first-message.
 #[derive(Debug)]
 pub struct ScramServer {
+    /// The hash of our certificate (`tls-server-end-point`); None: channel binding is not offered.
+    end_point: Option<Arc<[u8]>>,
     user: Arc<str>,
     verifier: Verifier,
     standing: Standing,
@@ -184,7 +111,8 @@ pub struct AwaitFinal {
     standing: Standing,
     /// Both halves.
     nonce: String,
-    gs2_header: &'static str,
+    /// What the client has to repeat: its header, and the hash if it binds the channel.
+    binding: Vec<u8>,
     /// client-first-message-bare and server-first-message.
     transcript: String,
 }
@@ -203,22 +131,49 @@ impl ScramServer {
             Some(verifier) => (verifier.clone(), Standing::Known),
             None => (mock, Standing::Mock),
         };
-        Self { user: user.into(), verifier, standing, nonce: STANDARD.encode(nonce) }
+        let nonce = STANDARD.encode(nonce);
+        Self { end_point: None, user: user.into(), verifier, standing, nonce }
     }
 
-    /// Takes the client-first-message; gives the server-first-message.
+    /// Offers channel binding to this certificate's hash; None: none is offered.
+    pub fn binding_to(self, end_point: Option<Arc<[u8]>>) -> Self {
+        Self { end_point, ..self }
+    }
+
+    /// The mechanisms that are offered.
+    pub fn mechanisms(&self) -> impl Iterator<Item = &'static str> + Clone + use<> {
+        let plus = self.end_point.as_ref().map(|_| MECHANISM_PLUS);
+        plus.into_iter().chain([MECHANISM])
+    }
+
+    /// Takes the mechanism that the client selected and its client-first-message; gives the
+    /// server-first-message.
     ///
     /// # Errors
     /// Anything but `Proof`.
-    pub fn first(self, message: &[u8]) -> Result<(Vec<u8>, AwaitFinal), ScramError> {
+    pub fn first(
+        self,
+        mechanism: &str,
+        message: &[u8],
+    ) -> Result<(Vec<u8>, AwaitFinal), ScramError> {
+        if !self.mechanisms().any(|offered| offered == mechanism) {
+            return Err(ScramError::Mechanism);
+        }
         let message = std::str::from_utf8(message).map_err(|_| ScramError::Malformed)?;
-        let ClientFirst { gs2_header, bare, nonce } = ClientFirst::parse(message)?;
-        let Self { user, verifier, standing, nonce: server_nonce } = self;
+        let ClientFirst { flag, bare, nonce } = ClientFirst::parse(message)?;
+        let Self { end_point, user, verifier, standing, nonce: server_nonce } = self;
+        let binding = match (mechanism == MECHANISM_PLUS, flag, end_point) {
+            (true, Flag::Bound, Some(hash)) => [BOUND_HEADER.as_bytes(), &hash].concat(),
+            (true, _, _) | (false, Flag::Bound, _) => return Err(ScramError::ChannelBinding),
+            (false, Flag::Unoffered, Some(_)) => return Err(ScramError::Downgrade),
+            (false, Flag::Unoffered, None) => b"y,,".to_vec(),
+            (false, Flag::Unable, _) => b"n,,".to_vec(),
+        };
         let nonce = format!("{nonce}{server_nonce}");
         let salt = STANDARD.encode(&verifier.salt);
         let reply = format!("r={nonce},s={salt},i={}", verifier.iterations);
         let transcript = format!("{bare},{reply}");
-        let next = AwaitFinal { user, verifier, standing, nonce, gs2_header, transcript };
+        let next = AwaitFinal { user, verifier, standing, nonce, binding, transcript };
         Ok((reply.into_bytes(), next))
     }
 }
@@ -235,7 +190,8 @@ impl AwaitFinal {
         let proof = key_from_base64(proof).ok_or(ScramError::Malformed)?;
         let mut attributes = without_proof.split(',');
         let binding = attribute(attributes.next(), "c=")?;
-        if binding != STANDARD.encode(self.gs2_header) {
+        let expected = STANDARD.encode(&self.binding);
+        if !bool::from(binding.as_bytes().ct_eq(expected.as_bytes())) {
             return Err(ScramError::ChannelBindingCheck);
         }
         if attribute(attributes.next(), "r=")? != self.nonce {
@@ -260,9 +216,20 @@ impl AwaitFinal {
     }
 }
 
+/// What a client says of channel binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flag {
+    /// `n`: it cannot.
+    Unable,
+    /// `y`: it could, but it was not offered.
+    Unoffered,
+    /// `p`: it does.
+    Bound,
+}
+
 /// `gs2-header client-first-message-bare`, e.g. `n,,n=,r=fyko+d2lbbFgONRv9qkxdawL`.
 struct ClientFirst<'a> {
-    gs2_header: &'static str,
+    flag: Flag,
     bare: &'a str,
     nonce: &'a str,
 }
@@ -270,11 +237,11 @@ struct ClientFirst<'a> {
 impl<'a> ClientFirst<'a> {
     fn parse(message: &'a str) -> Result<Self, ScramError> {
         let (binding, rest) = message.split_once(',').ok_or(ScramError::Malformed)?;
-        let gs2_header = match binding {
-            "n" => "n,,",
-            // "I could, but think that you cannot": right, as we do not offer -PLUS.
-            "y" => "y,,",
-            _ if binding.starts_with("p=") => return Err(ScramError::ChannelBinding),
+        let flag = match binding {
+            "n" => Flag::Unable,
+            "y" => Flag::Unoffered,
+            "p=tls-server-end-point" => Flag::Bound,
+            _ if binding.starts_with("p=") => return Err(ScramError::ChannelBindingType),
             _ => return Err(ScramError::Malformed),
         };
         let (identity, bare) = rest.split_once(',').ok_or(ScramError::Malformed)?;
@@ -294,7 +261,7 @@ impl<'a> ClientFirst<'a> {
         if nonce.is_empty() || !nonce.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ScramError::Nonce);
         }
-        Ok(Self { gs2_header, bare, nonce })
+        Ok(Self { flag, bare, nonce })
     }
 }
 
@@ -305,39 +272,6 @@ fn attribute<'a>(part: Option<&'a str>, name: &str) -> Result<&'a str, ScramErro
 /// Optional extensions are skipped if they have the shape of one: a letter, `=`, a value.
 fn is_extension(part: &str) -> bool {
     matches!(part.as_bytes(), [letter, b'=', ..] if letter.is_ascii_alphabetic())
-}
-
-fn key_from_base64(text: &str) -> Option<Key> {
-    STANDARD.decode(text).ok()?.try_into().ok()
-}
-
-/// `Hi(SASLprep(password), salt, iterations)`: PBKDF2 with HMAC-SHA-256, one block.
-fn salted_password(password: &str, salt: &[u8], iterations: u32) -> Key {
-    // PostgreSQL takes passwords that SASLprep prohibits, or prepares to nothing, as they are.
-    let prepared = stringprep::saslprep(password).ok().filter(|prepared| !prepared.is_empty());
-    let keyed = keyed(prepared.as_deref().unwrap_or(password).as_bytes());
-    let round = |input: &[&[u8]]| -> Key {
-        let mut mac = keyed.clone();
-        input.iter().for_each(|part| mac.update(part));
-        mac.finalize().into_bytes().into()
-    };
-    let mut previous = round(&[salt, &1_u32.to_be_bytes()]);
-    let mut sum = previous;
-    for _ in 1..iterations {
-        previous = round(&[&previous]);
-        sum.iter_mut().zip(previous).for_each(|(sum, byte)| *sum ^= byte);
-    }
-    sum
-}
-
-fn hmac(key: &[u8], parts: &[&[u8]]) -> Key {
-    let mut mac = keyed(key);
-    parts.iter().for_each(|part| mac.update(part));
-    mac.finalize().into_bytes().into()
-}
-
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
 #[cfg(test)]

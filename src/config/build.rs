@@ -53,6 +53,7 @@ impl Builder<'_> {
         let (ldap, oidc) = (ldap::build(self, raw.ldap), oidc::build(self, raw.oidc));
         let tables = (ldap.as_ref(), oidc.as_ref());
         login::methods_have_tables(self, (data.auth, auth_span.clone()), &logins, tables);
+        self.certificates_can_be_asked_for(&data, &logins, auth_span.clone());
         self.trust_nearby(&data, &control, &logins, auth_span);
         // With rules, who needs a password is for the rules to say.
         let passwords = logins.is_empty() && data.auth == AuthMethod::Scram;
@@ -136,6 +137,9 @@ impl Builder<'_> {
             ],
             Some(TlsDemand::Prefer),
         )?;
+        if let (Some(crl), None) = (&raw.crl, &raw.client_ca) {
+            self.wrong(crl.span(), "crl of tls in [data] needs \"client_ca\"");
+        }
         let (Some(cert), Some(key)) = (raw.cert, raw.key) else {
             self.wrong(span, "tls in [data] needs both \"cert\" and \"key\"");
             return None;
@@ -144,6 +148,7 @@ impl Builder<'_> {
             cert: self.file("cert of tls in [data]", &cert),
             key: self.file("key of tls in [data]", &key),
             client_ca: raw.client_ca.map(|ca| self.file("client_ca of tls in [data]", &ca)),
+            crl: raw.crl.map(|crl| self.file("crl of tls in [data]", &crl)),
             demand,
         })
     }
@@ -157,6 +162,26 @@ impl Builder<'_> {
         ControlConfig {
             listen: address("listen in [control]", &raw.listen),
             http: address("http in [control]", &raw.http),
+        }
+    }
+
+    /// `cert` needs TLS, and authorities to go by.
+    fn certificates_can_be_asked_for(
+        &mut self,
+        data: &DataConfig,
+        logins: &[LoginConfig],
+        auth_span: Range<usize>,
+    ) {
+        const NEED: &str = "needs tls in [data] with \"client_ca\"";
+        if data.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some()) {
+            return;
+        }
+        if logins.is_empty() && data.auth == AuthMethod::Cert {
+            self.wrong(auth_span, format!("auth = \"cert\" {NEED}"));
+        }
+        for rule in logins.iter().filter(|rule| rule.method == AuthMethod::Cert) {
+            let message = format!("method = \"cert\" in [[login]] {NEED}");
+            self.problems.0.push(rule.place.problem(message));
         }
     }
 

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 use super::builder::Builder;
-use super::raw::{OneOrMany, Text};
+use super::one_or_many::OneOrMany;
+use super::raw::Text;
 use super::values;
 
 /// Who may connect to a Unix socket: its owner and group.

@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::builder::Builder;
 use super::raw::{self, Text, Texts};
 use super::source::{Place, unknown_word};
-use super::{DatabaseName, LdapConfig, OidcConfig, Role};
+use super::{DatabaseName, IdentityMap, LdapConfig, OidcConfig, Role};
 use crate::grant::{Network, Subject};
 
 /// How clients prove who they are.
@@ -36,7 +36,23 @@ pub enum AuthMethod {
 pub struct LoginConfig {
     pub when: LoginWhen,
     pub method: AuthMethod,
+    /// For `cert`.
+    pub cert_identity: CertIdentity,
+    /// For `cert` and `peer`.
+    pub map: IdentityMap,
     pub place: Place,
+}
+
+/// Which name of a certificate is its owner's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CertIdentity {
+    #[default]
+    Cn,
+    /// The whole subject, as RFC 4514 writes it.
+    Dn,
+    SanEmail,
+    SanDns,
+    SanUri,
 }
 
 /// Whom a rule is about. All four have to hold.
@@ -105,12 +121,14 @@ impl AuthMethod {
     fn is_supported(self) -> bool {
         match self {
             Self::Scram
+            | Self::Cert
             | Self::Ldap
             | Self::Oidc
             | Self::OauthBearer
+            | Self::Peer
             | Self::Trust
             | Self::Reject => true,
-            Self::Cert | Self::Passthrough | Self::Peer => false,
+            Self::Passthrough => false,
         }
     }
 }
@@ -172,7 +190,9 @@ pub(super) fn rules(builder: &mut Builder<'_>, raw: Vec<Spanned<raw::Login>>) ->
             ),
         };
         let method = method(builder, "method in [[login]]", &raw.method);
-        rules.push(LoginConfig { when, method, place });
+        let cert_identity = cert_identity(builder, method, raw.cert_identity);
+        let map = map(builder, method, raw.map);
+        rules.push(LoginConfig { when, method, cert_identity, map, place });
     }
     rules
 }
@@ -220,6 +240,40 @@ pub(super) fn methods_have_tables(
             builder.problems.0.push(login.place.problem(message));
         }
     }
+}
+
+fn cert_identity(builder: &mut Builder<'_>, method: AuthMethod, raw: Option<Text>) -> CertIdentity {
+    if let (Some(text), true) = (&raw, method != AuthMethod::Cert) {
+        builder.wrong(text.span(), "cert_identity in [[login]] is for method = \"cert\"");
+    }
+    let known = [
+        ("cn", CertIdentity::Cn),
+        ("dn", CertIdentity::Dn),
+        ("san:email", CertIdentity::SanEmail),
+        ("san:dns", CertIdentity::SanDns),
+        ("san:uri", CertIdentity::SanUri),
+    ];
+    builder.word("cert_identity in [[login]]", raw, &known, CertIdentity::Cn)
+}
+
+fn map(
+    builder: &mut Builder<'_>,
+    method: AuthMethod,
+    raw: Vec<Spanned<raw::LoginMap>>,
+) -> IdentityMap {
+    let mut map = IdentityMap::default();
+    for entry in raw {
+        let span = entry.span();
+        let raw::LoginMap { identity, user } = entry.into_inner();
+        if !matches!(method, AuthMethod::Cert | AuthMethod::Peer) {
+            let message = "map in [[login]] is for method = \"cert\" and method = \"peer\"";
+            builder.wrong(span.clone(), message);
+        }
+        if let Err(error) = map.add(identity.get_ref(), user.get_ref()) {
+            builder.wrong(span, format!("map in [[login]]: {error}"));
+        }
+    }
+    map
 }
 
 /// The list, which has something in it where it is given.

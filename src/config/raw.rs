@@ -2,62 +2,15 @@
 //! matter; spans stay so that it can say where it disagrees.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::ops::Range;
 
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use toml::Spanned;
 
+use super::one_or_many::OneOrMany;
 use crate::catalog::MaskSpec;
 
 pub(super) type Text = Spanned<String>;
 pub(super) type Texts = Vec<Spanned<String>>;
-
-/// A text, or a list of them.
-#[derive(Debug)]
-pub(super) enum OneOrMany {
-    One(String),
-    Many(Texts),
-}
-
-impl OneOrMany {
-    /// What is not in a list has the place of the whole.
-    pub(super) fn into_texts(self, span: Range<usize>) -> Texts {
-        match self {
-            Self::One(text) => vec![Spanned::new(span, text)],
-            Self::Many(texts) => texts,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for OneOrMany {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-
-        impl<'de> Visitor<'de> for Either {
-            type Value = OneOrMany;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or a list of strings")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<OneOrMany, E> {
-                Ok(OneOrMany::One(text.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
-                let mut texts = Vec::new();
-                while let Some(text) = list.next_element()? {
-                    texts.push(text);
-                }
-                Ok(OneOrMany::Many(texts))
-            }
-        }
-
-        deserializer.deserialize_any(Either)
-    }
-}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,6 +71,7 @@ pub(super) struct Tls {
     pub(super) cert: Option<Text>,
     pub(super) key: Option<Text>,
     pub(super) client_ca: Option<Text>,
+    pub(super) crl: Option<Text>,
     pub(super) mode: Option<Text>,
 }
 
@@ -258,6 +212,17 @@ pub(super) struct Login {
     pub(super) networks: Option<Spanned<Texts>>,
     pub(super) tls: Option<Text>,
     pub(super) method: Text,
+    pub(super) cert_identity: Option<Text>,
+    #[serde(default)]
+    pub(super) map: Vec<Spanned<LoginMap>>,
+}
+
+/// An entry of `map` in `[[login]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoginMap {
+    pub(super) identity: Text,
+    pub(super) user: Text,
 }
 
 #[derive(Debug, Deserialize)]
@@ -335,7 +300,7 @@ mod tests {
     const SAMPLE: &str = include_str!("../../proxy.toml");
 
     /// The keys that `T` knows, as its own refusal of an unknown one lists them.
-    fn keys<T: DeserializeOwned + fmt::Debug>() -> Vec<String> {
+    fn keys<T: DeserializeOwned + std::fmt::Debug>() -> Vec<String> {
         let error = toml::from_str::<T>("no_such_key = 0").expect_err("unknown keys are refused");
         let message = error.message().to_owned();
         assert!(message.starts_with("unknown field `no_such_key`"), "{message}");
@@ -359,7 +324,7 @@ mod tests {
         lines
     }
 
-    fn shows<T: DeserializeOwned + fmt::Debug>(header: &str) {
+    fn shows<T: DeserializeOwned + std::fmt::Debug>(header: &str) {
         let lines = section(header);
         let keys = keys::<T>();
         assert!(!keys.is_empty());
@@ -397,6 +362,9 @@ mod tests {
         }
         for table in keys::<Proxy>() {
             assert!(SAMPLE.contains(&format!("[{table}]")), "there is no [{table}] in proxy.toml");
+        }
+        for key in keys::<LoginMap>() {
+            assert!(section("[[login]]").contains(&format!("{key} = ")), "map shows no {key}");
         }
         for key in keys::<Tls>() {
             assert!(section("[data]").contains(&format!("{key} = ")), "tls shows no {key}");

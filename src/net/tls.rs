@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
@@ -25,6 +25,8 @@ pub enum TlsError {
     Pem { what: &'static str, source: rustls::pki_types::pem::Error },
     #[error("{0} holds no certificate")]
     Empty(&'static str),
+    #[error("there is no {0} in it")]
+    Nothing(&'static str),
     #[error("certificate authority: {0}")]
     Authority(rustls::client::VerifierBuilderError),
     #[error("the system trusts no certificate authority")]
@@ -37,10 +39,12 @@ pub enum TlsError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientCertificates<'a> {
     Ignored,
-    /// Whoever shows one has to show one that these authorities (PEM) signed.
-    Verified(&'a [u8]),
-    /// Without one that these authorities (PEM) signed there is no handshake.
-    Required(&'a [u8]),
+    /// Whoever shows one has to show one that these authorities (PEM) signed and that none of
+    /// these lists (PEM) revokes.
+    Verified {
+        authorities: &'a [u8],
+        revoked: Option<&'a [u8]>,
+    },
 }
 
 /// Settings for accepting clients.
@@ -57,21 +61,41 @@ pub fn server_config(
         .map_err(|source| TlsError::Pem { what: "private key", source })?;
     let builder =
         ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-    let verifier = |pem| {
-        Ok::<_, TlsError>(WebPkiClientVerifier::builder_with_provider(roots(pem)?, provider()))
-    };
     let builder = match clients {
         ClientCertificates::Ignored => builder.with_no_client_auth(),
-        ClientCertificates::Verified(pem) => builder.with_client_cert_verifier(
-            verifier(pem)?.allow_unauthenticated().build().map_err(TlsError::Authority)?,
-        ),
-        ClientCertificates::Required(pem) => {
-            builder.with_client_cert_verifier(verifier(pem)?.build().map_err(TlsError::Authority)?)
+        ClientCertificates::Verified { authorities, revoked } => {
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(roots(authorities)?, provider())
+                    .allow_unauthenticated();
+            // As in PostgreSQL, every authority of the chain needs a list, and a list that is out
+            // of date proves nothing.
+            let verifier = match revoked {
+                None => verifier,
+                Some(pem) => verifier.with_crls(revocations(pem)?).enforce_revocation_expiration(),
+            };
+            builder.with_client_cert_verifier(verifier.build().map_err(TlsError::Authority)?)
         }
     };
     let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     Ok(Arc::new(config))
+}
+
+/// The hash of the first certificate (PEM), to which clients can bind their logins.
+///
+/// # Errors
+/// PEM that cannot be read.
+pub fn end_point_of(certificates_pem: &[u8]) -> Result<Option<Vec<u8>>, TlsError> {
+    let chain = certificates("certificate", certificates_pem)?;
+    Ok(chain.first().and_then(|certificate| end_point(certificate)))
+}
+
+fn revocations(pem: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+    let what = "revocation list";
+    let lists = CertificateRevocationListDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|source| TlsError::Pem { what, source })?;
+    if lists.is_empty() { Err(TlsError::Nothing(what)) } else { Ok(lists) }
 }
 
 pub(super) fn provider() -> Arc<CryptoProvider> {

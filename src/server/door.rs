@@ -3,13 +3,14 @@
 
 mod toward;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use self::toward::cancel_call;
 use super::crowd::Member;
@@ -37,6 +38,9 @@ const NEWCOMERS_MAX: usize = 256;
 
 /// How long a client waits for the first reading of a schema.
 const WORLD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a client may take to take in the first or the last that it hears.
+const FAREWELL: Duration = Duration::from_secs(15);
 
 /// Lets clients in until the process drains, then waits for their sessions to end. A connection
 /// that fails or panics is its own end.
@@ -74,6 +78,13 @@ fn note(ended: Result<(), JoinError>) {
     }
 }
 
+/// The database, or what is known of it, took all the time that a login has.
+fn too_slow() -> Refusal {
+    let report = Report::fatal(SqlState::QUERY_CANCELED, "canceling login due to timeout")
+        .hint("login_timeout in [data] is the limit.");
+    Refusal { report, result: LoginResult::Timeout }
+}
+
 fn too_many() -> Report {
     Report::fatal(SqlState::TOO_MANY_CONNECTIONS, "sorry, too many clients already")
         .hint("connections_max in [data] is the limit.")
@@ -90,6 +101,8 @@ pub(super) struct Guest {
     pub(super) house: Arc<House>,
     pub(super) setup: Arc<Setup>,
     pub(super) newcomer: Newcomer,
+    /// When `login_timeout` is over.
+    pub(super) deadline: Instant,
 }
 
 /// All that a session needs, made before the client hears that it may begin.
@@ -118,7 +131,8 @@ struct Refusal {
 impl Guest {
     pub(super) async fn serve(self, accepted: Accepted) {
         let Accepted { mut stream, leftover, authenticated, request } = accepted;
-        match self.admit(&authenticated, &request).await {
+        let admitted = timeout_at(self.deadline, self.admit(&authenticated, &request)).await;
+        match admitted.unwrap_or_else(|_| Err(too_slow())) {
             Ok(admitted) => {
                 let login = Way { authenticated, request };
                 self.host(admitted, stream, leftover, login).await;
@@ -128,8 +142,8 @@ impl Guest {
                 let mut message = Vec::new();
                 write::error(&mut message, &refusal.report);
                 // Whoever left does not hear it.
-                if stream.write_all(&message).await.is_ok() {
-                    let _ = stream.shutdown().await;
+                if say(&mut stream, &message).await.is_ok() {
+                    let _ = timeout(FAREWELL, stream.shutdown()).await;
                 }
             }
         }
@@ -262,7 +276,7 @@ impl Guest {
             }
             Err(report) => write::error(&mut greeting, &report),
         }
-        if stream.write_all(&greeting).await.is_err() || stream.flush().await.is_err() {
+        if say(&mut stream, &greeting).await.is_err() {
             return;
         }
         house.metrics.logins.of(LoginResult::Ok).inc();
@@ -305,6 +319,15 @@ fn patience(connections: &Connections) -> Patience {
         idle_in_transaction: connections.idle_in_transaction,
         client_stall: connections.client_stall,
     }
+}
+
+/// Sends all of it to a client that takes it within reasonable time.
+async fn say(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
+    let saying = async {
+        stream.write_all(bytes).await?;
+        stream.flush().await
+    };
+    timeout(FAREWELL, saying).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// Counted among the sessions until dropped, even by a panic.

@@ -11,7 +11,7 @@ use super::databases::Databases;
 use super::keys::Keys;
 use super::setup::Setup;
 use crate::audit::{Configuration, ConfigurationStep, Event};
-use crate::auth::scram::MockKey;
+use crate::auth::Lasting;
 use crate::config::{Config, Problems};
 use crate::control::desk::{Part, Unready};
 use crate::model::{Report, SqlState, Timestamp};
@@ -45,7 +45,7 @@ pub(super) struct House {
     pub(super) phase: watch::Sender<Phase>,
     pub(super) around: Surroundings,
     pub(super) notes: mpsc::UnboundedSender<Note>,
-    pub(super) mock_key: MockKey,
+    pub(super) lasting: Lasting,
     /// Held by the reload under way.
     pub(super) reloading: Mutex<()>,
 }
@@ -107,12 +107,12 @@ impl House {
     pub(super) async fn reload(&self, by: Option<&str>) -> Result<String, Vec<String>> {
         let _turn = self.reloading.lock().await;
         let old = self.setup.load_full();
-        let (path, mock_key) = (old.config.path.clone(), self.mock_key.clone());
-        let (clock, before) = (Arc::clone(&self.clock), Arc::clone(&old));
+        let (path, lasting) = (old.config.path.clone(), self.lasting.clone());
+        let before = Arc::clone(&old);
         let loading = tokio::task::spawn_blocking(move || {
             let lines = |problems: Problems| problems.0.iter().map(ToString::to_string).collect();
             let config = Config::load(&path).map_err::<Vec<String>, _>(lines)?;
-            Setup::build(config, &mock_key, &clock, Some(&before))
+            Setup::build(config, &lasting, Some(&before))
         });
         let loaded: Result<Setup, Vec<String>> =
             loading.await.unwrap_or_else(|error| Err(vec![error.to_string()]));

@@ -2,7 +2,7 @@
 
 use crate::analysis::SearchPath;
 use crate::analysis::mention::MentionError;
-use crate::auth::scram::MockKey;
+use crate::auth::Lasting;
 use crate::config::{Config, StoreLocation};
 use crate::decision::World;
 use crate::grant::LiveTable;
@@ -70,7 +70,7 @@ impl Preview {
         database: &str,
         names: &[String],
     ) -> Result<Self, PreviewError> {
-        let setup = Setup::build(config, &MockKey::new(rand::random()), &steady_clock(), None);
+        let setup = Setup::build(config, &Lasting::new(rand::random(), steady_clock()), None);
         let setup = setup.map_err(PreviewError::Setup)?;
         let user = |name: &String| {
             setup.user(name).cloned().ok_or_else(|| PreviewError::User(name.clone()))
@@ -99,7 +99,7 @@ impl Preview {
 /// # Errors
 /// As [`target`].
 pub fn targets(config: Config, database: &str) -> Result<Vec<Target>, PreviewError> {
-    let setup = Setup::build(config, &MockKey::new(rand::random()), &steady_clock(), None);
+    let setup = Setup::build(config, &Lasting::new(rand::random(), steady_clock()), None);
     let setup = setup.map_err(PreviewError::Setup)?;
     let spec = setup.spec(database);
     let spec = spec.ok_or_else(|| PreviewError::Database(database.to_owned()))?;
@@ -112,7 +112,7 @@ pub fn targets(config: Config, database: &str) -> Result<Vec<Target>, PreviewErr
 /// # Errors
 /// [`PreviewError`] when the configuration cannot be used or has no such database.
 pub fn target(config: Config, database: &str) -> Result<Target, PreviewError> {
-    let setup = Setup::build(config, &MockKey::new(rand::random()), &steady_clock(), None);
+    let setup = Setup::build(config, &Lasting::new(rand::random(), steady_clock()), None);
     let setup = setup.map_err(PreviewError::Setup)?;
     let spec = setup.spec(database);
     let spec = spec.ok_or_else(|| PreviewError::Database(database.to_owned()))?;

@@ -13,14 +13,12 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::analysis::sensitive::{Unclassified, Watch};
-use crate::auth::scram::MockKey;
-use crate::auth::{Authenticated, rules};
+use crate::auth::{Authenticated, Lasting, rules};
 use crate::catalog::Catalog;
 use crate::config::{Config, DatabaseName, Enforcement, EnforcementMode, Persist, Writes};
 use crate::decision::{self, Rules};
 use crate::grant::{Policies, Standing};
 use crate::model::User;
-use crate::store::approvals::Clock;
 use crate::upstream::connect::Target;
 use identity::Identity;
 use people::People;
@@ -74,8 +72,7 @@ impl Setup {
     /// One line for each problem.
     pub(super) fn build(
         config: Config,
-        mock_key: &MockKey,
-        clock: &Clock,
+        lasting: &Lasting,
         before: Option<&Self>,
     ) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
@@ -83,8 +80,9 @@ impl Setup {
         let views = config.catalog_views();
         let policies = config.grant_policies(&views).map_err(|error| collect(error.to_string()));
         let standing = config.grant_standing(&views).map_err(|error| collect(error.to_string()));
-        let identity = Identity::new(&config, clock, before.map(|before| &before.identity));
-        let rules = |identity| logins::rules(&config, mock_key, identity);
+        let before = before.map(|before| &before.identity);
+        let identity = Identity::new(&config, &lasting.clock, before);
+        let rules = |identity| logins::rules(&config, lasting, identity);
         let list = identity.as_ref().map_err(String::clone).and_then(rules).map_err(&mut collect);
         let tls = logins::tls(config.data.tls.as_ref()).map_err(&mut collect);
         let served: Result<Vec<_>, _> = config.databases.iter().map(Served::new).collect();
@@ -94,12 +92,22 @@ impl Setup {
             .map_err(|error| collect(format!("{}: {error}", config.path.display())));
         // What is wrong with the identity is among the problems by the list.
         let logins = list.and_then(|list| Ok((identity.map_err(drop)?, list)));
-        let (Ok(policies), Ok(standing), Ok((identity, list)), Ok(tls), Ok(served), Ok(digest)) =
-            (policies, standing, logins, tls, served, digest)
+        let tls_and_logins = tls.and_then(|tls| Ok((tls, logins?)));
+        let (Ok(policies), Ok(standing), Ok(ready), Ok(served), Ok(digest)) =
+            (policies, standing, tls_and_logins, served, digest)
         else {
             return Err(problems);
         };
-        let rules = rules::Rules { tls, list, groups: logins::groups(&config), database: None };
+        let ((tls, end_point), (identity, list)) = ready;
+        let rules = rules::Rules {
+            tls,
+            end_point,
+            list,
+            groups: logins::groups(&config),
+            database: None,
+            limit: config.data.login_timeout,
+            throttle: Arc::clone(&lasting.throttle),
+        };
         let people = People::of(&config);
         Ok(Self { config, rules, identity, policies, standing, digest, people, served })
     }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::io::AsyncWriteExt;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::crowd::{Member, neighbourhood};
 use super::desk::login_failure;
@@ -54,28 +54,24 @@ enum Away {
 /// One connection from its first byte to its last.
 pub(super) async fn welcome(house: Arc<House>, socket: Socket, peer: Option<SocketAddr>) {
     let setup = house.setup.load_full();
+    let deadline = Instant::now() + setup.config.data.login_timeout;
     let mut phase = house.phase.subscribe();
-    let arriving = timeout(setup.config.data.login_timeout, arrive(&house, &setup, socket, peer));
     let arrived = tokio::select! {
-        arrived = arriving => arrived,
+        arrived = arrive(&house, &setup, socket, peer, deadline) => arrived,
         // Who has not logged in by now would be sent away right afterwards.
         _ = phase.wait_for(|phase| *phase != Phase::Serving) => return,
     };
     match arrived {
-        Err(_) => {
-            house.metrics.logins.of(LoginResult::Timeout).inc();
-            tracing::info!("a login took too long");
-        }
-        Ok(Err(away)) => turned_away(&house, &away),
-        Ok(Ok((Arrival::Cancel { pid, secret, mut stream }, _))) => {
+        Err(away) => turned_away(&house, &away),
+        Ok((Arrival::Cancel { pid, secret, mut stream }, _)) => {
             if let Some(call) = house.keys.find(pid, secret) {
                 call().await;
             }
             // Now, and not before, as clients take the end for the answer. Who has left has left.
             let _ = stream.shutdown().await;
         }
-        Ok(Ok((Arrival::Client(accepted), newcomer))) => {
-            let guest = Guest { house, setup, newcomer };
+        Ok((Arrival::Client(accepted), newcomer)) => {
+            let guest = Guest { house, setup, newcomer, deadline };
             guest.serve(*accepted).await;
         }
     }
@@ -87,6 +83,7 @@ async fn arrive(
     setup: &Setup,
     mut socket: Socket,
     peer: Option<SocketAddr>,
+    deadline: Instant,
 ) -> Result<(Arrival, Newcomer), Away> {
     let connections = &setup.config.data.connections;
     socket.keep_alive(connections.keepalive).map_err(|_| Away::Gone)?;
@@ -94,10 +91,14 @@ async fn arrive(
         peer.filter(|peer| connections.balancers.iter().any(|network| network.contains(peer.ip())));
     let peer = match balancer {
         None => peer,
-        Some(balancer) => match proxy_header::receive(&mut socket).await.map_err(Away::Header)? {
-            Source::Balancer => Some(balancer),
-            Source::Client(client) => Some(client),
-        },
+        Some(balancer) => {
+            let header = timeout_at(deadline, proxy_header::receive(&mut socket)).await;
+            let header = header.map_err(|_| Away::Login(peer, LoginError::Timeout))?;
+            match header.map_err(Away::Header)? {
+                Source::Balancer => Some(balancer),
+                Source::Client(client) => Some(client),
+            }
+        }
     };
     let member = peer.map(|peer| house.addresses.enter(neighbourhood(peer.ip())));
     let newcomer = Newcomer { peer, member };
@@ -138,6 +139,9 @@ fn turned_away(house: &House, away: &Away) {
         Away::Crowded => house.metrics.logins.of(LoginResult::NotAllowed).inc(),
         Away::Login(peer, LoginError::Refused { attempt, report }) => {
             house.metrics.logins.of(LoginResult::of_refusal(report.state)).inc();
+            if let Some(delay) = attempt.delay {
+                house.metrics.login_delays.of(delay).inc();
+            }
             house.note(Event::LoginFailed(LoginFailed {
                 session: 0,
                 user: attempt.user.clone(),
@@ -146,6 +150,23 @@ fn turned_away(house: &House, away: &Away) {
                 method: attempt.method,
                 reason: login_failure(report.state),
             }));
+        }
+        Away::Login(_, LoginError::Timeout) => {
+            house.metrics.logins.of(LoginResult::Timeout).inc();
+            tracing::info!("a login took too long");
+        }
+        Away::Login(peer, error @ LoginError::Certificate(_)) => {
+            house.metrics.logins.of(LoginResult::NotAllowed).inc();
+            house.note(Event::LoginFailed(LoginFailed {
+                session: 0,
+                // The handshake comes before any name.
+                user: String::new(),
+                address: peer.map(|peer| peer.ip()),
+                database: String::new(),
+                method: "cert",
+                reason: "certificate",
+            }));
+            tracing::debug!(%error, "a certificate is refused");
         }
         Away::Login(_, error @ (LoginError::Gone(_) | LoginError::Io(_) | LoginError::Tls(_))) => {
             tracing::debug!(%error, "a login was left");

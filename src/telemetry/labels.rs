@@ -49,6 +49,15 @@ labels! {
     }
 }
 
+labels! {
+    /// What became of the answer to somebody who failed before.
+    LoginDelay as "outcome" {
+        Waited = "waited",
+        // Too many were waiting.
+        Crowded = "crowded",
+    }
+}
+
 impl LoginResult {
     /// For a login that was refused with this code.
     pub fn of_refusal(state: SqlState) -> Self {
@@ -151,6 +160,7 @@ mod tests {
     #[test]
     fn every_label_stands_at_its_index() {
         every_value_stands_at_its_index::<LoginResult>();
+        every_value_stands_at_its_index::<LoginDelay>();
         every_value_stands_at_its_index::<Verdict>();
         every_value_stands_at_its_index::<Refusal>();
         every_value_stands_at_its_index::<CutCause>();

@@ -10,7 +10,7 @@ use prometheus::{
 };
 
 use super::labels::{
-    CutCause, Direction, Label, LoginResult, Refresh, Refusal, UpstreamError, Verdict,
+    CutCause, Direction, Label, LoginDelay, LoginResult, Refresh, Refusal, UpstreamError, Verdict,
 };
 
 /// From a fast NVMe flush to a disk that is in trouble, in seconds.
@@ -44,6 +44,8 @@ pub struct Metrics {
     /// `requests_open`, it is set when somebody looks: see `control::Desk::take_stock`.
     pub sessions: IntGauge,
     pub logins: Family<LoginResult>,
+    /// Answers to failed logins that were, or ought to have been, held back.
+    pub login_delays: Family<LoginDelay>,
     pub statements: Family<Verdict>,
     masked_cells: IntCounterVec,
     raw_cells: IntCounterVec,
@@ -72,6 +74,7 @@ impl Metrics {
         Ok(Self {
             sessions: gauge(r, "sessions", "sessions on the data port")?,
             logins: family(r, "logins_total", "logins by result")?,
+            login_delays: family(r, "login_delays_total", "answers to guesses held back")?,
             statements: family(r, "statements_total", "statements by verdict")?,
             masked_cells: by_class(r, "masked_cells_total", "fields that were masked")?,
             raw_cells: by_class(r, "raw_cells_total", "fields released raw under a grant")?,

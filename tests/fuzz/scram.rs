@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use keyhole::auth::scram::{MockKey, NONCE_LEN, ScramServer, Verifier};
+use keyhole::auth::scram::{MECHANISM, MockKey, NONCE_LEN, ScramServer, Verifier};
 use keyhole::model::Secret;
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 
@@ -31,7 +31,7 @@ pub(crate) fn run(choices: &mut Choices<'_>) {
     let mut client = ScramSha256::new(claimed.as_bytes(), ChannelBinding::unsupported());
     let honest_first = client.message().to_vec();
     let first = maybe_mutated(&honest_first, b"p=tls-server-end-point,a=,m=", choices);
-    let Ok((challenge, server)) = server.first(&first) else {
+    let Ok((challenge, server)) = server.first(MECHANISM, &first) else {
         assert!(first != honest_first, "an honest beginning is understood");
         return;
     };

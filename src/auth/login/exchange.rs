@@ -1,11 +1,14 @@
 //! The exchanges by which clients prove who they are.
 
+use std::sync::Arc;
+
 use super::newcomer::Newcomer;
 use super::{Attempt, Request, Stop, refusal};
-use crate::auth::rules::{Asking, Encryption, Method, Rules, Tls};
-use crate::auth::scram::{self, ScramError};
-use crate::auth::{Authenticated, Credentials};
-use crate::config::AuthMethod;
+use crate::auth::certificate::Certificates;
+use crate::auth::rules::{Asking, Encryption, Method, Origin, Rules, Tls};
+use crate::auth::scram::ScramError;
+use crate::auth::{Authenticated, Credentials, peer};
+use crate::config::{AuthMethod, IdentityMap};
 use crate::model::{Report, Secret, SqlState};
 use crate::wire::startup::Startup;
 use crate::wire::{frontend, write};
@@ -39,16 +42,52 @@ impl Newcomer {
         attempt.method = method.name();
         let user = &request.user;
         let authenticated = match method {
-            Method::Scram(credentials) => self.scram(user, credentials, &mut out).await?,
             Method::Ldap(directory) => self.ldap(user, directory, &mut out).await?,
             Method::Oidc(issuer) => self.token(user, issuer, &mut out).await?,
             Method::OauthBearer(issuer) => self.bearer(user, issuer, &mut out).await?,
+            Method::Scram(credentials) => {
+                let over_tls = self.encryption() == Encryption::Tls;
+                let end_point = rules.end_point.as_ref().filter(|_| over_tls);
+                self.scram(user, credentials, end_point, &mut out).await?
+            }
+            Method::Cert(certificates) => self.certificate(user, certificates)?,
+            Method::Peer(map) => self.peer(user, map).await?,
             Method::Trust => Authenticated::new(user, Vec::new(), AuthMethod::Trust),
             Method::Reject => return Err(rejected(&asking)),
         };
         write::authentication_ok(&mut out);
         self.send(&mut out).await?;
         Ok((request, authenticated))
+    }
+
+    fn certificate(&self, user: &str, known: &Certificates) -> Result<Authenticated, Stop> {
+        let Some(certificate) = self.stream.peer_certificate() else {
+            let report = Report::fatal(
+                SqlState::INVALID_AUTHORIZATION,
+                "connection requires a valid client certificate",
+            )
+            .hint("Connect with TLS, and with sslcert and sslkey.");
+            return Err(Stop::Report(report));
+        };
+        if known.allow(certificate, user) {
+            Ok(Authenticated::new(user, Vec::new(), AuthMethod::Cert))
+        } else {
+            let message = format!("certificate authentication failed for user \"{user}\"");
+            Err(refusal(SqlState::INVALID_AUTHORIZATION, message))
+        }
+    }
+
+    async fn peer(&self, user: &str, map: &IdentityMap) -> Result<Authenticated, Stop> {
+        let found = match self.origin {
+            Origin::Local { uid } => peer::os_user(uid).await,
+            Origin::Address(_) => None,
+        };
+        if found.is_some_and(|found| map.allows(&found, user)) {
+            Ok(Authenticated::new(user, Vec::new(), AuthMethod::Peer))
+        } else {
+            let message = format!("peer authentication failed for user \"{user}\"");
+            Err(refusal(SqlState::INVALID_AUTHORIZATION, message))
+        }
     }
 
     /// Asks for the password as it is, for methods that have somebody else check it. `out` is what
@@ -88,19 +127,16 @@ impl Newcomer {
         &mut self,
         user: &str,
         credentials: &Credentials,
+        end_point: Option<&Arc<[u8]>>,
         out: &mut Vec<u8>,
     ) -> Result<Authenticated, Stop> {
-        let server = credentials.scram(user, rand::random());
-        write::authentication_sasl(out, [scram::MECHANISM])?;
+        let server = credentials.scram(user, rand::random()).binding_to(end_point.cloned());
+        write::authentication_sasl(out, server.mechanisms())?;
         self.send(out).await?;
 
         let response = self.response().await?;
         let (mechanism, first) = frontend::sasl_initial_response(&response)?;
-        if mechanism != scram::MECHANISM {
-            let message = "client selected an invalid SASL authentication mechanism";
-            return Err(refusal(SqlState::PROTOCOL_VIOLATION, message));
-        }
-        let (reply, server) = server.first(first.ok_or(ScramError::Malformed)?)?;
+        let (reply, server) = server.first(mechanism, first.ok_or(ScramError::Malformed)?)?;
         write::authentication_sasl_continue(out, &reply)?;
         self.send(out).await?;
 

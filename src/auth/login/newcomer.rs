@@ -8,9 +8,9 @@ use rustls::ServerConfig;
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Attempt, LoginError, Stop, refusal};
+use super::{Attempt, Failed, LoginError, Refused, Stop, refusal};
 use crate::auth::rules::{Encryption, Origin, Tls};
-use crate::model::SqlState;
+use crate::model::{Report, SqlState};
 use crate::net::{Frames, Socket, Stream, tls};
 use crate::wire::startup::StartupPacket;
 use crate::wire::{frontend, write};
@@ -35,9 +35,9 @@ impl Newcomer {
         mut socket: Socket,
         origin: Origin,
         tls: &Tls,
-    ) -> Result<(Self, Vec<u8>), LoginError> {
+    ) -> Result<(Self, Vec<u8>), Failed> {
         let mut frames = Frames::default();
-        let opening = match socket.first_byte().await? {
+        let opening = match socket.first_byte().await.map_err(LoginError::Io)? {
             Some(TLS_HANDSHAKE) => direct(tls),
             Some(_) | None => negotiate_plain(&mut socket, &mut frames, tls).await,
         };
@@ -47,23 +47,23 @@ impl Newcomer {
             }
             Ok(Opening::StartTls(config, start)) => {
                 let stream = TlsAcceptor::from(config).accept(socket).await;
-                let stream = Stream::ServerTls(Box::new(stream.map_err(LoginError::Tls)?));
+                let stream = Stream::ServerTls(Box::new(stream.map_err(handshake_error)?));
                 let mut newcomer = Self { stream, frames, origin };
                 if start == Start::Direct
                     && newcomer.stream.application_protocol() != Some(tls::ALPN)
                 {
                     let message = "received direct TLS connection request without ALPN";
                     let stop = refusal(SqlState::PROTOCOL_VIOLATION, message);
-                    return Err(newcomer.turn_away(Attempt::default(), stop).await);
+                    return Err(newcomer.refuse(Attempt::default(), stop));
                 }
                 match newcomer.frames.next_startup(&mut newcomer.stream).await {
                     Ok(packet) => Ok((newcomer, packet)),
-                    Err(error) => Err(newcomer.turn_away(Attempt::default(), error.into()).await),
+                    Err(error) => Err(newcomer.refuse(Attempt::default(), error.into())),
                 }
             }
             Err(stop) => {
                 let newcomer = Self { stream: Stream::Plain(socket), frames, origin };
-                Err(newcomer.turn_away(Attempt::default(), stop).await)
+                Err(newcomer.refuse(Attempt::default(), stop))
             }
         }
     }
@@ -88,18 +88,35 @@ impl Newcomer {
         self.stream.flush().await
     }
 
+    /// Keeps the connection for the answer, if there is to be one.
+    pub(super) fn refuse(self, attempt: Attempt, stop: Stop) -> Failed {
+        match stop {
+            Stop::Error(error) => Failed::Error(error),
+            Stop::Report(report) => {
+                Failed::Refused(Box::new(Refused { newcomer: self, attempt, report }))
+            }
+        }
+    }
+
     /// Tells the client why, if it is still there to be told, and closes the connection.
-    pub(super) async fn turn_away(mut self, attempt: Attempt, stop: Stop) -> LoginError {
-        let report = match stop {
-            Stop::Error(error) => return error,
-            Stop::Report(report) => report,
-        };
+    pub(super) async fn turn_away(mut self, report: &Report) {
         let mut out = Vec::new();
-        write::error(&mut out, &report);
+        write::error(&mut out, report);
         if self.send(&mut out).await.is_ok() && self.stream.shutdown().await.is_ok() {
             tracing::debug!(state = %report.state, "login refused");
         }
-        LoginError::Refused { attempt: Box::new(attempt), report }
+    }
+}
+
+/// Certificates of clients are looked at in the handshake: what is wrong with them is told apart
+/// from what goes wrong with TLS.
+fn handshake_error(error: io::Error) -> LoginError {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(
+            rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidCertRevocationList(_),
+        ) => LoginError::Certificate(error),
+        Some(_) | None => LoginError::Tls(error),
     }
 }
 

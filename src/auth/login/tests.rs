@@ -18,6 +18,8 @@ use crate::wire::backend::{self, Authentication, ErrorFields, authentication};
 use crate::wire::startup::{self, cancel_request};
 use crate::wire::write;
 
+mod binding;
+
 const NEAR: Origin = Origin::Address(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
 fn rules() -> Rules {

@@ -1,3 +1,5 @@
+mod fetching;
+
 use std::time::Duration;
 
 use base64::Engine;

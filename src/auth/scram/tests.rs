@@ -1,7 +1,9 @@
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 use proptest::prelude::*;
 
+use super::verifier::salted_password;
 use super::*;
+use crate::model::Secret;
 
 const SALT: &[u8] = b"0123456789abcdef";
 
@@ -21,7 +23,7 @@ fn new_client(password: &str) -> ScramSha256 {
 fn until_final(verifier: Option<&Verifier>, password: &str) -> (ScramSha256, AwaitFinal) {
     let mut client = new_client(password);
     let server = ScramServer::new("alice", verifier, &mock_key(), [1; NONCE_LEN]);
-    let (reply, server) = server.first(client.message()).unwrap();
+    let (reply, server) = server.first(MECHANISM, client.message()).unwrap();
     client.update(&reply).unwrap();
     (client, server)
 }
@@ -65,12 +67,13 @@ fn a_user_without_a_verifier_fails_like_a_wrong_password() {
     mock.stored_key = Sha256::digest(hmac(&salted, &[b"Client Key"])).into();
     let mut client = new_client("secret");
     let server = ScramServer {
+        end_point: None,
         user: "alice".into(),
         verifier: mock,
         standing: Standing::Mock,
         nonce: "n".to_owned(),
     };
-    let (reply, server) = server.first(client.message()).unwrap();
+    let (reply, server) = server.first(MECHANISM, client.message()).unwrap();
     client.update(&reply).unwrap();
     assert_eq!(server.finish(client.message()).unwrap_err(), ScramError::Proof);
 }
@@ -79,7 +82,7 @@ fn a_user_without_a_verifier_fails_like_a_wrong_password() {
 fn an_unknown_user_gets_the_same_salt_every_time() {
     let salt = |user: &str, key: &MockKey, nonce: u8| {
         let server = ScramServer::new(user, None, key, [nonce; NONCE_LEN]);
-        let (reply, _) = server.first(b"n,,n=,r=abc").unwrap();
+        let (reply, _) = server.first(MECHANISM, b"n,,n=,r=abc").unwrap();
         String::from_utf8(reply).unwrap().split_once(",s=").unwrap().1.to_owned()
     };
     let key = mock_key();
@@ -125,13 +128,13 @@ fn a_replayed_exchange_is_refused() {
     let mut client = new_client("secret");
     let first = client.message().to_vec();
     let server = ScramServer::new("alice", Some(&verifier), &mock_key(), [1; NONCE_LEN]);
-    let (reply, server) = server.first(&first).unwrap();
+    let (reply, server) = server.first(MECHANISM, &first).unwrap();
     client.update(&reply).unwrap();
     let last = client.message().to_vec();
     server.finish(&last).unwrap();
 
     let server = ScramServer::new("alice", Some(&verifier), &mock_key(), [2; NONCE_LEN]);
-    let (_, server) = server.first(&first).unwrap();
+    let (_, server) = server.first(MECHANISM, &first).unwrap();
     assert_eq!(server.finish(&last).unwrap_err(), ScramError::NonceCheck);
 }
 
@@ -157,7 +160,69 @@ fn a_first_message_is_taken_or_refused_for_what_it_is() {
         (b"", Some(ScramError::Malformed)),
     ] {
         let server = ScramServer::new("alice", None, &mock_key(), [1; NONCE_LEN]);
-        assert_eq!(server.first(message).err(), expected, "{message:?}");
+        assert_eq!(server.first(MECHANISM, message).err(), expected, "{message:?}");
+    }
+}
+
+/// Both sides, the client bound to `seen`, the server to `own`.
+fn bound(seen: &[u8], own: &[u8], tamper: fn(&[u8]) -> Vec<u8>) -> Result<(), ScramError> {
+    let binding = ChannelBinding::tls_server_end_point(seen.to_vec());
+    let mut client = ScramSha256::new(b"secret", binding);
+    let verifier = verifier("secret");
+    let server = ScramServer::new("alice", Some(&verifier), &mock_key(), [1; NONCE_LEN])
+        .binding_to(Some(own.into()));
+    assert_eq!(server.mechanisms().collect::<Vec<_>>(), [MECHANISM_PLUS, MECHANISM]);
+    let (reply, server) = server.first(MECHANISM_PLUS, client.message())?;
+    client.update(&reply).unwrap();
+    let (reply, _) = server.finish(&tamper(client.message()))?;
+    client.finish(&reply).unwrap();
+    Ok(())
+}
+
+#[test]
+fn a_proof_is_worth_nothing_with_another_certificate() {
+    let honest = <[u8]>::to_vec;
+    assert_eq!(bound(&[1; 32], &[1; 32], honest), Ok(()));
+    assert_eq!(bound(&[2; 32], &[1; 32], honest), Err(ScramError::ChannelBindingCheck));
+    assert_eq!(bound(&[1; 31], &[1; 32], honest), Err(ScramError::ChannelBindingCheck));
+    // Putting the right hash in its place spoils the proof.
+    let replaced = |message: &[u8]| {
+        let message = std::str::from_utf8(message).unwrap();
+        let (_, rest) = message.split_once(",r=").unwrap();
+        let binding = [BOUND_HEADER.as_bytes(), &[1; 32]].concat();
+        format!("c={},r={rest}", STANDARD.encode(binding)).into_bytes()
+    };
+    assert_eq!(bound(&[2; 32], &[1; 32], replaced), Err(ScramError::Proof));
+    assert_eq!(ScramError::ChannelBindingCheck.state(), SqlState::INVALID_AUTHORIZATION);
+}
+
+#[test]
+fn binding_is_neither_dropped_nor_pretended() {
+    let end_point = || Some(Arc::from([1; 32]));
+    for (end_point, mechanism, first, expected) in [
+        (end_point(), MECHANISM, &b"n,,n=,r=abc"[..], None),
+        (end_point(), MECHANISM, b"y,,n=,r=abc", Some(ScramError::Downgrade)),
+        (
+            end_point(),
+            MECHANISM,
+            b"p=tls-server-end-point,,n=,r=abc",
+            Some(ScramError::ChannelBinding),
+        ),
+        (end_point(), MECHANISM_PLUS, b"p=tls-server-end-point,,n=,r=abc", None),
+        (end_point(), MECHANISM_PLUS, b"n,,n=,r=abc", Some(ScramError::ChannelBinding)),
+        (end_point(), MECHANISM_PLUS, b"y,,n=,r=abc", Some(ScramError::ChannelBinding)),
+        (
+            end_point(),
+            MECHANISM_PLUS,
+            b"p=tls-unique,,n=,r=abc",
+            Some(ScramError::ChannelBindingType),
+        ),
+        (None, MECHANISM_PLUS, b"p=tls-server-end-point,,n=,r=abc", Some(ScramError::Mechanism)),
+        (end_point(), "SCRAM-SHA-1", b"n,,n=,r=abc", Some(ScramError::Mechanism)),
+    ] {
+        let server = ScramServer::new("alice", None, &mock_key(), [1; NONCE_LEN]);
+        let found = server.binding_to(end_point).first(mechanism, first).err();
+        assert_eq!(found, expected, "{mechanism} {}", first.escape_ascii());
     }
 }
 
@@ -166,12 +231,13 @@ fn the_example_of_the_rfc_is_reproduced() {
     // RFC 7677, section 3; the server's nonce is given there, so the state is made by hand.
     let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
     let server = ScramServer {
+        end_point: None,
         user: "user".into(),
         verifier: Verifier::from_password(&Secret::new("pencil"), &salt, 4096),
         standing: Standing::Known,
         nonce: "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0".to_owned(),
     };
-    let (reply, server) = server.first(b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO").unwrap();
+    let (reply, server) = server.first(MECHANISM, b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO").unwrap();
     assert_eq!(
         reply,
         b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
@@ -219,7 +285,7 @@ proptest! {
             (first.as_bytes(), last.as_bytes()), (first.as_bytes(), &noise), (&noise, last.as_bytes()),
         ] {
             let server = ScramServer::new("alice", Some(&verifier), &mock_key(), [1; NONCE_LEN]);
-            if let Ok((_, server)) = server.first(first) {
+            if let Ok((_, server)) = server.first(MECHANISM, first) {
                 prop_assert!(server.finish(last).is_err());
             }
         }

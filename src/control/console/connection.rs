@@ -20,14 +20,13 @@ use pgwire::tokio::server::{PgWireMessageServerCodec, process_error, process_mes
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::timeout;
 use tokio_util::codec::Framed;
 
 use super::commands::Commands;
 use super::encode::info;
 use crate::auth::Authenticated;
 use crate::auth::login::{self, Accepted, Arrival, LoginError};
-use crate::auth::rules::Origin;
+use crate::auth::rules::{Origin, Rules};
 use crate::control::desk::{Deed, Desk, Occurrence, Operator};
 use crate::control::grammar::Command;
 use crate::model::{Report, SqlState, User};
@@ -73,19 +72,16 @@ pub(super) async fn run(
     mut closing: watch::Receiver<bool>,
 ) {
     let rules = (desk.rules)();
+    let rules = Rules { limit: LOGIN_TIMEOUT.min(rules.limit), ..rules };
     let arrival = tokio::select! {
-        arrival = timeout(LOGIN_TIMEOUT, login::accept(tcp, Origin::Address(peer.ip()), &rules)) => arrival,
+        arrival = login::accept(tcp, Origin::Address(peer.ip()), &rules) => arrival,
         _ = closing.wait_for(|closing| *closing) => return,
     };
     let accepted = match arrival {
-        Ok(Ok(Arrival::Client(accepted))) => *accepted,
+        Ok(Arrival::Client(accepted)) => *accepted,
         // Commands are over before anybody could cancel them.
-        Ok(Ok(Arrival::Cancel { .. })) => return,
-        Ok(Err(error)) => return turned_away(&desk, peer, &error),
-        Err(_) => {
-            desk.metrics.logins.of(LoginResult::Timeout).inc();
-            return tracing::info!("a console login took too long");
-        }
+        Ok(Arrival::Cancel { .. }) => return,
+        Err(error) => return turned_away(&desk, peer, &error),
     };
     let Accepted { stream, leftover, authenticated, request } = accepted;
     let codec = PgWireMessageServerCodec::new(DefaultClient::new(peer, stream.is_encrypted()));
@@ -116,6 +112,9 @@ fn turned_away(desk: &Desk, peer: SocketAddr, error: &LoginError) {
     match error {
         LoginError::Refused { attempt, report } => {
             desk.metrics.logins.of(LoginResult::of_refusal(report.state)).inc();
+            if let Some(delay) = attempt.delay {
+                desk.metrics.login_delays.of(delay).inc();
+            }
             (desk.record)(&Occurrence {
                 at: (desk.clock)(),
                 user: User::nobody(&attempt.user),
@@ -124,6 +123,14 @@ fn turned_away(desk: &Desk, peer: SocketAddr, error: &LoginError) {
                 deed: Deed::Login { method: attempt.method },
                 refused: Some(report.state),
             });
+        }
+        LoginError::Timeout => {
+            desk.metrics.logins.of(LoginResult::Timeout).inc();
+            tracing::info!("a console login took too long");
+        }
+        LoginError::Certificate(_) => {
+            desk.metrics.logins.of(LoginResult::NotAllowed).inc();
+            tracing::info!(%error, "a certificate is refused at the console");
         }
         LoginError::Gone(_) | LoginError::Io(_) | LoginError::Tls(_) => {
             tracing::debug!(%error, "a console login was left");

@@ -6,27 +6,32 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::identity::Identity;
-use crate::auth::Credentials;
+use crate::auth::certificate::Certificates;
 use crate::auth::rules::{Method, Rule, Tls};
-use crate::auth::scram::{ITERATIONS_DEFAULT, MockKey, SALT_LEN, Verifier};
-use crate::config::{AuthMethod, Config, Credential, LoginWhen, TlsConfig, TlsDemand, UserConfig};
-use crate::net::tls::{ClientCertificates, server_config};
+use crate::auth::scram::{ITERATIONS_DEFAULT, SALT_LEN, Verifier};
+use crate::auth::{Credentials, Lasting};
+use crate::config::{
+    AuthMethod, CertIdentity, Config, Credential, IdentityMap, LoginWhen, TlsConfig, TlsDemand,
+    UserConfig,
+};
+use crate::net::tls::{ClientCertificates, TlsError, end_point_of, server_config};
 
 /// The rules in order; `auth` of `[data]` where there are none.
 pub(super) fn rules(
     config: &Config,
-    mock_key: &MockKey,
+    lasting: &Lasting,
     identity: &Identity,
 ) -> Result<Vec<Rule>, String> {
-    let mut methods = Methods { config, mock_key, identity, credentials: None };
+    let mut methods = Methods { config, lasting, identity, credentials: None };
     if config.logins.is_empty() {
-        let method = methods.make(config.data.auth)?;
+        let method = methods.make(config.data.auth, CertIdentity::Cn, &IdentityMap::default())?;
         return Ok(vec![Rule { when: LoginWhen::default(), method }]);
     }
     let mut list = Vec::new();
     for login in &config.logins {
-        let method =
-            methods.make(login.method).map_err(|error| format!("{}: {error}", login.place))?;
+        let method = methods
+            .make(login.method, login.cert_identity, &login.map)
+            .map_err(|error| format!("{}: {error}", login.place))?;
         list.push(Rule { when: login.when.clone(), method });
     }
     Ok(list)
@@ -40,21 +45,31 @@ pub(super) fn groups(config: &Config) -> HashMap<String, Arc<[String]>> {
 /// Makes methods; what several rules share is made once.
 struct Methods<'a> {
     config: &'a Config,
-    mock_key: &'a MockKey,
+    lasting: &'a Lasting,
     identity: &'a Identity,
     credentials: Option<Arc<Credentials>>,
 }
 
 impl Methods<'_> {
-    fn make(&mut self, method: AuthMethod) -> Result<Method, String> {
+    fn make(
+        &mut self,
+        method: AuthMethod,
+        name: CertIdentity,
+        map: &IdentityMap,
+    ) -> Result<Method, String> {
         match method {
             AuthMethod::Scram => self.credentials().map(Method::Scram),
             AuthMethod::Ldap => self.identity.directory().map(Method::Ldap),
             AuthMethod::Oidc => self.identity.issuer().map(Method::Oidc),
             AuthMethod::OauthBearer => self.identity.issuer().map(Method::OauthBearer),
+            AuthMethod::Cert => {
+                let map = map.clone();
+                Ok(Method::Cert(Arc::new(Certificates { identity: name, map })))
+            }
+            AuthMethod::Peer => Ok(Method::Peer(Arc::new(map.clone()))),
             AuthMethod::Trust => Ok(Method::Trust),
             AuthMethod::Reject => Ok(Method::Reject),
-            AuthMethod::Cert | AuthMethod::Passthrough | AuthMethod::Peer => {
+            AuthMethod::Passthrough => {
                 Err(format!("method \"{}\" is not supported yet", method.as_str()))
             }
         }
@@ -70,7 +85,7 @@ impl Methods<'_> {
                 verifiers.insert(user.name.clone(), verifier);
             }
         }
-        let made = Arc::new(Credentials::new(verifiers, self.mock_key.clone()));
+        let made = Arc::new(Credentials::new(verifiers, self.lasting.mock_key.clone()));
         self.credentials = Some(Arc::clone(&made));
         Ok(made)
     }
@@ -89,21 +104,28 @@ fn verifier(user: &UserConfig) -> Result<Option<Verifier>, String> {
     }
 }
 
-pub(super) fn tls(config: Option<&TlsConfig>) -> Result<Tls, String> {
-    let Some(TlsConfig { cert, key, client_ca, demand }) = config else {
-        return Ok(Tls::Off);
+/// TLS, and what logins are bound to.
+type Encryption = (Tls, Option<Arc<[u8]>>);
+
+/// The TLS of the ports, and the hash of their certificate, to which logins can be bound.
+pub(super) fn tls(config: Option<&TlsConfig>) -> Result<Encryption, String> {
+    let Some(TlsConfig { cert, key, client_ca, crl, demand }) = config else {
+        return Ok((Tls::Off, None));
     };
     let read = |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
     let (cert_pem, key_pem) = (read(cert)?, read(key)?);
     let authority = client_ca.as_deref().map(read).transpose()?;
+    let revoked = crl.as_deref().map(read).transpose()?;
     let clients = match &authority {
-        Some(pem) => ClientCertificates::Verified(pem),
+        Some(pem) => ClientCertificates::Verified { authorities: pem, revoked: revoked.as_deref() },
         None => ClientCertificates::Ignored,
     };
-    let settings = server_config(&cert_pem, &key_pem, clients)
-        .map_err(|error| format!("{}: {error}", cert.display()))?;
-    Ok(match demand {
+    let at_cert = |error: TlsError| format!("{}: {error}", cert.display());
+    let settings = server_config(&cert_pem, &key_pem, clients).map_err(at_cert)?;
+    let end_point = end_point_of(&cert_pem).map_err(at_cert)?;
+    let tls = match demand {
         TlsDemand::Prefer => Tls::Prefer(settings),
         TlsDemand::Require => Tls::Require(settings),
-    })
+    };
+    Ok((tls, end_point.map(Arc::from)))
 }
