@@ -112,11 +112,6 @@ const CASES: &[Case] = &[
         named: "scram_env",
     },
     Case { what: "an unknown action", replace: ("[\"read\"]", "[\"raed\"]"), named: "raed" },
-    Case {
-        what: "trust for the world",
-        replace: ("127.0.0.1:0\"\nauth = \"scram\"", "0.0.0.0:0\"\nauth = \"trust\""),
-        named: "trust",
-    },
 ];
 
 fn config(text: &str, catalog: &str) -> Config {
@@ -153,6 +148,18 @@ fn a_wrong_key_is_named_with_its_line() {
         assert!(ended.log.contains(&place), "{}: {place} is not in: {}", case.what, ended.log);
         assert!(ended.log.contains(case.named), "{}: {}", case.what, ended.log);
     }
+}
+
+#[test]
+fn trust_for_the_world_is_refused() {
+    let (near, far) = ("127.0.0.1:0\"\nauth = \"scram\"", "0.0.0.0:0\"\nauth = \"trust\"");
+    let text = GOOD.replacen(near, far, 1);
+    assert_ne!(text, GOOD);
+    let ended = Keyhole::launch(config(&text, traps::CATALOG)).err().expect("anybody could come");
+    assert_eq!(ended.status.code(), Some(2), "{}", ended.log);
+    // Of the two lines it is that of the method.
+    let place = format!("proxy.toml:{}: auth", line_of_change(GOOD, &text) + 1);
+    assert!(ended.log.contains(&place) && ended.log.contains("trust"), "{}", ended.log);
 }
 
 #[test]

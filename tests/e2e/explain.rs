@@ -157,11 +157,13 @@ fn a_session_explains_itself_as_the_command_does() {
     // What the session did before counts: this cursor rests on a grant that is over.
     let mut bob = shop.bob().connect();
     shop.dba().grant("public.customers.email", "bob");
-    bob.query("PREPARE kept AS SELECT email FROM customers WHERE id = 5").ok();
+    bob.query("BEGIN").ok();
+    bob.query("DECLARE kept CURSOR FOR SELECT email FROM customers WHERE id = 5").ok();
     shop.dba().revoke("bob");
-    let rows = bob.query("SELECT * FROM keyhole.explain('EXECUTE kept')").ok().rows();
+    let rows = bob.query("SELECT * FROM keyhole.explain('FETCH kept')").ok().rows();
     assert_eq!(item(&rows, "verdict"), ["refused"], "{rows:?}");
     assert_eq!(item(&rows, "runs"), [""; 0]);
     let email = traps::stored(Variant::A, "customers.email", 5);
+    bob.query("ROLLBACK").ok();
     assert_eq!(bob.query("SELECT email FROM customers WHERE id = 5").ok().scalar(), masked(&email));
 }

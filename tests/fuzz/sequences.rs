@@ -63,6 +63,8 @@ enum Grants {
 
 struct Play {
     bench: Bench,
+    /// All that the client has said.
+    said: Vec<u8>,
     server: Server,
     /// On its way from the server.
     answers: Vec<u8>,
@@ -75,6 +77,7 @@ pub(crate) fn run(choices: &mut Choices<'_>) {
     let (world, cache) = WORLD.get_or_init(|| (Arc::new(small_shop::world()), Arc::default()));
     let mut play = Play {
         bench: Bench::of(Arc::clone(world), Arc::clone(cache)),
+        said: Vec::new(),
         server: Server::default(),
         answers: Vec::new(),
         covered: None,
@@ -106,6 +109,7 @@ impl Play {
             let other = message(choices);
             mutate(&mut bytes, &other, choices);
         }
+        self.said.extend_from_slice(&bytes);
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             let len = if choices.chance(60) { rest.len() } else { 1 + choices.below(rest.len()) };
@@ -178,7 +182,7 @@ impl Play {
             to.sync();
             to.query("ROLLBACK");
         });
-        if !is_whole(&self.bench.from_client) {
+        if !is_whole(&self.said) {
             // What follows would be taken for the rest of it.
             return;
         }
@@ -223,10 +227,13 @@ impl Play {
     }
 }
 
-/// Whether these are whole messages, one after another.
+/// Whether these are whole messages, one after another, and more may follow.
 fn is_whole(mut bytes: &[u8]) -> bool {
     while let Ok(Some(header)) = FrameHeader::peek(bytes, usize::MAX >> 1) {
-        let Some(rest) = bytes.get(header.len..) else { return false };
+        // Behind a goodbye nothing is read.
+        let Some(rest) = bytes.get(header.len..).filter(|_| header.tag != b'X') else {
+            return false;
+        };
         bytes = rest;
     }
     bytes.is_empty()

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use keyhole::wire::frontend::{self, Frontend, Target};
-use keyhole::wire::{FrameHeader, write};
+use keyhole::wire::{FrameHeader, WireError, write};
 
 use super::choices::Choices;
 use super::messages::{Tells, one_column, row, tell};
@@ -75,14 +75,33 @@ impl Server {
         let mut answer = Vec::new();
         let arrived = std::mem::take(&mut self.arrived);
         let mut rest = &arrived[..];
-        while let Some(header) = FrameHeader::peek(rest, 1 << 24).expect("a header of ours") {
+        while let Some(header) = FrameHeader::peek(rest, usize::MAX >> 1).expect("a header of ours")
+        {
             let Some(frame) = rest.get(..header.len) else { break };
-            let message = frontend::read(frame[0], &frame[5..]).expect("a message that was read");
-            answer.extend(tell(|to| self.answer(message, to, choices)));
+            answer.extend(tell(|to| match frontend::read(frame[0], &frame[5..]) {
+                Ok(message) => self.answer(message, to, choices),
+                Err(WireError::NotUtf8) => self.other_encoding(frame[0], to),
+                Err(error) => panic!("{error} got through: {}", frame.escape_ascii()),
+            }));
             rest = &rest[header.len..];
         }
         self.arrived = rest.to_vec();
         answer
+    }
+
+    /// Statements in another encoding pass where they cannot name anything hidden.
+    fn other_encoding(&mut self, tag: u8, to: &mut Tells) {
+        assert!(matches!(tag, frontend::tag::QUERY | frontend::tag::PARSE), "{tag}");
+        assert!(self.copy == Copy::None, "got into a COPY");
+        match self.batch {
+            Batch::Skipping => {}
+            Batch::Fine if tag == frontend::tag::PARSE => self.fails("22021", to),
+            Batch::Fine => {
+                to.error("22021", "invalid byte sequence");
+                self.fail();
+                self.ready(to);
+            }
+        }
     }
 
     fn answer(&mut self, message: Frontend<'_>, to: &mut Tells, choices: &mut Choices<'_>) {
