@@ -176,80 +176,52 @@ fn a_misspelled_key_is_named_with_its_line_and_the_nearest_one() {
     );
 }
 
+/// What is replaced by what, the key at the start of the line that is named, and why.
+const MISTAKES: &[(&str, &str, &str, &str)] = &[
+    ("\"127.0.0.1:6432\"", "\"localhost\"", "listen", "listen in [data]: an address is IP:port"),
+    ("\"127.0.0.1:6432\"", "\"unix:/run\"", "listen", "an IP:port is needed"),
+    ("\"127.0.0.1:6432\"", "[\"[::1]:1\", \"x\"]", "listen", "an address is IP:port"),
+    ("\"127.0.0.1:6432\"", "[\"[::1]:1\", \"[::1]:1\"]", "listen", "is named twice"),
+    ("\"127.0.0.1:6432\"", "6432", "listen", "expected a string or a list of strings"),
+    ("#unix_mode = \"0770\"", "unix_mode = \"rwx\"", "unix_mode", "are octal digits"),
+    ("\"127.0.0.1:6433\"", "6433", "listen ", "listen in [control]: invalid type: integer"),
+    ("\"scram\" ", "\"ldap\" ", "auth", "auth in [data]: \"ldap\" needs a table [ldap]"),
+    ("\"scram\" ", "\"scarm\" ", "auth", "unknown value \"scarm\" (did you mean \"scram\"?)"),
+    ("#frame_len_max = \"256MiB\"", "frame_len_max = \"1MB\"", "frame_len_max", "a size is"),
+    ("#frame_len_max = \"256MiB\"", "frame_len_max = \"1KiB\"", "frame_len_max", "64KiB"),
+    ("#connections_max = 1000", "connections_max = 0", "connections_max", "at least 1"),
+    ("# connections_per_user = 50", "connections_per_user = 0", "connections_per_user", "at least"),
+    ("# connections_per_address = 100", "connections_per_address = 0", "connections_per_a", "1"),
+    ("# proxy_protocol = [\"10.0.0.0/8", "proxy_protocol = [\"lb", "proxy_pro", "is not a network"),
+    ("#keepalive = \"60s\"", "keepalive = \"never\"", "keepalive", "a duration is"),
+    ("# idle_timeout = \"30min\"", "idle_timeout = \"0s\"", "idle_timeout", "longer than nothing"),
+    ("#login_timeout = \"60s\"", "login_timeout = \"60\"", "login_timeout", "a duration is"),
+    ("sqlite:keyhole.db", "postgres://k@h/k", "url", "url in [store]: a store in PostgreSQL"),
+    ("sqlite:keyhole.db", "keyhole.db", "url", "url in [store]: a store is sqlite:"),
+    ("\"enforce\" ", "\"enforced\" ", "mode", "(did you mean \"enforce\"?)"),
+    ("\"allow\" ", "\"no\" ", "unclassified", "unknown value \"no\""),
+    ("= true ", "= \"yes\" ", "notice", "notice in [enforcement]: invalid type: string"),
+    ("app@127.0.0.1:5432/shop", "app:pw@h/shop", "upstream", "password_env or password_file"),
+    ("\"KEYHOLE_UPSTREAM_PASSWORD\"", "\"NOPE\"", "password_env", "NOPE is not set"),
+    ("[\"control\"]", "[\"contol\"]", "roles", "roles of user \"dora\": unknown value"),
+    ("\"dora\"", "\"alice\"", "name   = \"alice\"", "user \"alice\" is defined twice"),
+    ("\"INC-[0-9]+\"", "\"INC-[0-9+\"", "reason", "reason: error: unclosed"),
+    (
+        "max_duration = \"1h\"",
+        "max_duration = \"1 fortnight\"",
+        "max_duration",
+        "unknown unit of time \"fortnight\"",
+    ),
+    ("[\"group:support\"]", "[]", "subjects", "policy \"support reads contact data\": subjects:"),
+    ("\"class:phone\"", "\"phone\"", "resources", "\"phone\" is not in any catalog"),
+    ("[\"group:dba\"]            #", "[] #", "approvers", "approvers: approvals are needed"),
+    ("10.2.0.0/16", "10.2.0.1/16", "networks", "has bits set behind its prefix"),
+    ("\"billing_app\"", "\"*\"", "subject ", "a standing grant names its subject"),
+];
+
 #[test]
 fn every_mistake_names_line_and_key() {
-    let cases: &[(&str, &str, &str, &str)] = &[
-        (
-            "\"127.0.0.1:6432\"",
-            "\"localhost\"",
-            "listen",
-            "listen in [data]: an address is IP:port",
-        ),
-        ("\"127.0.0.1:6432\"", "\"unix:/run\"", "listen", "an IP:port is needed"),
-        ("\"127.0.0.1:6432\"", "[\"[::1]:1\", \"x\"]", "listen", "an address is IP:port"),
-        ("\"127.0.0.1:6432\"", "[\"[::1]:1\", \"[::1]:1\"]", "listen", "is named twice"),
-        ("\"127.0.0.1:6432\"", "6432", "listen", "expected a string or a list of strings"),
-        ("#unix_mode = \"0770\"", "unix_mode = \"rwx\"", "unix_mode", "are octal digits"),
-        ("\"127.0.0.1:6433\"", "6433", "listen ", "listen in [control]: invalid type: integer"),
-        ("\"scram\" ", "\"ldap\" ", "auth", "auth in [data]: \"ldap\" needs a table [ldap]"),
-        ("\"scram\" ", "\"scarm\" ", "auth", "unknown value \"scarm\" (did you mean \"scram\"?)"),
-        ("#frame_len_max = \"256MiB\"", "frame_len_max = \"1MB\"", "frame_len_max", "a size is"),
-        ("#frame_len_max = \"256MiB\"", "frame_len_max = \"1KiB\"", "frame_len_max", "64KiB"),
-        ("#connections_max = 1000", "connections_max = 0", "connections_max", "at least 1"),
-        (
-            "# connections_per_user = 50",
-            "connections_per_user = 0",
-            "connections_per_user",
-            "at least",
-        ),
-        (
-            "# connections_per_address = 100",
-            "connections_per_address = 0",
-            "connections_per_a",
-            "1",
-        ),
-        (
-            "# proxy_protocol = [\"10.0.0.0/8",
-            "proxy_protocol = [\"lb",
-            "proxy_pro",
-            "is not a network",
-        ),
-        ("#keepalive = \"60s\"", "keepalive = \"never\"", "keepalive", "a duration is"),
-        (
-            "# idle_timeout = \"30min\"",
-            "idle_timeout = \"0s\"",
-            "idle_timeout",
-            "longer than nothing",
-        ),
-        ("#login_timeout = \"60s\"", "login_timeout = \"60\"", "login_timeout", "a duration is"),
-        ("sqlite:keyhole.db", "postgres://k@h/k", "url", "url in [store]: a store in PostgreSQL"),
-        ("sqlite:keyhole.db", "keyhole.db", "url", "url in [store]: a store is sqlite:"),
-        ("\"enforce\" ", "\"enforced\" ", "mode", "(did you mean \"enforce\"?)"),
-        ("\"allow\" ", "\"no\" ", "unclassified", "unknown value \"no\""),
-        ("= true ", "= \"yes\" ", "notice", "notice in [enforcement]: invalid type: string"),
-        ("app@127.0.0.1:5432/shop", "app:pw@h/shop", "upstream", "password_env or password_file"),
-        ("\"KEYHOLE_UPSTREAM_PASSWORD\"", "\"NOPE\"", "password_env", "NOPE is not set"),
-        ("[\"control\"]", "[\"contol\"]", "roles", "roles of user \"dora\": unknown value"),
-        ("\"dora\"", "\"alice\"", "name   = \"alice\"", "user \"alice\" is defined twice"),
-        ("\"INC-[0-9]+\"", "\"INC-[0-9+\"", "reason", "reason: error: unclosed"),
-        (
-            "max_duration = \"1h\"",
-            "max_duration = \"1 fortnight\"",
-            "max_duration",
-            "unknown unit of time \"fortnight\"",
-        ),
-        (
-            "[\"group:support\"]",
-            "[]",
-            "subjects",
-            "policy \"support reads contact data\": subjects:",
-        ),
-        ("\"class:phone\"", "\"phone\"", "resources", "\"phone\" is not in any catalog"),
-        ("[\"group:dba\"]            #", "[] #", "approvers", "approvers: approvals are needed"),
-        ("10.2.0.0/16", "10.2.0.1/16", "networks", "has bits set behind its prefix"),
-        ("\"billing_app\"", "\"*\"", "subject ", "a standing grant names its subject"),
-    ];
-    for (from, to, key, expected) in cases {
+    for &(from, to, key, expected) in MISTAKES {
         let said = complaints(from, to);
         assert_eq!(said.len(), 1, "{to}: {said:?}");
         let text = SAMPLE.replacen(from, to, 1);

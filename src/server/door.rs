@@ -246,11 +246,10 @@ impl Guest {
         let call = cancel_call(&admitted.target, &admitted.connected);
         let key = admitted.connected.key.as_ref();
         let issued = key.map(|key| house.keys.issue(key.pid, request.minor, Arc::clone(&call)));
-        let application = parameter(&request, "application_name");
         let client = Arc::new(Client {
             user: admitted.user,
             address: self.newcomer.peer.map(|peer| peer.ip()),
-            application: application.into(),
+            application: parameter(&request, "application_name").into(),
             database: request.database.as_str().into(),
         });
         let entry = house.sessions.enter(Facts {

@@ -79,8 +79,10 @@ fn leave_before_the_session(target: &Target) {
     drop(stream);
 }
 
+type Step = fn(&mut Client);
+
 /// Places within a session.
-const PLACES: [(&str, fn(&mut Client)); 9] = [
+const PLACES: [(&str, Step); 9] = [
     ("after the login", |_| {}),
     ("within a Query", |client| client.send(&query("SELECT 1")[..7]).expect("open")),
     ("after a Parse", |client| client.send(&parse("", "SELECT 1")).expect("open")),
