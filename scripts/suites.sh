@@ -18,7 +18,10 @@ export PGHOST=127.0.0.1 PGUSER=tester PGPASSWORD=tester-secret PGDATABASE=suites
 direct=25431 empty=25432 tagged=25433
 mkdir -p "$place"
 
-cargo build --release
+# PROFILE=dev builds faster and runs slower.
+: "${PROFILE:=release}"
+cargo build --profile "$PROFILE"
+keyhole=target/${PROFILE/dev/debug}/keyhole
 scripts/regress.sh --fetch
 
 # ---------------------------------------------------------------- the server and two proxies
@@ -84,7 +87,7 @@ name = "$PGUSER"
 roles = ["ddl"]
 scram_env = "PGPASSWORD"
 CONF
-    target/release/keyhole serve --config "$run/$1/proxy.toml" 2>"$run/$1/log" &
+    "$keyhole" serve --config "$run/$1/proxy.toml" 2>"$run/$1/log" &
     pids+=($!)
     until grep -q ^ready "$run/$1/log"; do
         kill -0 "${pids[-1]}" || { cat "$run/$1/log"; exit 1; }
