@@ -1,5 +1,6 @@
 //! Cuts messages out of a stream, one at a time. For logins; a session moves its bytes itself.
 
+use std::future::pending;
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -72,6 +73,24 @@ impl Frames {
         }
     }
 
+    /// Waits until the peer has left, and takes what it sends meanwhile, up to about `len_max`
+    /// bytes: whoever has sent more, or has sent something before it left, is not seen to leave.
+    /// Cancel safe.
+    pub async fn until_gone(
+        &mut self,
+        stream: &mut (impl AsyncRead + Unpin),
+        len_max: usize,
+    ) -> FrameError {
+        while self.buffer.len() < len_max {
+            match self.fill(stream).await {
+                Ok(()) => {}
+                Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+                Err(error) => return error,
+            }
+        }
+        pending().await
+    }
+
     /// Whether nothing has arrived beyond what was taken.
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty()
@@ -121,6 +140,21 @@ mod tests {
         let mut frames = Frames::default();
         assert!(matches!(frames.next(&mut &b""[..], 100).await, Err(FrameError::Closed)));
         assert!(matches!(frames.next(&mut &b"Z\0"[..], 100).await, Err(FrameError::Io(_))));
+    }
+
+    #[tokio::test]
+    async fn who_leaves_without_a_word_is_seen_to_leave() {
+        let mut frames = Frames::default();
+        assert!(matches!(frames.until_gone(&mut &b""[..], 100).await, FrameError::Closed));
+        for (sent, len_max) in [(&b"Q\0\0\0\x05"[..], 100), (&[7; 100], 50)] {
+            let (mut frames, mut stream) = (Frames::default(), sent);
+            let waiting = tokio::time::timeout(
+                std::time::Duration::from_millis(20),
+                frames.until_gone(&mut stream, len_max),
+            );
+            assert!(waiting.await.is_err(), "what it said is still to be looked at");
+            assert_eq!(frames.into_leftover(), sent);
+        }
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 mod error;
 mod login;
 mod open;
+pub mod passthrough;
 mod probe;
 
 use std::fmt;
@@ -115,7 +116,7 @@ pub async fn connect_wanting(
     parameters: &[(String, String)],
 ) -> Result<Connected, ConnectError> {
     let attempt = |way| log_in(way, target, parameters);
-    let mut failure = ConnectError::Unreachable(io::ErrorKind::AddrNotAvailable.into());
+    let mut failure = nowhere();
     for round in wanted.rounds() {
         for (number, host) in target.servers.in_order(Instant::now()) {
             match each_address(&target.servers, number, host, &attempt).await {
@@ -132,16 +133,15 @@ pub async fn connect_wanting(
     Err(failure)
 }
 
-/// Connects without logging in, encrypted as the target says, to the first host that answers.
-///
-/// # Errors
-/// If nobody answers, or not as they should.
-pub async fn reach(target: &Target) -> Result<(Stream, Way), ConnectError> {
-    let attempt = |way| greet(way, target);
-    let mut failure = ConnectError::Unreachable(io::ErrorKind::AddrNotAvailable.into());
-    for (number, host) in target.servers.in_order(Instant::now()) {
-        match each_address(&target.servers, number, host, &attempt).await {
-            Ok(reached) => return Ok(reached),
+/// The first host on which the attempt succeeds.
+async fn first_host<T, F: Future<Output = Result<T, ConnectError>>>(
+    servers: &Servers,
+    attempt: &impl Fn(Way) -> F,
+) -> Result<T, ConnectError> {
+    let mut failure = nowhere();
+    for (number, host) in servers.in_order(Instant::now()) {
+        match each_address(servers, number, host, attempt).await {
+            Ok(done) => return Ok(done),
             Err(error) if error.is_the_hosts() => failure = error,
             Err(error) => return Err(error),
         }
@@ -158,10 +158,6 @@ async fn log_in(
     login::log_in(stream, way, target, parameters).await
 }
 
-async fn greet(way: Way, target: &Target) -> Result<(Stream, Way), ConnectError> {
-    Ok((open(&way, &target.tls).await?, way))
-}
-
 /// Tries the addresses of one host, and remembers whether it answered. As in libpq, the next
 /// address is for those that do not answer; an answer is an answer.
 async fn each_address<T, F: Future<Output = Result<T, ConnectError>>>(
@@ -170,10 +166,9 @@ async fn each_address<T, F: Future<Output = Result<T, ConnectError>>>(
     host: &Host,
     attempt: &impl Fn(Way) -> F,
 ) -> Result<T, ConnectError> {
-    let late = || ConnectError::Unreachable(io::ErrorKind::TimedOut.into());
     let limit = servers.connect_timeout;
     let ways = timeout(limit, open::ways(host, servers.order)).await;
-    let mut failure = ConnectError::Unreachable(io::ErrorKind::AddrNotAvailable.into());
+    let mut failure = nowhere();
     match ways.unwrap_or_else(|_| Err(late())) {
         Err(error) => failure = error,
         Ok(ways) => {
@@ -199,6 +194,14 @@ async fn each_address<T, F: Future<Output = Result<T, ConnectError>>>(
         }
     }
     Err(failure)
+}
+
+fn nowhere() -> ConnectError {
+    ConnectError::Unreachable(io::ErrorKind::AddrNotAvailable.into())
+}
+
+fn late() -> ConnectError {
+    ConnectError::Unreachable(io::ErrorKind::TimedOut.into())
 }
 
 impl Connected {

@@ -54,6 +54,9 @@ impl Guest {
             | ConnectError::BindingMissing
             | ConnectError::Authentication(_)
             | ConnectError::Mechanisms
+            | ConnectError::Unproven
+            | ConnectError::NotScram(_)
+            | ConnectError::OtherUser
             | ConnectError::Scram(_) => UpstreamError::Login,
             ConnectError::Wire(_) | ConnectError::Unexpected(_) => UpstreamError::Protocol,
         };

@@ -43,6 +43,15 @@ pub enum ConnectError {
     Mechanisms,
     #[error("channel_binding=require, and the database binds no login to its channel")]
     BindingMissing,
+    /// In a login whose proof is the client's: nothing was proven.
+    #[error("the database lets the user in without asking for proof")]
+    Unproven,
+    /// In a login whose proof is the client's: what cannot be passed on.
+    #[error("the database asks for {0}, and only SCRAM-SHA-256 can be passed through")]
+    NotScram(&'static str),
+    /// In a login whose proof is the client's: a name that was cut off, say.
+    #[error("the database's session is not of the user who has logged in")]
+    OtherUser,
     /// Whoever answered does not know the password either.
     #[error("the database could not prove its identity: {0}")]
     Scram(#[source] io::Error),
@@ -65,6 +74,24 @@ impl ConnectError {
                     None => report,
                 }
             }
+            Self::Unproven => Report::fatal(
+                SqlState::INVALID_AUTHORIZATION,
+                "the database asks for no password, so nothing proves who you are",
+            )
+            .hint("pg_hba.conf of the database has to ask the proxy's address for scram-sha-256."),
+            Self::NotScram(asked) => Report::fatal(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                format!("the database asks for {asked}, which the proxy cannot pass on"),
+            )
+            .hint(
+                "Only SCRAM-SHA-256 can be passed through: pg_hba.conf of the database has to ask \
+                 for scram-sha-256, and the role needs a password that was set with \
+                 password_encryption = 'scram-sha-256'.",
+            ),
+            Self::OtherUser => Report::fatal(
+                SqlState::INVALID_AUTHORIZATION,
+                "the database's session is not of the user who has logged in",
+            ),
             Self::Unreachable(_)
             | Self::Io(_)
             | Self::Closed
@@ -106,6 +133,9 @@ impl ConnectError {
             | Self::Authentication(_)
             | Self::Mechanisms
             | Self::BindingMissing
+            | Self::Unproven
+            | Self::NotScram(_)
+            | Self::OtherUser
             | Self::Scram(_) => false,
         }
     }

@@ -39,29 +39,61 @@ pub(super) async fn log_in(
     target: &Target,
     parameters: &[(String, String)],
 ) -> Result<Connected, ConnectError> {
-    let mut line = Line { stream, frames: Frames::default() };
-    let mut out = Vec::new();
-    let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    startup::startup(&mut out, 0, pairs)?;
-    // Longer packets are cut off by the server without a word.
-    if out.len() > startup::PACKET_LEN_MAX {
-        return Err(WireError::Length.into());
-    }
-    line.stream.write_all(&out).await?;
-    line.stream.flush().await?;
+    let mut line = Line::begin(stream, parameters).await?;
     line.authenticate(target, &way).await?;
-    let (parameters, key) = line.wait_until_ready().await?;
-    let server = if target.servers.is_cluster() { Some(line.probe().await?) } else { None };
-    let Line { stream, frames } = line;
-    Ok(Connected { stream, way, parameters, key, server, leftover: frames.into_leftover() })
+    line.finish(way, target).await
 }
 
-struct Line {
+/// A connection during its login.
+pub(super) struct Line {
     stream: Stream,
     frames: Frames,
 }
 
 impl Line {
+    /// Sends the startup packet.
+    pub(super) async fn begin(
+        stream: Stream,
+        parameters: &[(String, String)],
+    ) -> Result<Self, ConnectError> {
+        let mut line = Self { stream, frames: Frames::default() };
+        let mut out = Vec::new();
+        let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        startup::startup(&mut out, 0, pairs)?;
+        // Longer packets are cut off by the server without a word.
+        if out.len() > startup::PACKET_LEN_MAX {
+            return Err(WireError::Length.into());
+        }
+        line.send(&out).await?;
+        Ok(line)
+    }
+
+    /// After AuthenticationOk: everything up to the first ReadyForQuery, and who the server is.
+    pub(super) async fn finish(
+        mut self,
+        way: Way,
+        target: &Target,
+    ) -> Result<Connected, ConnectError> {
+        let (parameters, key) = self.wait_until_ready().await?;
+        let server = if target.servers.is_cluster() { Some(self.probe().await?) } else { None };
+        let Self { stream, frames } = self;
+        Ok(Connected { stream, way, parameters, key, server, leftover: frames.into_leftover() })
+    }
+
+    pub(super) async fn send(&mut self, message: &[u8]) -> Result<(), ConnectError> {
+        self.stream.write_all(message).await?;
+        self.stream.flush().await?;
+        Ok(())
+    }
+
+    /// The payload of the next message, which has to be one of the authentication.
+    pub(super) async fn authentication(&mut self) -> Result<Vec<u8>, ConnectError> {
+        match self.receive().await? {
+            (tag::AUTHENTICATION, payload) => Ok(payload),
+            (tag, _) => Err(ConnectError::Unexpected(tag)),
+        }
+    }
+
     /// The next message that is neither an error nor a notice.
     async fn receive(&mut self) -> Result<(u8, Vec<u8>), ConnectError> {
         loop {
@@ -79,10 +111,7 @@ impl Line {
     async fn authenticate(&mut self, target: &Target, way: &Way) -> Result<(), ConnectError> {
         let mut step = Step::Start;
         loop {
-            let (tag, payload) = self.receive().await?;
-            if tag != tag::AUTHENTICATION {
-                return Err(ConnectError::Unexpected(tag));
-            }
+            let payload = self.authentication().await?;
             let mut out = Vec::new();
             step = match (step, authentication(&payload)?) {
                 (Step::Start, Authentication::Ok) if target.binding == Binding::Require => {
@@ -133,10 +162,9 @@ impl Line {
                     | Authentication::SaslContinue(_)
                     | Authentication::SaslFinal(_)
                     | Authentication::Other(_),
-                ) => return Err(ConnectError::Unexpected(tag)),
+                ) => return Err(ConnectError::Unexpected(tag::AUTHENTICATION)),
             };
-            self.stream.write_all(&out).await?;
-            self.stream.flush().await?;
+            self.send(&out).await?;
         }
     }
 
@@ -186,8 +214,7 @@ impl Line {
     async fn ask(&mut self, sql: &str) -> Result<Option<Row>, ConnectError> {
         let mut out = Vec::new();
         write::query(&mut out, sql)?;
-        self.stream.write_all(&out).await?;
-        self.stream.flush().await?;
+        self.send(&out).await?;
         let mut first = None;
         loop {
             let (tag, payload) = self.receive().await?;

@@ -11,6 +11,8 @@ use crate::model::{Report, SqlState};
 use crate::net::{Frames, Listener, tls};
 use crate::wire::TxStatus;
 
+mod passthrough;
+
 const SOME: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 fn target(port: u16, tls: Tls) -> Target {
@@ -232,10 +234,17 @@ async fn the_next_host_is_asked_where_one_does_not_answer() {
     let hosts = vec![local(down), local(up.local_addr().unwrap().port())];
     let servers = Arc::new(Servers::new(hosts, Duration::from_secs(20)));
     let target = Target { servers: Arc::clone(&servers), ..target(1, Tls::Disable) };
-    let accept = async { up.accept().await };
-    let (reached, _) = tokio::join!(reach(&target), accept);
-    let (_, way) = reached.unwrap();
-    assert_eq!(way.address, Address::Tcp(up.local_addr().unwrap()));
+    let serve = async {
+        let (tcp, _) = up.accept().await;
+        let mut impostor = Impostor { tcp, frames: Frames::default() };
+        impostor.frames.next_startup(&mut impostor.tcp).await.unwrap();
+        impostor.say(|out| write::authentication_sasl(out, ["SCRAM-SHA-256"]).unwrap()).await;
+        impostor
+    };
+    let target = Arc::new(target);
+    let (offered, _impostor) =
+        tokio::join!(super::passthrough::offer(&target, &target, &[]), serve);
+    offered.unwrap();
     let order: Vec<usize> =
         servers.in_order(Instant::now()).into_iter().map(|(number, _)| number).collect();
     assert_eq!(order, [1, 0], "the next login does not wait for it");
