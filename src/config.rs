@@ -23,11 +23,13 @@ mod listen;
 mod login;
 mod oidc;
 mod one_or_many;
+mod passthrough;
 mod raw;
 mod source;
 mod upstream;
 mod values;
 
+pub use account::NAME_LEN_MAX;
 pub use connections::Connections;
 pub use identity_map::IdentityMap;
 pub use ldap::{LdapConfig, LdapService, LdapWay, StartTls};

@@ -9,6 +9,7 @@ mod gauges;
 mod grant_events;
 mod house;
 mod keys;
+mod passage;
 mod ports;
 pub mod preview;
 mod proof;

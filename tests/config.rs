@@ -313,6 +313,56 @@ fn mistakes_in_rules_of_logins_are_told_with_their_line() {
     }
 }
 
+/// The sample with rules of these tables, and `more` behind the URL of its database.
+fn with_rules(rules: &[&str], more: &str) -> String {
+    let rules: String = rules.iter().map(|rule| format!("\n[[login]]\n{rule}\n")).collect();
+    let text = SAMPLE.replacen("\n[[user]]", &format!("{rules}\n[[user]]"), 1);
+    text.replacen("127.0.0.1:5432/shop\"", &format!("127.0.0.1:5432/shop{more}\""), 1)
+}
+
+#[test]
+fn what_is_passed_through_needs_a_database_and_leaves_the_console_to_others() {
+    const PASS: &str = "method = \"passthrough\"";
+    const BOUND: &str = "?sslmode=require&channel_binding=require";
+    let named = |name: &str| format!("{PASS}\ndatabases = [\"{name}\"]");
+    let (shop, keyhole, other) = (named("shop"), named("keyhole"), named("other"));
+    let console = "method = \"scram\"\ndatabases = [\"keyhole\"]";
+    let elsewhere = "method = \"scram\"\ndatabases = [\"shop\"]";
+    let config = load(&with_rules(&[PASS, console], ""), CATALOG).expect("good");
+    assert_eq!(config.logins[0].method, AuthMethod::Passthrough);
+    for good in
+        [&[&*shop, console][..], &[PASS, "method = \"scram\""], &[&shop, "method = \"reject\""]]
+    {
+        assert!(load(&with_rules(good, ""), CATALOG).is_ok(), "{good:?}");
+    }
+    assert!(load(&with_rules(&[&other, console], BOUND), CATALOG).is_ok(), "another database");
+    for (rules, more, expected) in [
+        (&[PASS][..], "", "does not open the control port, and nothing else does"),
+        (&[&*shop, elsewhere], "", "does not open the control port, and nothing else does"),
+        (&[&*keyhole, console], "", "\"keyhole\", has no database behind it"),
+        (&[&*shop, console], BOUND, "\"shop\" has channel_binding=require"),
+        (&[PASS, console], BOUND, "\"shop\" has channel_binding=require"),
+    ] {
+        let text = with_rules(rules, more);
+        let said = load(&text, CATALOG).expect_err(expected);
+        let at = line(&text, "[[login]]");
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with(&format!("proxy.toml:{at}: \"passthrough\"")), "{said:?}");
+        assert!(said[0].contains(expected), "{said:?}");
+    }
+}
+
+#[test]
+fn without_a_console_everybody_may_be_the_databases() {
+    let auth = |text: &str| text.replacen("auth   = \"scram\"", "auth   = \"passthrough\"", 1);
+    let said = load(&auth(SAMPLE), CATALOG).expect_err("dora cannot log in");
+    let at = line(SAMPLE, "auth   =");
+    assert!(said[0].starts_with(&format!("proxy.toml:{at}: \"passthrough\"")), "{said:?}");
+    let shut = auth(SAMPLE).replacen("listen = \"127.0.0.1:6433\"", "#", 1);
+    let config = load(&shut, CATALOG).expect("nobody has to get in");
+    assert_eq!(config.data.auth, AuthMethod::Passthrough);
+}
+
 /// The sample with such a table in front of its users.
 fn with_table(table: &str) -> String {
     SAMPLE.replacen("\n[[user]]", &format!("\n{table}\n\n[[user]]"), 1)

@@ -2,11 +2,13 @@
 //!
 //! [`accept`] speaks with the client until it has authenticated or is turned away with a FATAL;
 //! everything after AuthenticationOk is the session's. It takes no byte that is not its own: what
-//! the client sent ahead is handed over.
+//! the client sent ahead is handed over. Where the database keeps the proof, it stops at
+//! [`Pending`], and the caller opens the way there.
 
 mod exchange;
 mod identity;
 mod newcomer;
+mod passthrough;
 
 use std::io;
 use std::time::Duration;
@@ -21,9 +23,12 @@ use crate::config::AuthMethod;
 use crate::model::{Report, SqlState};
 use crate::net::{FrameError, Socket, Stream};
 use crate::telemetry::labels::LoginDelay;
+use crate::upstream::connect::passthrough::Proven;
 use crate::wire::WireError;
 use crate::wire::startup::{Startup, StartupPacket};
+use exchange::Outcome;
 use newcomer::Newcomer;
+pub use passthrough::Pending;
 
 /// How long a client may take to take in why it is refused.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -32,6 +37,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub enum Arrival {
     Client(Box<Accepted>),
+    /// Whether it may come in is for its database to say.
+    Pending(Box<Pending>),
     /// "Stop what the session with this key is doing": never answered, the connection is closed.
     Cancel {
         pid: i32,
@@ -49,6 +56,8 @@ pub struct Accepted {
     pub leftover: Vec<u8>,
     pub authenticated: Authenticated,
     pub request: Request,
+    /// The connection to the database on which it was proven, which becomes the session's.
+    pub upstream: Option<Proven>,
 }
 
 /// What a client asked for in its startup packet.
@@ -108,13 +117,11 @@ pub async fn accept(
     origin: Origin,
     rules: &Rules,
 ) -> Result<Arrival, LoginError> {
-    let refused = match timeout(rules.limit, receive(socket.into(), origin, rules)).await {
-        Ok(Ok(arrival)) => return Ok(arrival),
-        Ok(Err(Failed::Error(error))) => return Err(error),
-        Err(_) => return Err(LoginError::Timeout),
-        Ok(Err(Failed::Refused(refused))) => *refused,
-    };
-    Err(refused.tell(&rules.throttle).await)
+    match timeout(rules.limit, receive(socket.into(), origin, rules)).await {
+        Ok(Ok(arrival)) => Ok(arrival),
+        Ok(Err(failed)) => Err(failed.tell(&rules.throttle).await),
+        Err(_) => Err(LoginError::Timeout),
+    }
 }
 
 async fn receive(socket: Socket, origin: Origin, rules: &Rules) -> Result<Arrival, Failed> {
@@ -133,28 +140,40 @@ async fn receive(socket: Socket, origin: Origin, rules: &Rules) -> Result<Arriva
     };
     let mut attempt = Attempt::read(&startup);
     match newcomer.log_in(&startup, rules, &mut attempt).await {
-        Ok((request, authenticated)) => {
+        Ok(Outcome::In(request, authenticated)) => {
             rules.throttle.succeeded(origin, authenticated.user());
-            let Newcomer { stream, frames, .. } = newcomer;
-            let leftover = frames.into_leftover();
-            let accepted = Accepted { stream, leftover, authenticated, request };
+            let accepted = newcomer.accepted(request, authenticated, None);
             Ok(Arrival::Client(Box::new(accepted)))
+        }
+        Ok(Outcome::Passthrough(request, out)) => {
+            let pending = Pending { newcomer, attempt, request, out };
+            Ok(Arrival::Pending(Box::new(pending)))
         }
         Err(stop) => Err(newcomer.refuse(attempt, stop)),
     }
 }
 
-/// What ended a login.
-enum Failed {
+/// What ended a login, before whoever is refused has heard of it.
+pub enum Failed {
     Error(LoginError),
     Refused(Box<Refused>),
 }
 
 /// Somebody who is still to be told why they are not let in.
-struct Refused {
+pub struct Refused {
     newcomer: Newcomer,
     attempt: Attempt,
     report: Report,
+}
+
+impl Failed {
+    /// Tells whoever is refused, later if many failures came before.
+    pub async fn tell(self, throttle: &Throttle) -> LoginError {
+        match self {
+            Self::Error(error) => error,
+            Self::Refused(refused) => refused.tell(throttle).await,
+        }
+    }
 }
 
 impl Refused {

@@ -39,6 +39,8 @@ pub enum Method {
     Cert(Arc<Certificates>),
     /// The operating system's user at the other end of a Unix socket.
     Peer(Arc<IdentityMap>),
+    /// What the database asks for, which is passed on.
+    Passthrough,
     /// Whoever connects is believed. The configuration allows it to clients on this machine only.
     Trust,
     /// Nobody is let in.
@@ -107,6 +109,7 @@ impl Method {
             Self::OauthBearer(_) => AuthMethod::OauthBearer,
             Self::Cert(_) => AuthMethod::Cert,
             Self::Peer(_) => AuthMethod::Peer,
+            Self::Passthrough => AuthMethod::Passthrough,
             Self::Trust => AuthMethod::Trust,
             Self::Reject => AuthMethod::Reject,
         }
@@ -129,10 +132,24 @@ impl Rules {
         }
     }
 
-    /// What is asked of somebody; None: no rule is about them.
+    /// What is asked of somebody; None: no rule is about them. Where there is no database to ask,
+    /// rules that leave it to the database are passed over.
     pub fn choose(&self, asking: &Asking<'_>) -> Option<&Method> {
         let groups = self.groups.get(asking.user).map_or(&[][..], |groups| groups);
-        self.list.iter().find(|rule| matches(&rule.when, asking, groups)).map(|rule| &rule.method)
+        let has_database = self.database.is_none();
+        let possible = |rule: &&Rule| match rule.method {
+            Method::Passthrough => has_database,
+            Method::Scram(_)
+            | Method::Ldap(_)
+            | Method::Oidc(_)
+            | Method::OauthBearer(_)
+            | Method::Cert(_)
+            | Method::Peer(_)
+            | Method::Trust
+            | Method::Reject => true,
+        };
+        let mut possible = self.list.iter().filter(possible);
+        possible.find(|rule| matches(&rule.when, asking, groups)).map(|rule| &rule.method)
     }
 }
 
@@ -277,6 +294,25 @@ mod tests {
         let lines = ["* * * require trust", "* * * off reject"];
         for (tls, method) in [(Encryption::Tls, "trust"), (Encryption::None, "reject")] {
             assert_eq!(chosen(&lines, "shop", "bob", "192.0.2.1", tls), method);
+        }
+    }
+
+    #[test]
+    fn without_a_database_nothing_is_left_to_the_database() {
+        let pass = Rule { when: LoginWhen::default(), method: Method::Passthrough };
+        let rules = |database| Rules {
+            database,
+            list: vec![pass.clone(), rule("keyhole * * any trust")],
+            ..rules(&[])
+        };
+        let asking = Asking {
+            database: "keyhole",
+            user: "bob",
+            origin: Origin::Local { uid: 7 },
+            encryption: Encryption::Tls,
+        };
+        for (database, method) in [(None, "passthrough"), (Some("keyhole"), "trust")] {
+            assert_eq!(rules(database).choose(&asking).map(Method::name), Some(method));
         }
     }
 

@@ -20,6 +20,7 @@ pub use verifier::{MockKey, Verifier, VerifierError};
 use super::Authenticated;
 use crate::config::AuthMethod;
 use crate::model::SqlState;
+use crate::upstream::connect::passthrough::Channel;
 use verifier::{Key, hmac, key_from_base64};
 
 /// The name of the mechanism.
@@ -213,6 +214,29 @@ impl AwaitFinal {
         }
         let reply = format!("v={}", STANDARD.encode(hmac(server_key, &transcript)));
         Ok((reply.into_bytes(), Authenticated::new(&self.user, Vec::new(), AuthMethod::Scram)))
+    }
+}
+
+/// Looks at a client-first-message that is for another server, which offers channel binding or not
+/// while the client was offered none.
+///
+/// # Errors
+/// `Downgrade` for a client that would be taken for the victim of one; `Mechanism` and
+/// `ChannelBinding` for one that binds what it was not offered; what a message is that no server
+/// takes.
+pub(super) fn look_through(
+    mechanism: &str,
+    message: &[u8],
+    channel: Channel,
+) -> Result<(), ScramError> {
+    if mechanism != MECHANISM {
+        return Err(ScramError::Mechanism);
+    }
+    let message = std::str::from_utf8(message).map_err(|_| ScramError::Malformed)?;
+    match (ClientFirst::parse(message)?.flag, channel) {
+        (Flag::Bound, _) => Err(ScramError::ChannelBinding),
+        (Flag::Unoffered, Channel::Bindable) => Err(ScramError::Downgrade),
+        (Flag::Unoffered, Channel::Unbound) | (Flag::Unable, _) => Ok(()),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::grant::Subject;
 use crate::model::User;
 
 /// PostgreSQL cuts names off here: a longer one would be somebody else's.
-const NAME_LEN_MAX: usize = 63;
+pub const NAME_LEN_MAX: usize = 63;
 
 const USER: &str = "{user}";
 const APPLICATION: &str = "{application}";

@@ -17,7 +17,7 @@ use super::{
     ApplicationName, AuditConfig, AuthMethod, Config, ControlConfig, DataConfig, DatabaseConfig,
     DatabaseName, Enforcement, EnforcementMode, LogConfig, LogFormat, LoginConfig, Persist,
     SchemaConfig, ShutdownConfig, StoreConfig, StoreLocation, TlsConfig, TlsDemand, Unclassified,
-    Writes, catalog, identity, login, values,
+    Writes, catalog, identity, login, passthrough, values,
 };
 
 const FRAME_LEN_MAX: u64 = 256 << 20;
@@ -54,13 +54,15 @@ impl Builder<'_> {
         let tables = (ldap.as_ref(), oidc.as_ref());
         login::methods_have_tables(self, (data.auth, auth_span.clone()), &logins, tables);
         self.certificates_can_be_asked_for(&data, &logins, auth_span.clone());
-        self.trust_nearby(&data, &control, &logins, auth_span);
+        self.trust_nearby(&data, &control, &logins, auth_span.clone());
         // With rules, who needs a password is for the rules to say.
         let passwords = logins.is_empty() && data.auth == AuthMethod::Scram;
         let need = if passwords { identity::Passwords::Needed } else { identity::Passwords::Extra };
         let users = identity::users(self, raw.user, need);
         let problems_before = self.problems.0.len();
         let databases = self.databases(raw.database);
+        let default = LoginConfig::of_everybody(data.auth, self.source.place(auth_span));
+        passthrough::check(self, &control, &logins, &default, &databases);
         // What a policy names can only be judged by catalogs that were understood.
         let views = (self.problems.0.len() == problems_before)
             .then(|| databases.iter().map(DatabaseConfig::catalog_view).collect::<Vec<_>>());

@@ -23,6 +23,7 @@ pub enum AuthMethod {
     Oidc,
     /// A token in the exchange that is made for it.
     OauthBearer,
+    /// The database's own SCRAM exchange, passed on.
     Passthrough,
     Peer,
     /// Whoever connects is who they say; only ever from loopback addresses.
@@ -116,21 +117,6 @@ impl AuthMethod {
             Self::Reject => "reject",
         }
     }
-
-    /// Whether there is code for it.
-    fn is_supported(self) -> bool {
-        match self {
-            Self::Scram
-            | Self::Cert
-            | Self::Ldap
-            | Self::Oidc
-            | Self::OauthBearer
-            | Self::Peer
-            | Self::Trust
-            | Self::Reject => true,
-            Self::Passthrough => false,
-        }
-    }
 }
 
 impl Default for LoginWhen {
@@ -145,7 +131,28 @@ impl Default for LoginWhen {
     }
 }
 
+impl LoginConfig {
+    /// The rule that there is without rules.
+    pub(super) fn of_everybody(method: AuthMethod, place: Place) -> Self {
+        Self {
+            when: LoginWhen::default(),
+            method,
+            cert_identity: CertIdentity::default(),
+            map: IdentityMap::default(),
+            place,
+        }
+    }
+}
+
 impl LoginWhen {
+    /// Whether the rule is about the database that clients call `name`.
+    pub(super) fn is_about(&self, name: &str) -> bool {
+        self.databases.iter().any(|database| match database {
+            DatabaseName::Any => true,
+            DatabaseName::Named(own) => own == name,
+        })
+    }
+
     /// Whether only clients on this machine can be meant.
     pub(super) fn is_near(&self) -> bool {
         const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
@@ -200,15 +207,10 @@ pub(super) fn rules(builder: &mut Builder<'_>, raw: Vec<Spanned<raw::Login>>) ->
 fn method(builder: &mut Builder<'_>, key: &str, text: &Text) -> AuthMethod {
     let words = AuthMethod::EVERY.map(AuthMethod::as_str);
     let known = AuthMethod::EVERY.into_iter().find(|method| method.as_str() == text.get_ref());
-    match known {
-        Some(method) if method.is_supported() => return method,
-        Some(method) => {
-            let message = format!("{key}: \"{}\" is not supported yet", method.as_str());
-            builder.wrong(text.span(), message);
-        }
-        None => builder.wrong(text.span(), unknown_word(key, text.get_ref(), &words)),
-    }
-    AuthMethod::Reject
+    known.unwrap_or_else(|| {
+        builder.wrong(text.span(), unknown_word(key, text.get_ref(), &words));
+        AuthMethod::Reject
+    })
 }
 
 /// The tables that methods need are there.

@@ -1,7 +1,7 @@
 //! The data port: lets clients in, connects them to their database, and leaves them to
 //! [`crate::relay`].
 
-mod toward;
+pub(super) mod toward;
 
 use std::io;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::databases::Site;
 use super::desk::login_failure;
 use super::house::House;
 use super::proof::while_proven;
-use super::setup::{NoAccount, Setup, Spec, Upkeep};
+use super::setup::{Accounts, NoAccount, Setup, Spec, Upkeep};
 use super::threshold::{Newcomer, too_many_from_there, welcome};
 use crate::audit::{Event, Login, LoginFailed, Logout};
 use crate::auth::Authenticated;
@@ -30,6 +30,7 @@ use crate::relay::{self, Attached, Parties, Patience, Peer, Phase};
 use crate::session::Start;
 use crate::telemetry::labels::LoginResult;
 use crate::telemetry::sessions::Facts;
+use crate::upstream::connect::passthrough::Proven;
 use crate::upstream::connect::{Connected, Target};
 use crate::wire::{TxStatus, write};
 
@@ -90,6 +91,24 @@ fn too_many() -> Report {
         .hint("connections_max in [data] is the limit.")
 }
 
+pub(super) fn no_account() -> Report {
+    let message = "no account of the database has a name of that length";
+    Report::fatal(SqlState::INVALID_AUTHORIZATION, message)
+}
+
+/// One of the places that sessions have.
+pub(super) fn take_place(house: &House) -> Result<OwnedSemaphorePermit, Report> {
+    Arc::clone(&house.places).try_acquire_owned().map_err(|_| too_many())
+}
+
+/// The database that is asked for.
+pub(super) fn spec(setup: &Setup, request: &Request) -> Result<Spec, Report> {
+    setup.spec(&request.database).ok_or_else(|| {
+        let message = format!("database \"{}\" does not exist", request.database);
+        Report::fatal(SqlState::INVALID_CATALOG_NAME, message)
+    })
+}
+
 fn too_many_of(user: &str) -> Report {
     let message = format!("too many connections for user \"{user}\"");
     Report::fatal(SqlState::TOO_MANY_CONNECTIONS, message)
@@ -101,6 +120,8 @@ pub(super) struct Guest {
     pub(super) house: Arc<House>,
     pub(super) setup: Arc<Setup>,
     pub(super) newcomer: Newcomer,
+    /// Taken before the login where that took a connection to the database.
+    pub(super) place: Option<OwnedSemaphorePermit>,
     /// When `login_timeout` is over.
     pub(super) deadline: Instant,
 }
@@ -129,9 +150,11 @@ struct Refusal {
 }
 
 impl Guest {
-    pub(super) async fn serve(self, accepted: Accepted) {
-        let Accepted { mut stream, leftover, authenticated, request } = accepted;
-        let admitted = timeout_at(self.deadline, self.admit(&authenticated, &request)).await;
+    pub(super) async fn serve(mut self, accepted: Accepted) {
+        let Accepted { mut stream, leftover, authenticated, request, upstream } = accepted;
+        let place = self.place.take();
+        let admitting = self.admit(&authenticated, &request, place, upstream);
+        let admitted = timeout_at(self.deadline, admitting).await;
         match admitted.unwrap_or_else(|_| Err(too_slow())) {
             Ok(admitted) => {
                 let login = Way { authenticated, request };
@@ -161,7 +184,13 @@ impl Guest {
         }));
     }
 
-    async fn admit(&self, login: &Authenticated, request: &Request) -> Result<Admitted, Refusal> {
+    async fn admit(
+        &self,
+        login: &Authenticated,
+        request: &Request,
+        place: Option<OwnedSemaphorePermit>,
+        proven: Option<Proven>,
+    ) -> Result<Admitted, Refusal> {
         let house = &self.house;
         let not_allowed = |report| Refusal { report, result: LoginResult::NotAllowed };
         let user = self.setup.person(login).ok_or_else(|| Refusal {
@@ -172,8 +201,10 @@ impl Guest {
             ),
             result: LoginResult::Refused,
         })?;
-        let place = Arc::clone(&house.places).try_acquire_owned();
-        let place = place.map_err(|_| not_allowed(too_many()))?;
+        let place = match place {
+            Some(place) => place,
+            None => take_place(house).map_err(not_allowed)?,
+        };
         if self.newcomer.excess(&self.setup) > 0 {
             return Err(not_allowed(too_many_from_there()));
         }
@@ -182,19 +213,13 @@ impl Guest {
         if limit.is_some_and(|limit| member.number > limit) {
             return Err(not_allowed(too_many_of(login.user())));
         }
-        let spec = self.setup.spec(&request.database).ok_or_else(|| {
-            not_allowed(Report::fatal(
-                SqlState::INVALID_CATALOG_NAME,
-                format!("database \"{}\" does not exist", request.database),
-            ))
-        })?;
-        let target = spec.accounts.target(&spec.target, &user).map_err(|NoAccount| {
-            not_allowed(Report::fatal(
-                SqlState::INVALID_AUTHORIZATION,
-                "no account of the database has a name of that length",
-            ))
-        })?;
-        let connected = self.connect(&target, &spec.accounts, request).await?;
+        let spec = spec(&self.setup, request).map_err(not_allowed)?;
+        let target = match proven {
+            Some(_) => Accounts::of_client(&spec.target, &request.user),
+            None => spec.accounts.target(&spec.target, &user),
+        };
+        let target = target.map_err(|NoAccount| not_allowed(no_account()))?;
+        let connected = self.connect(&target, &spec.accounts, request, proven).await?;
         let site = self.site(spec);
         let attached = site.database.attach();
         self.wait_for_world(&site).await?;

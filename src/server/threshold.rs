@@ -4,19 +4,21 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::io::AsyncWriteExt;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use super::crowd::{Member, neighbourhood};
 use super::desk::login_failure;
 use super::door::Guest;
 use super::house::House;
+use super::passage::Passage;
 use super::setup::Setup;
 use crate::audit::{Event, LoginFailed};
-use crate::auth::login::{self, Arrival, LoginError};
+use crate::auth::login::{self, Accepted, Arrival, LoginError};
 use crate::auth::rules::Origin;
 use crate::model::{Report, SqlState};
-use crate::net::Socket;
 use crate::net::proxy_header::{self, HeaderError, Source};
+use crate::net::{Socket, Stream};
 use crate::relay::Phase;
 use crate::telemetry::labels::LoginResult;
 use crate::wire::write;
@@ -42,6 +44,12 @@ impl Newcomer {
     }
 }
 
+/// What a connection turned out to be.
+enum Arrived {
+    Client { accepted: Box<Accepted>, newcomer: Newcomer, place: Option<OwnedSemaphorePermit> },
+    Cancel { pid: i32, secret: Vec<u8>, stream: Stream },
+}
+
 /// Why a connection comes to nothing.
 enum Away {
     Header(HeaderError),
@@ -63,15 +71,15 @@ pub(super) async fn welcome(house: Arc<House>, socket: Socket, peer: Option<Sock
     };
     match arrived {
         Err(away) => turned_away(&house, &away),
-        Ok((Arrival::Cancel { pid, secret, mut stream }, _)) => {
+        Ok(Arrived::Cancel { pid, secret, mut stream }) => {
             if let Some(call) = house.keys.find(pid, secret) {
                 call().await;
             }
             // Now, and not before, as clients take the end for the answer. Who has left has left.
             let _ = stream.shutdown().await;
         }
-        Ok((Arrival::Client(accepted), newcomer)) => {
-            let guest = Guest { house, setup, newcomer, deadline };
+        Ok(Arrived::Client { accepted, newcomer, place }) => {
+            let guest = Guest { house, setup, newcomer, place, deadline };
             guest.serve(*accepted).await;
         }
     }
@@ -84,7 +92,7 @@ async fn arrive(
     mut socket: Socket,
     peer: Option<SocketAddr>,
     deadline: Instant,
-) -> Result<(Arrival, Newcomer), Away> {
+) -> Result<Arrived, Away> {
     let connections = &setup.config.data.connections;
     socket.keep_alive(connections.keepalive).map_err(|_| Away::Gone)?;
     let balancer =
@@ -110,8 +118,20 @@ async fn arrive(
         return Err(Away::Crowded);
     }
     let origin = origin(&socket, peer).ok_or(Away::Gone)?;
-    let login = login::accept(socket, origin, &setup.rules).await;
-    login.map(|arrival| (arrival, newcomer)).map_err(|error| Away::Login(peer, error))
+    let failed = |error| Away::Login(peer, error);
+    let (accepted, place) =
+        match login::accept(socket, origin, &setup.rules).await.map_err(failed)? {
+            Arrival::Cancel { pid, secret, stream } => {
+                return Ok(Arrived::Cancel { pid, secret, stream });
+            }
+            Arrival::Client(accepted) => (accepted, None),
+            Arrival::Pending(pending) => {
+                let passage = Passage { house, setup, newcomer: &newcomer, deadline };
+                let (accepted, place) = passage.lead(*pending).await.map_err(failed)?;
+                (Box::new(accepted), Some(place))
+            }
+        };
+    Ok(Arrived::Client { accepted, newcomer, place })
 }
 
 pub(super) fn too_many_from_there() -> Report {

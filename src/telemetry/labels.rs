@@ -63,9 +63,12 @@ impl LoginResult {
     pub fn of_refusal(state: SqlState) -> Self {
         if state == SqlState::INVALID_PASSWORD {
             Self::Refused
-        } else if state == SqlState::INVALID_AUTHORIZATION {
+        } else if state == SqlState::INVALID_AUTHORIZATION
+            || state == SqlState::INVALID_CATALOG_NAME
+            || state == SqlState::TOO_MANY_CONNECTIONS
+        {
             Self::NotAllowed
-        } else if state == SqlState::CONNECTION_FAILURE {
+        } else if state == SqlState::CONNECTION_FAILURE || state == SqlState::CANNOT_CONNECT_NOW {
             Self::Unavailable
         } else {
             Self::Protocol

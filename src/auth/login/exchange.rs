@@ -13,13 +13,20 @@ use crate::model::{Report, Secret, SqlState};
 use crate::wire::startup::Startup;
 use crate::wire::{frontend, write};
 
+/// What became of a login.
+pub(super) enum Outcome {
+    In(Request, Authenticated),
+    /// The database decides; and what is still to be sent to the client.
+    Passthrough(Request, Vec<u8>),
+}
+
 impl Newcomer {
     pub(super) async fn log_in(
         &mut self,
         startup: &Startup<'_>,
         rules: &Rules,
         attempt: &mut Attempt,
-    ) -> Result<(Request, Authenticated), Stop> {
+    ) -> Result<Outcome, Stop> {
         let open = !self.stream.is_encrypted() && !self.stream.is_local();
         if open && matches!(rules.tls, Tls::Require(_)) {
             let report = Report::fatal(SqlState::INVALID_AUTHORIZATION, "connection requires TLS")
@@ -52,12 +59,13 @@ impl Newcomer {
             }
             Method::Cert(certificates) => self.certificate(user, certificates)?,
             Method::Peer(map) => self.peer(user, map).await?,
+            Method::Passthrough => return Ok(Outcome::Passthrough(request, out)),
             Method::Trust => Authenticated::new(user, Vec::new(), AuthMethod::Trust),
             Method::Reject => return Err(rejected(&asking)),
         };
         write::authentication_ok(&mut out);
         self.send(&mut out).await?;
-        Ok((request, authenticated))
+        Ok(Outcome::In(request, authenticated))
     }
 
     fn certificate(&self, user: &str, known: &Certificates) -> Result<Authenticated, Stop> {

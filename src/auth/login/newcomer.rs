@@ -8,10 +8,12 @@ use rustls::ServerConfig;
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Attempt, Failed, LoginError, Refused, Stop, refusal};
+use super::{Accepted, Attempt, Failed, LoginError, Refused, Request, Stop, refusal};
+use crate::auth::Authenticated;
 use crate::auth::rules::{Encryption, Origin, Tls};
 use crate::model::{Report, SqlState};
 use crate::net::{Frames, Socket, Stream, tls};
+use crate::upstream::connect::passthrough::Proven;
 use crate::wire::startup::StartupPacket;
 use crate::wire::{frontend, write};
 
@@ -74,7 +76,12 @@ impl Newcomer {
 
     /// The payload of the client's next answer.
     pub(super) async fn response(&mut self) -> Result<Vec<u8>, Stop> {
-        let frame = self.frames.next(&mut self.stream, AUTH_FRAME_LEN_MAX).await?;
+        self.response_within(AUTH_FRAME_LEN_MAX).await
+    }
+
+    /// The payload of the client's next answer, if that has no more than `len_max` bytes.
+    pub(super) async fn response_within(&mut self, len_max: usize) -> Result<Vec<u8>, Stop> {
+        let frame = self.frames.next(&mut self.stream, len_max).await?;
         if frame.tag != frontend::tag::PASSWORD {
             let message = "expected an authentication response";
             return Err(refusal(SqlState::PROTOCOL_VIOLATION, message));
@@ -82,10 +89,36 @@ impl Newcomer {
         Ok(frame.payload)
     }
 
+    /// Does `work` as long as the client is there; when it leaves, the work is dropped.
+    pub(super) async fn while_there<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, LoginError> {
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            error = self.frames.until_gone(&mut self.stream, AUTH_FRAME_LEN_MAX) => {
+                Err(LoginError::Gone(error))
+            }
+        }
+    }
+
     pub(super) async fn send(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         self.stream.write_all(out).await?;
         out.clear();
         self.stream.flush().await
+    }
+
+    /// The connection as the session gets it.
+    pub(super) fn accepted(
+        self,
+        request: Request,
+        authenticated: Authenticated,
+        upstream: Option<Proven>,
+    ) -> Accepted {
+        let Self { stream, frames, origin: _ } = self;
+        let leftover = frames.into_leftover();
+        Accepted { stream, leftover, authenticated, request, upstream }
     }
 
     /// Keeps the connection for the answer, if there is to be one.

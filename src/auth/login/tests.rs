@@ -19,6 +19,7 @@ use crate::wire::startup::{self, cancel_request};
 use crate::wire::write;
 
 mod binding;
+mod passthrough;
 
 const NEAR: Origin = Origin::Address(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 

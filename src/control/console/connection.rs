@@ -81,9 +81,16 @@ pub(super) async fn run(
         Ok(Arrival::Client(accepted)) => *accepted,
         // Commands are over before anybody could cancel them.
         Ok(Arrival::Cancel { .. }) => return,
+        // No rule leaves it to a database here.
+        Ok(Arrival::Pending(pending)) => {
+            let message = "the control port has no database that could be asked";
+            let report = Report::fatal(SqlState::FEATURE_NOT_SUPPORTED, message);
+            let error = pending.refuse(report).tell(&rules.throttle).await;
+            return turned_away(&desk, peer, &error);
+        }
         Err(error) => return turned_away(&desk, peer, &error),
     };
-    let Accepted { stream, leftover, authenticated, request } = accepted;
+    let Accepted { stream, leftover, authenticated, request, upstream: _ } = accepted;
     let codec = PgWireMessageServerCodec::new(DefaultClient::new(peer, stream.is_encrypted()));
     let mut client = Framed::new(stream, codec);
     let application = parameter(&request, "application_name");

@@ -67,11 +67,9 @@ impl Methods<'_> {
                 Ok(Method::Cert(Arc::new(Certificates { identity: name, map })))
             }
             AuthMethod::Peer => Ok(Method::Peer(Arc::new(map.clone()))),
+            AuthMethod::Passthrough => Ok(Method::Passthrough),
             AuthMethod::Trust => Ok(Method::Trust),
             AuthMethod::Reject => Ok(Method::Reject),
-            AuthMethod::Passthrough => {
-                Err(format!("method \"{}\" is not supported yet", method.as_str()))
-            }
         }
     }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::config::{
     AccountConfig, ApplicationName, CertificateFiles, ChannelBinding, DatabaseConfig, DatabaseName,
-    LoadBalance, Roots, SessionTarget, SslMode, SslNegotiation, UpstreamDatabase, UpstreamHost,
-    UpstreamUrl,
+    LoadBalance, NAME_LEN_MAX, Roots, SessionTarget, SslMode, SslNegotiation, UpstreamDatabase,
+    UpstreamHost, UpstreamUrl,
 };
 use crate::model::User;
 use crate::net::tls::{self, OwnCertificate, ServerCertificate, client_config};
@@ -52,6 +52,20 @@ impl Accounts {
             special.tls = tls.clone();
         }
         Ok(Arc::new(special))
+    }
+
+    /// `target` for a client that logs in to the database itself: as the user that it names, with
+    /// whatever certificate the URL's account has, and without a password.
+    pub(in crate::server) fn of_client(
+        target: &Target,
+        user: &str,
+    ) -> Result<Arc<Target>, NoAccount> {
+        // Cut off, it would be somebody else's.
+        if user.len() > NAME_LEN_MAX {
+            return Err(NoAccount);
+        }
+        let user = user.to_owned();
+        Ok(Arc::new(Target { user, password: None, ..target.clone() }))
     }
 
     /// `target` for every account that does not depend on the user's name.
