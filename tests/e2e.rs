@@ -47,6 +47,8 @@ mod migrations;
 mod nothing;
 #[path = "e2e/orm.rs"]
 mod orm;
+#[path = "e2e/passthrough.rs"]
+mod passthrough;
 #[path = "e2e/places.rs"]
 mod places;
 #[path = "e2e/protocol.rs"]

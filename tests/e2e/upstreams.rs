@@ -1,7 +1,7 @@
 //! Ways to the database: several hosts, certificates, sockets, accounts.
 
 #[path = "upstreams/pki.rs"]
-mod pki;
+pub(crate) mod pki;
 
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -170,6 +170,49 @@ fn sleeps(admin: &mut crate::support::Client) -> bool {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' \
                AND state = 'active' AND pid <> pg_backend_pid()";
     admin.query(sql).scalar() != "0"
+}
+
+/// `support_db` is a role of the database here.
+#[test]
+fn a_login_that_is_passed_through_gets_the_host_that_is_wanted() {
+    const RECOVERS: &str = "SELECT pg_is_in_recovery() || ' ' || current_user";
+    let cluster = cluster();
+    let wanted = ["any", "read-write", "standby", "prefer-standby"].map(|wanted| {
+        let hosts = cluster.hosts();
+        (wanted, format!("postgres://app@{hosts}/shop?target_session_attrs={wanted}"))
+    });
+    let mut config = config(&wanted, "");
+    config.push("login", "method = 'passthrough'\nusers = ['support_db']");
+    config.push("login", "method = 'scram'");
+    let proxy = Keyhole::start(config);
+    let ask = |database: &str| {
+        let target = proxy.data("support_db", database).password("support-secret");
+        match crate::support::Client::connect(&target) {
+            Ok(mut client) => client.query(RECOVERS).scalar(),
+            Err(error) => error.code().to_owned(),
+        }
+    };
+    for (wanted, recovers) in
+        [("any", "true"), ("read-write", "false"), ("standby", "true"), ("prefer-standby", "true")]
+    {
+        assert_eq!(ask(wanted), format!("{recovers} support_db"), "{wanted}");
+    }
+    let mut sleeper = proxy.data("support_db", "standby").password("support-secret").connect();
+    sleeper.start("SELECT pg_sleep(60)");
+    let mut standby = cluster.standby.admin("shop");
+    until("the query runs", || sleeps(&mut standby).then_some(()));
+    sleeper.cancel().expect("the proxy listens");
+    assert_eq!(sleeper.until_ready().code(), "57014", "on the server of the session");
+    cluster.standby.stop();
+    for (wanted, said) in [
+        ("any", "false support_db"),
+        ("read-write", "false support_db"),
+        ("standby", "08006"),
+        ("prefer-standby", "false support_db"),
+    ] {
+        assert_eq!(ask(wanted), said, "{wanted}, without the standby");
+    }
+    cluster.standby.start_again();
 }
 
 #[test]
