@@ -392,10 +392,9 @@ fn two_versions_are_served_by_one_proxy() {
     }
 
     // A client of protocol 3.2 has a long key.
-    let Some(psql) = new.program("psql") else { return };
     let target = proxy.data("alice", "upstreams");
     let command = programs::psql(&target);
-    let mut newest = Command::new(psql);
+    let mut newest = Command::new(new.program("psql"));
     newest.args(command.get_args()).args(["-c", "SELECT pg_sleep(60)"]);
     newest.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
     newest.env("PGMAXPROTOCOLVERSION", "3.2").env("PGMINPROTOCOLVERSION", "3.2");

@@ -162,9 +162,11 @@ impl Postgres {
         &self.dir
     }
 
-    /// A program of the server's version, if it is there.
-    pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
-        Some(binaries(self.version).join(name)).filter(|path| path.exists())
+    /// A program of the server's version, which lies beside the server.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        let path = binaries(self.version).join(name);
+        assert!(path.exists(), "{} is missing; run `make setup`", path.display());
+        path
     }
 
     /// Replaces files of the data directory, and has the server read them.
