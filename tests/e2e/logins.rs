@@ -14,6 +14,7 @@ use crate::desk::{EMAIL, Shop, email, masked};
 use crate::support::keyhole::Config;
 use crate::support::programs::{self, Ran, run};
 use crate::support::wait::until;
+use crate::support::{Client, Target};
 
 /// An authority of this test's own, and the files that it has made.
 struct Authority {
@@ -237,6 +238,38 @@ fn the_first_rule_decides() {
     let mut console = programs::psql(&shop.proxy.control("dora"));
     console.args(["-At", "-c", "SHOW SESSIONS"]);
     run(console, "").ok();
+}
+
+#[test]
+fn rules_are_read_again_on_reload() {
+    let mut shop = Shop::open("logins_rules_reload");
+    let (mut alice, mut bob) = (shop.alice().connect(), shop.bob().connect());
+    let (alice_again, bob_again) = (shop.alice(), shop.bob());
+    let mut reload = |rules: &[&str]| {
+        let config = &mut shop.proxy.config;
+        config.remove("login");
+        rules.iter().for_each(|rule| config.push("login", rule));
+        config.write();
+        shop.proxy.signal("HUP");
+    };
+    let code = |target: &Target| {
+        let refused = Client::connect(target).err();
+        refused.map_or(String::new(), |error| error.code().to_owned())
+    };
+    reload(&["method = 'reject'\nusers = ['alice']", "method = 'scram'"]);
+    until("alice is let in no more", || (code(&alice_again) == "28000").then_some(()));
+    assert_eq!(code(&bob_again), "", "the second rule is bob's");
+    for session in [&mut alice, &mut bob] {
+        assert_eq!(session.query(EMAIL).ok().scalar(), masked(&email()), "who is in, stays");
+    }
+    reload(&["method = 'reject'\nusers = ['bob']", "method = 'scram'"]);
+    until("bob is let in no more", || (code(&bob_again) == "28000").then_some(()));
+    assert_eq!(code(&alice_again), "");
+    // What cannot be read changes nothing.
+    reload(&["method = 'guess'"]);
+    let told = || shop.proxy.log().contains("the configuration is not taken over");
+    until("the mistake is told", || told().then_some(()));
+    assert_eq!((code(&alice_again), code(&bob_again)), (String::new(), "28000".to_owned()));
 }
 
 #[test]

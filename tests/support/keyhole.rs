@@ -106,6 +106,11 @@ impl Config {
         list.as_array_mut().expect("an array of tables").push(Value::Table(entry));
     }
 
+    /// Takes every `[[array]]` out.
+    pub(crate) fn remove(&mut self, array: &str) {
+        self.table.remove(array);
+    }
+
     /// Sets `[section] key`.
     pub(crate) fn set(mut self, section: &str, key: &str, value: impl Into<Value>) -> Self {
         let section = self.table.entry(section).or_insert_with(|| Value::Table(Table::new()));
