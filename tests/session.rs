@@ -11,6 +11,8 @@ mod grants;
 mod long;
 #[path = "session/messages.rs"]
 mod messages;
+#[path = "session/names.rs"]
+mod names;
 #[path = "session/pipelines.rs"]
 mod pipelines;
 #[path = "session/prepared.rs"]

@@ -29,7 +29,7 @@ impl Session {
             Some(Expected::Query { runs, at }) => runs.get(*at).cloned(),
             Some(Expected::Execute { run, .. }) => Some(run.clone()),
             Some(Expected::Path { .. } | Expected::Own { .. }) => {
-                self.own_done(env, out);
+                self.own_done(command, env, out);
                 return Pass::No;
             }
             _ => return self.out_of_step(out),
@@ -42,7 +42,7 @@ impl Session {
             self.defined = SchemaState::Stale;
         }
         if let Some(run) = run {
-            self.complete(&run.completes);
+            self.complete(&run.completes, command);
             self.masked_notice(&run, env, out);
             self.record(&run, self.queue.progress, None, env, out);
         }
@@ -61,16 +61,20 @@ impl Session {
     }
 
     /// What the server has now done becomes part of the session's tables.
-    pub(super) fn complete(&mut self, completes: &Completes) {
+    pub(super) fn complete(&mut self, completes: &Completes, command: &str) {
         match completes {
-            Completes::Nothing => {}
+            Completes::AsTagged { up_to } if command == "DISCARD ALL" => {
+                self.tables.dropped(None, *up_to);
+                self.tables.closed(None, *up_to);
+            }
+            Completes::Nothing | Completes::AsTagged { .. } => {}
             Completes::Defined => self.defined = SchemaState::Stale,
             Completes::Prepared { name, id } => self.tables.prepared(name, *id),
             Completes::Deallocated { name, up_to } => {
                 self.tables.dropped(name.as_deref(), *up_to);
             }
-            Completes::Declared { name, .. } => self.tables.declared(name),
-            Completes::Closed(name) => self.tables.closed(name.as_deref()),
+            Completes::Declared { name, id } => self.tables.declared(name, *id),
+            Completes::Closed { name, up_to } => self.tables.closed(name.as_deref(), *up_to),
         }
     }
 
@@ -167,9 +171,10 @@ impl Session {
             Completes::Prepared { name, id } => self.tables.not_prepared(name, *id),
             Completes::Declared { name, id } => self.tables.not_declared(name, *id),
             Completes::Nothing
+            | Completes::AsTagged { .. }
             | Completes::Defined
             | Completes::Deallocated { .. }
-            | Completes::Closed(_) => {}
+            | Completes::Closed { .. } => {}
         }
     }
 
@@ -237,7 +242,7 @@ impl Session {
     }
 
     /// A statement of ours is done: inside the client's batch, what waited for it goes on.
-    fn own_done(&mut self, env: Env<'_>, out: &mut Effects) {
+    fn own_done(&mut self, command: &str, env: Env<'_>, out: &mut Effects) {
         let whole_batch = self.queue.front_is_ours();
         match self.queue.pop() {
             Some(Expected::Path { schemas }) => {
@@ -246,7 +251,7 @@ impl Session {
                     self.go_on(env, out);
                 }
             }
-            Some(Expected::Own { completes }) => self.complete(&completes),
+            Some(Expected::Own { completes }) => self.complete(&completes, command),
             _ => {}
         }
     }

@@ -290,15 +290,17 @@ impl Session {
                 let id = self.tables.declare(name, Self::made(run));
                 Completes::Declared { name: name.clone(), id }
             }
-            Kind::Close(name) => Completes::Closed(name.clone()),
+            Kind::Close(name) => {
+                Completes::Closed { name: name.clone(), up_to: self.tables.next_id() }
+            }
             Kind::Store | Kind::Define => Completes::Defined,
             Kind::Query
             | Kind::CopyOut
             | Kind::CopyIn
             | Kind::Execute(_)
             | Kind::Fetch(_)
-            | Kind::Explain
-            | Kind::Utility => Completes::Nothing,
+            | Kind::Explain => Completes::Nothing,
+            Kind::Utility => Completes::AsTagged { up_to: self.tables.next_id() },
         }
     }
 

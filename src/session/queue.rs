@@ -44,6 +44,10 @@ pub(super) struct Run {
 #[derive(Debug)]
 pub(super) enum Completes {
     Nothing,
+    /// What its tag says, of all that was made up to this id: DISCARD ALL.
+    AsTagged {
+        up_to: u64,
+    },
     /// Objects may have changed.
     Defined,
     Prepared {
@@ -58,7 +62,10 @@ pub(super) enum Completes {
         name: String,
         id: u64,
     },
-    Closed(Option<String>),
+    Closed {
+        name: Option<String>,
+        up_to: u64,
+    },
 }
 
 /// Who asked for a reply.

@@ -58,7 +58,7 @@ impl Session {
             scrub: Scrub::No,
             guarded: Vec::new(),
             show: Show::Never,
-            completes: Completes::Nothing,
+            completes: Completes::AsTagged { up_to: self.tables.next_id() },
             started: env.now,
         }
     }

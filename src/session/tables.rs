@@ -284,7 +284,7 @@ impl Tables {
             makings.retain(|portal| portal.id >= id);
         }
         self.forget_empty(name);
-        self.cursors.remove(name);
+        self.cursor_closed(name, id);
     }
 
     /// The server has not: a portal that has the name already lives on, as it does behind
@@ -324,9 +324,10 @@ impl Tables {
         id
     }
 
-    /// The server has declared it, so no portal of that name was left.
-    pub(super) fn declared(&mut self, name: &str) {
-        self.portals.remove(name);
+    /// The server has declared the making with this id, so whatever had the name before is gone.
+    pub(super) fn declared(&mut self, name: &str, id: u64) {
+        self.portal_closed(name, id);
+        self.cursor_closed(name, id - 1);
     }
 
     pub(super) fn not_declared(&mut self, name: &str, id: u64) {
@@ -338,13 +339,32 @@ impl Tables {
         }
     }
 
-    pub(super) fn closed(&mut self, name: Option<&str>) {
+    /// The server has closed what had that name up to `id`; None: whatever was open.
+    pub(super) fn closed(&mut self, name: Option<&str>, id: u64) {
         match name {
             Some(name) => {
-                self.cursors.remove(name);
-                self.portals.remove(name);
+                self.cursor_closed(name, id);
+                self.portal_closed(name, id);
             }
-            None => self.cursors.clear(),
+            None => {
+                self.portals.retain(|_, makings| {
+                    makings.retain(|portal| portal.id > id);
+                    !makings.is_empty()
+                });
+                self.cursors.retain(|_, makings| {
+                    makings.retain(|cursor| cursor.id > id);
+                    !makings.is_empty()
+                });
+            }
+        }
+    }
+
+    fn cursor_closed(&mut self, name: &str, id: u64) {
+        if let Some(makings) = self.cursors.get_mut(name) {
+            makings.retain(|cursor| cursor.id > id);
+            if makings.is_empty() {
+                self.cursors.remove(name);
+            }
         }
     }
 
