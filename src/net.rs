@@ -2,6 +2,7 @@
 //! cutting messages out of a stream during login, and asking web servers.
 
 pub mod fetch;
+mod forward;
 pub mod frames;
 pub mod listen;
 pub mod ports;

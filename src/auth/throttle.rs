@@ -138,13 +138,15 @@ fn delay(times: u32) -> Option<Duration> {
 }
 
 fn key(origin: Origin, user: &str) -> Key {
-    let address = origin.address().map(|address| match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
-        }
-    });
-    (address, user.chars().take(USER_LEN_MAX).collect())
+    (origin.address().map(neighbourhood), user.chars().take(USER_LEN_MAX).collect())
+}
+
+/// What counts as one address: of IPv6 the first 64 bits, as whoever has one has all of them.
+pub fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.into(),
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
+    }
 }
 
 #[cfg(test)]
@@ -203,6 +205,17 @@ mod tests {
         }
         assert_ne!(millis(&throttle.failed(from("2001:db8::ffff:2"), "alice")), 0);
         assert_eq!(millis(&throttle.failed(from("2001:db8:0:1::1"), "alice")), 0);
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_address() {
+        let same = |a: &str, b: &str| {
+            neighbourhood(a.parse().unwrap()) == neighbourhood(b.parse().unwrap())
+        };
+        assert!(same("2001:db8::1", "2001:db8::ffff:1"));
+        assert!(!same("2001:db8:0:1::1", "2001:db8:0:2::1"));
+        assert!(!same("192.0.2.1", "192.0.2.2"));
+        assert!(same("192.0.2.1", "::ffff:192.0.2.1"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
-use super::crowd::{Member, neighbourhood};
+use super::crowd::Member;
 use super::desk::login_failure;
 use super::door::Guest;
 use super::house::House;
@@ -16,6 +16,7 @@ use super::setup::Setup;
 use crate::audit::{Event, LoginFailed};
 use crate::auth::login::{self, Accepted, Arrival, LoginError};
 use crate::auth::rules::Origin;
+use crate::auth::throttle::neighbourhood;
 use crate::model::{Report, SqlState};
 use crate::net::proxy_header::{self, HeaderError, Source};
 use crate::net::{Socket, Stream};
