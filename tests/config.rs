@@ -64,6 +64,7 @@ fn the_sample_means_what_it_says() {
     assert_eq!((connections.per_user, connections.per_address), (None, None));
     assert_eq!((connections.idle, connections.idle_in_transaction), (None, None));
     assert_eq!(connections.keepalive, Some(Duration::from_secs(60)));
+    assert_eq!(connections.tcp_user_timeout, None);
     assert_eq!(connections.client_stall, Some(Duration::from_secs(3600)));
     assert!(connections.balancers.is_empty());
     assert_eq!(config.control.listen.expect("a console").port(), 6433);
@@ -194,6 +195,7 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("# connections_per_address = 100", "connections_per_address = 0", "connections_per_a", "1"),
     ("# proxy_protocol = [\"10.0.0.0/8", "proxy_protocol = [\"lb", "proxy_pro", "is not a network"),
     ("#keepalive = \"60s\"", "keepalive = \"never\"", "keepalive", "a duration is"),
+    ("# tcp_user_timeout = \"2min\"", "tcp_user_timeout = \"2\"", "tcp_user_t", "a duration is"),
     ("# idle_timeout = \"30min\"", "idle_timeout = \"0s\"", "idle_timeout", "longer than nothing"),
     ("#login_timeout = \"60s\"", "login_timeout = \"60\"", "login_timeout", "a duration is"),
     ("sqlite:keyhole.db", "postgres://k@h/k", "url", "url in [store]: a store in PostgreSQL"),

@@ -57,6 +57,8 @@ mod protocol;
 mod proxied;
 #[path = "e2e/psql_meta.rs"]
 mod psql_meta;
+#[path = "e2e/silence.rs"]
+mod silence;
 #[path = "e2e/telemetry.rs"]
 mod telemetry;
 #[path = "e2e/the_loop.rs"]

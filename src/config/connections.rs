@@ -22,6 +22,8 @@ pub struct Connections {
     pub per_address: Option<usize>,
     /// Silence after which a peer is asked whether it is still there.
     pub keepalive: Option<Duration>,
+    /// For how long bytes may be unacknowledged, or not taken. None: as the system has it.
+    pub tcp_user_timeout: Option<Duration>,
     /// Between transactions, without a statement.
     pub idle: Option<Duration>,
     /// In a transaction, without a statement.
@@ -38,6 +40,7 @@ impl Builder<'_> {
             per_address: self
                 .limit("connections_per_address", raw.connections_per_address.as_ref()),
             keepalive: self.patience("keepalive", &raw.keepalive, Some(KEEPALIVE)),
+            tcp_user_timeout: self.patience("tcp_user_timeout", &raw.tcp_user_timeout, None),
             idle: self.patience("idle_timeout", &raw.idle_timeout, None),
             idle_in_transaction: self.patience(
                 "idle_in_transaction_timeout",

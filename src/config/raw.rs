@@ -60,6 +60,7 @@ pub(super) struct Data {
     pub(super) connections_per_address: Option<Spanned<u32>>,
     pub(super) proxy_protocol: Option<Texts>,
     pub(super) keepalive: Option<Text>,
+    pub(super) tcp_user_timeout: Option<Text>,
     pub(super) idle_timeout: Option<Text>,
     pub(super) idle_in_transaction_timeout: Option<Text>,
     pub(super) client_stall_timeout: Option<Text>,

@@ -21,6 +21,10 @@ pub struct UpstreamUrl {
     pub balance: LoadBalance,
     /// For each host, up to the end of the login.
     pub connect_timeout: Duration,
+    /// Silence after which a server is asked whether it is still there.
+    pub keepalives_idle: Duration,
+    /// For how long bytes may be unacknowledged, or not taken. None: as the system has it.
+    pub tcp_user_timeout: Option<Duration>,
     pub tls: UpstreamTls,
     pub binding: ChannelBinding,
 }
@@ -160,6 +164,8 @@ impl UpstreamUrl {
             target: parameters.target()?,
             balance: parameters.balance()?,
             connect_timeout: parameters.connect_timeout()?,
+            keepalives_idle: parameters.keepalives_idle()?,
+            tcp_user_timeout: parameters.tcp_user_timeout()?,
             tls,
             binding,
         })

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
-use super::listen::ERROR_PAUSE;
+use super::listen::Warnings;
 use super::unix::UnixPort;
 use super::{Listener, Socket};
 
@@ -16,11 +16,12 @@ pub struct Ports {
     unix: Vec<UnixPort>,
     /// Where the next round of questions begins, so that no address keeps the others waiting.
     turn: usize,
+    warnings: Warnings,
 }
 
 impl Ports {
     pub fn new(tcp: Vec<Listener>, unix: Vec<UnixPort>) -> Self {
-        Self { tcp, unix, turn: 0 }
+        Self { tcp, unix, turn: 0, warnings: Warnings::default() }
     }
 
     /// Every address in order, as text: `127.0.0.1:6432`, `unix:/run/keyhole/.s.PGSQL.6432`.
@@ -45,10 +46,7 @@ impl Ports {
                     }
                 }
                 Ok(unix) => return unix,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(ERROR_PAUSE).await;
-                }
+                Err(error) => self.warnings.pause(&error).await,
             }
         }
     }
@@ -92,7 +90,7 @@ mod tests {
     use tokio::net::UnixStream;
 
     use super::*;
-    use crate::net::listen::connect;
+    use crate::net::listen::{Silence, connect};
 
     #[tokio::test]
     async fn clients_come_in_at_every_address() {
@@ -105,8 +103,8 @@ mod tests {
         let path = unix.path().to_owned();
         let mut ports = Ports::new(tcp, vec![unix]);
         assert_eq!(ports.names().unwrap()[2], format!("unix:{}", path.display()));
-        let first = connect(addresses[0]).await.unwrap();
-        let second = connect(addresses[1]).await.unwrap();
+        let first = connect(addresses[0], Silence::default()).await.unwrap();
+        let second = connect(addresses[1], Silence::default()).await.unwrap();
         let third = UnixStream::connect(&path).await.unwrap();
         let mut peers = Vec::new();
         for _ in 0..3 {

@@ -2,13 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use tokio::net::unix::UCred;
 use tokio::net::{TcpStream, UnixStream};
 
 use super::forward::forward_io;
-use super::listen;
+use super::listen::{self, Silence};
 
 /// A TCP connection or one over a Unix socket.
 #[derive(Debug)]
@@ -57,9 +56,9 @@ impl Socket {
     ///
     /// # Errors
     /// There is no connection any more.
-    pub fn keep_alive(&self, idle: Option<Duration>) -> io::Result<()> {
+    pub fn keep_alive(&self, silence: Silence) -> io::Result<()> {
         match self {
-            Self::Tcp(tcp) => listen::keep_alive(tcp, idle),
+            Self::Tcp(tcp) => listen::keep_alive(tcp, silence),
             Self::Unix(_) => Ok(()),
         }
     }

@@ -18,6 +18,7 @@ use crate::auth::login::{self, Accepted, Arrival, LoginError};
 use crate::auth::rules::Origin;
 use crate::auth::throttle::neighbourhood;
 use crate::model::{Report, SqlState};
+use crate::net::listen::Silence;
 use crate::net::proxy_header::{self, HeaderError, Source};
 use crate::net::{Socket, Stream};
 use crate::relay::Phase;
@@ -95,7 +96,9 @@ async fn arrive(
     deadline: Instant,
 ) -> Result<Arrived, Away> {
     let connections = &setup.config.data.connections;
-    socket.keep_alive(connections.keepalive).map_err(|_| Away::Gone)?;
+    let silence =
+        Silence { idle: connections.keepalive, unacknowledged: connections.tcp_user_timeout };
+    socket.keep_alive(silence).map_err(|_| Away::Gone)?;
     let balancer =
         peer.filter(|peer| connections.balancers.iter().any(|network| network.contains(peer.ip())));
     let peer = match balancer {

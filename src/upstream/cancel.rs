@@ -12,7 +12,7 @@ use crate::wire::startup;
 /// # Errors
 /// If the database cannot be reached.
 pub async fn cancel(way: &Way, target: &Target, key: &BackendKey) -> Result<(), ConnectError> {
-    let mut stream = open(way, &target.tls).await?;
+    let mut stream = open(way, &target.tls, target.servers.silence).await?;
     let mut out = Vec::new();
     startup::cancel_request(&mut out, key.pid, &key.secret)?;
     stream.write_all(&out).await?;

@@ -154,7 +154,7 @@ async fn log_in(
     target: &Target,
     parameters: &[(String, String)],
 ) -> Result<Connected, ConnectError> {
-    let stream = open(&way, &target.tls).await?;
+    let stream = open(&way, &target.tls, target.servers.silence).await?;
     login::log_in(stream, way, target, parameters).await
 }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 use rand::seq::SliceRandom as _;
 use tokio::time::Instant;
 
+use crate::net::listen::Silence;
+
 /// A host that did not answer is asked last for so long: logins do not wait for it, and it is
 /// found again soon.
 const AVOIDED_FOR: Duration = Duration::from_secs(15);
@@ -53,6 +55,8 @@ pub struct Servers {
     pub order: Order,
     /// For each address, up to the end of the login.
     pub connect_timeout: Duration,
+    /// When one that does not answer any more is given up.
+    pub silence: Silence,
     /// For each host, until when it is asked last.
     avoided: Mutex<Vec<Option<Instant>>>,
 }
@@ -82,7 +86,8 @@ impl Servers {
     pub fn new(hosts: Vec<Host>, connect_timeout: Duration) -> Self {
         let avoided = Mutex::new(vec![None; hosts.len()]);
         let (wanted, order) = (Wanted::default(), Order::default());
-        Self { hosts, wanted, order, connect_timeout, avoided }
+        let silence = Silence::default();
+        Self { hosts, wanted, order, connect_timeout, silence, avoided }
     }
 
     pub fn hosts(&self) -> &[Host] {

@@ -11,6 +11,7 @@ pub(crate) struct Tap {
     port: u16,
     to_client: Arc<Mutex<Vec<u8>>>,
     to_server: Arc<Mutex<Vec<u8>>>,
+    clients: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Tap {
@@ -19,15 +20,18 @@ impl Tap {
         let port = listener.local_addr().expect("bound").port();
         let (to_client, to_server) = <(Arc<Mutex<Vec<u8>>>, Arc<Mutex<Vec<u8>>>)>::default();
         let (keep_out, keep_in) = (Arc::clone(&to_client), Arc::clone(&to_server));
+        let clients = Arc::<Mutex<Vec<TcpStream>>>::default();
+        let keep = Arc::clone(&clients);
         // The thread ends with the process: it holds nothing but a port.
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", upstream)) else { continue };
                 relay(&client, &server, Arc::clone(&keep_in));
                 relay(&server, &client, Arc::clone(&keep_out));
+                keep.lock().expect("unpoisoned").push(client);
             }
         });
-        Self { port, to_client, to_server }
+        Self { port, to_client, to_server, clients }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -39,6 +43,11 @@ impl Tap {
         Target { port: self.port, ..target.clone() }
     }
 
+    /// From now on, whatever clients send is lost on the way, on the connections that are there.
+    pub(crate) fn lose_all(&self) {
+        self.clients.lock().expect("unpoisoned").iter().for_each(lose_all);
+    }
+
     pub(crate) fn to_client(&self) -> Vec<u8> {
         self.to_client.lock().expect("unpoisoned").clone()
     }
@@ -46,6 +55,15 @@ impl Tap {
     pub(crate) fn to_server(&self) -> Vec<u8> {
         self.to_server.lock().expect("unpoisoned").clone()
     }
+}
+
+/// From now on, every packet for this socket is lost before the kernel acknowledges it: its peer
+/// hears nothing, as from a host without power. (A classic BPF filter of one instruction, "take
+/// nothing".)
+pub(crate) fn lose_all(stream: &TcpStream) {
+    const RETURN_CONSTANT: u16 = 0x06;
+    let filter = [socket2::SockFilter::new(RETURN_CONSTANT, 0, 0, 0)];
+    socket2::SockRef::from(stream).attach_filter(&filter).expect("a socket of Linux");
 }
 
 fn relay(from: &TcpStream, to: &TcpStream, keep: Arc<Mutex<Vec<u8>>>) {

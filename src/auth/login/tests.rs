@@ -12,7 +12,7 @@ use crate::auth::Credentials;
 use crate::auth::rules::{Method, Tls};
 use crate::auth::scram::{self, MockKey, Verifier};
 use crate::model::{Secret, Severity};
-use crate::net::listen::connect;
+use crate::net::listen::{Silence, connect};
 use crate::net::{Frames, Listener, tls};
 use crate::wire::backend::{self, Authentication, ErrorFields, authentication};
 use crate::wire::startup::{self, cancel_request};
@@ -108,8 +108,10 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Peer<S> {
 
 async fn pair() -> (Peer<TcpStream>, TcpStream) {
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let (client, (server, _)) =
-        tokio::join!(connect(listener.local_addr().unwrap()), listener.accept());
+    let (client, (server, _)) = tokio::join!(
+        connect(listener.local_addr().unwrap(), Silence::default()),
+        listener.accept()
+    );
     (Peer { stream: client.unwrap(), frames: Frames::default() }, server)
 }
 

@@ -8,10 +8,11 @@ use super::{
     UpstreamTls, decode,
 };
 
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 13] = [
     "channel_binding",
     "connect_timeout",
     "host",
+    "keepalives_idle",
     "load_balance_hosts",
     "port",
     "sslcert",
@@ -20,12 +21,21 @@ const KNOWN: [&str; 11] = [
     "sslnegotiation",
     "sslrootcert",
     "target_session_attrs",
+    "tcp_user_timeout",
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Seconds; beyond them a client has given up.
 const CONNECT_TIMEOUT_MAX: u64 = 300;
+
+const KEEPALIVES_IDLE: Duration = Duration::from_secs(60);
+
+/// Seconds; beyond them firewalls have forgotten the connection.
+const KEEPALIVES_IDLE_MAX: u64 = 7200;
+
+/// Milliseconds, of a day.
+const TCP_USER_TIMEOUT_MAX: u64 = 86_400_000;
 
 /// Decoded; those that were taken are gone.
 pub(super) struct Parameters<'q> {
@@ -110,6 +120,28 @@ impl<'q> Parameters<'q> {
             Ok(seconds @ 1..=CONNECT_TIMEOUT_MAX) => Ok(Duration::from_secs(seconds)),
             Ok(_) | Err(_) => Err(format!(
                 "connect_timeout is a number of seconds from 1 to {CONNECT_TIMEOUT_MAX}"
+            )),
+        }
+    }
+
+    pub(super) fn keepalives_idle(&mut self) -> Result<Duration, String> {
+        let Some(value) = self.take("keepalives_idle")? else { return Ok(KEEPALIVES_IDLE) };
+        match value.parse() {
+            Ok(seconds @ 1..=KEEPALIVES_IDLE_MAX) => Ok(Duration::from_secs(seconds)),
+            Ok(_) | Err(_) => Err(format!(
+                "keepalives_idle is a number of seconds from 1 to {KEEPALIVES_IDLE_MAX}"
+            )),
+        }
+    }
+
+    /// In milliseconds; 0 means, as for libpq, that the system decides.
+    pub(super) fn tcp_user_timeout(&mut self) -> Result<Option<Duration>, String> {
+        let Some(value) = self.take("tcp_user_timeout")? else { return Ok(None) };
+        match value.parse() {
+            Ok(0) => Ok(None),
+            Ok(millis @ 1..=TCP_USER_TIMEOUT_MAX) => Ok(Some(Duration::from_millis(millis))),
+            Ok(_) | Err(_) => Err(format!(
+                "tcp_user_timeout is a number of milliseconds up to {TCP_USER_TIMEOUT_MAX}"
             )),
         }
     }

@@ -22,16 +22,19 @@ fn a_url_names_user_servers_and_database() {
     assert_eq!(url.tls.mode, SslMode::Require);
     assert_eq!((url.target, url.balance), (SessionTarget::Any, LoadBalance::Disable));
     assert_eq!(url.connect_timeout, Duration::from_secs(10));
+    assert_eq!((url.keepalives_idle, url.tcp_user_timeout), (Duration::from_secs(60), None));
     assert_eq!(url.binding, ChannelBinding::Prefer);
 
     let url = good(
         "postgresql://a%40b@[::1]/*?target_session_attrs=read-write&load_balance_hosts=random\
-         &connect_timeout=3&channel_binding=disable",
+         &connect_timeout=3&channel_binding=disable&keepalives_idle=7&tcp_user_timeout=9000",
     );
     assert_eq!(url.user, "a@b");
     assert_eq!(url.database, UpstreamDatabase::AsRequested);
     assert_eq!((url.target, url.balance), (SessionTarget::ReadWrite, LoadBalance::Random));
     assert_eq!(url.connect_timeout, Duration::from_secs(3));
+    assert_eq!(url.keepalives_idle, Duration::from_secs(7));
+    assert_eq!(url.tcp_user_timeout, Some(Duration::from_secs(9)));
     assert_eq!(url.binding, ChannelBinding::Disable);
 }
 
@@ -138,6 +141,8 @@ fn what_is_no_url_is_refused_with_a_reason() {
         ("postgres://app@db/shop?channel_binding=require", "insists on TLS"),
         ("postgres://app@db/shop?connect_timeout=0", "seconds"),
         ("postgres://app@db/shop?connect_timeout=soon", "seconds"),
+        ("postgres://app@db/shop?keepalives_idle=0", "seconds"),
+        ("postgres://app@db/shop?tcp_user_timeout=2min", "milliseconds"),
     ] {
         let error = UpstreamUrl::parse(text).expect_err(text);
         assert!(error.contains(reason), "{text}: {error}");

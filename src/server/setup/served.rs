@@ -11,6 +11,7 @@ use crate::config::{
     UpstreamHost, UpstreamUrl,
 };
 use crate::model::User;
+use crate::net::listen::Silence;
 use crate::net::tls::{self, OwnCertificate, ServerCertificate, client_config};
 use crate::upstream::connect::{Binding, Target, Tls};
 use crate::upstream::servers::{Host, Order, Servers, Wanted};
@@ -157,6 +158,8 @@ fn servers(upstream: &UpstreamUrl) -> Servers {
         SessionTarget::Standby => Wanted::Standby,
         SessionTarget::PreferStandby => Wanted::PreferStandby,
     };
+    servers.silence =
+        Silence { idle: Some(upstream.keepalives_idle), unacknowledged: upstream.tcp_user_timeout };
     servers.order = match upstream.balance {
         LoadBalance::Disable => Order::AsListed,
         LoadBalance::Random => Order::Random,

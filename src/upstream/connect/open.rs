@@ -13,7 +13,8 @@ use tokio::net::{UnixStream, lookup_host};
 use tokio_rustls::TlsConnector;
 
 use super::{ConnectError, Tls};
-use crate::net::{Socket, Stream, listen, tls::ALPN};
+use crate::net::listen::{self, Silence};
+use crate::net::{Socket, Stream, tls::ALPN};
 use crate::upstream::servers::{Host, Order};
 use crate::wire::startup;
 
@@ -68,11 +69,16 @@ pub(super) async fn ways(host: &Host, order: Order) -> Result<Vec<Way>, ConnectE
     Ok(addresses.into_iter().map(way).collect())
 }
 
-/// Opens a connection, encrypted as `tls` says.
-pub(in crate::upstream) async fn open(way: &Way, tls: &Tls) -> Result<Stream, ConnectError> {
+/// Opens a connection, encrypted as `tls` says, that ends with its peer's `silence`.
+pub(in crate::upstream) async fn open(
+    way: &Way,
+    tls: &Tls,
+    silence: Silence,
+) -> Result<Stream, ConnectError> {
     match &way.address {
         Address::Tcp(address) => {
-            let tcp = listen::connect(*address).await.map_err(ConnectError::Unreachable)?;
+            let tcp =
+                listen::connect(*address, silence).await.map_err(ConnectError::Unreachable)?;
             encrypt(tcp.into(), &way.host, tls).await
         }
         Address::Socket(path) => {

@@ -109,7 +109,7 @@ async fn ask(
     target: &Arc<Target>,
     parameters: &[(String, String)],
 ) -> Result<Offered, ConnectError> {
-    let stream = open(&way, &target.tls).await?;
+    let stream = open(&way, &target.tls, target.servers.silence).await?;
     let mut line = Line::begin(stream, parameters).await?;
     let asked = line.authentication().await?;
     let channel = match authentication(&asked)? {

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::model::{Report, SqlState};
+use crate::net::listen::Silence;
 use crate::net::{Frames, Listener, tls};
 use crate::wire::TxStatus;
 
@@ -198,7 +199,7 @@ async fn answered(answer: &'static [u8], tls: Tls) -> Result<Stream, ConnectErro
         tcp
     };
     let way = Way { address: Address::Tcp(address), host: "127.0.0.1".to_owned() };
-    let (stream, _tcp) = tokio::join!(open(&way, &target.tls), server);
+    let (stream, _tcp) = tokio::join!(open(&way, &target.tls, Silence::default()), server);
     stream
 }
 
@@ -320,7 +321,7 @@ async fn direct_tls_wants_to_hear_postgresqls_name() {
             tokio_rustls::TlsAcceptor::from(settings).accept(tcp).await
         };
         let way = Way { address, host: "127.0.0.1".to_owned() };
-        let (stream, _server) = tokio::join!(open(&way, &direct), server);
+        let (stream, _server) = tokio::join!(open(&way, &direct, Silence::default()), server);
         match stream {
             Ok(stream) => assert!(named && stream.is_encrypted()),
             Err(error) => assert!(!named && matches!(error, ConnectError::TlsRefused), "{error:?}"),
