@@ -4,6 +4,7 @@
 //! **Invariant:** the effects of a step are performed top down: audit records, then bytes for the
 //! server, then bytes for the client. Nothing is sent whose record was not taken.
 
+mod cancels;
 mod database;
 mod ends;
 mod in_band;
@@ -25,12 +26,13 @@ use tokio::sync::watch;
 use crate::audit::Receipt;
 use crate::decision::World;
 use crate::model::{Epoch, Report, Timestamp};
-use crate::session::{Cancel, Effects, Env, Hold, InBandTable, Session, Start};
+use crate::session::{Cancel, Effects, Env, Hold, InBandTable, Reach, Session, Start};
 use crate::store::approvals::{Approvals, Clock};
 use crate::store::audit_log::{AuditError, AuditLog};
 use crate::telemetry::labels::CutCause;
 use crate::telemetry::{Metrics, sessions};
 
+pub use cancels::{CancelRequest, CancelRequests, cancel_requests};
 pub use database::{Attached, Database, Refreshing, Stale};
 use ends::End;
 pub use ends::{Ended, Phase};
@@ -63,6 +65,8 @@ pub struct Parties<C, S> {
     pub client: Peer<C>,
     pub server: Peer<S>,
     pub cancel: CancelCall,
+    /// What the client asks for on connections of their own.
+    pub cancel_requests: CancelRequests,
     pub patience: Patience,
 }
 
@@ -96,6 +100,7 @@ struct Relay<'a, C, S> {
     work: Work<Done>,
     /// The client's next message must not be hit by it.
     cancelling: Work<()>,
+    cancel_requests: CancelRequests,
     grants: watch::Receiver<Epoch>,
     world_epoch: watch::Receiver<Epoch>,
     phase: watch::Receiver<Phase>,
@@ -121,7 +126,7 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Parties { start, client, server, cancel, patience } = parties;
+    let Parties { start, client, server, cancel, cancel_requests, patience } = parties;
     let mut relay = Relay {
         around,
         database,
@@ -134,6 +139,7 @@ where
         cancel_call: cancel,
         work: None,
         cancelling: None,
+        cancel_requests,
         grants: around.approvals.subscribe(),
         world_epoch: database.subscribe(),
         phase: around.phase.clone(),
@@ -164,6 +170,12 @@ where
         self.look_around()?;
         self.feed();
         self.perform().await?;
+        // Here, too, as bytes that never stop must not keep it from being seen.
+        if self.cancelling.is_none()
+            && let Some(request) = self.cancel_requests.take()
+        {
+            self.cancel(request);
+        }
         self.wait(killed).await
     }
 
@@ -303,6 +315,21 @@ where
         for buffer in [&mut self.effects.to_client, &mut self.effects.to_server] {
             if buffer.is_empty() && buffer.capacity() > line::KEPT_LEN {
                 *buffer = Vec::new();
+            }
+        }
+    }
+
+    /// The client wants stopped what its session does.
+    fn cancel(&mut self, request: CancelRequest) {
+        match self.session.cancel() {
+            // The request is answered when it is dropped.
+            Reach::Here => drop(request),
+            Reach::Server => {
+                let call = (self.cancel_call)();
+                self.cancelling = Some(Box::pin(async move {
+                    call.await;
+                    drop(request);
+                }));
             }
         }
     }

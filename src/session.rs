@@ -9,6 +9,7 @@
 mod again;
 mod backend;
 mod bind;
+mod cancel;
 mod copy_in;
 mod ends;
 mod errors;
@@ -21,6 +22,7 @@ mod in_band;
 mod outward;
 mod path;
 mod plan;
+mod prepared;
 mod queue;
 mod record;
 mod rows;
@@ -41,6 +43,7 @@ use crate::grant::{LiveTable, LookupMeter};
 use crate::model::{Client, ColumnId, Oid, Report, Timestamp};
 use crate::wire::TxStatus;
 
+pub use cancel::Reach;
 pub use explain::{Column, Explanation, Gates, Needed, State, Verdict};
 pub use in_band::{InBandCall, InBandColumn, InBandTable, InBandType};
 pub use plan::PlanCache;
@@ -146,6 +149,10 @@ pub struct Session {
     hold: Option<Hold>,
     /// What to go on with after the hold.
     after: Option<frontend::Pending>,
+    /// Whether statements were prepared again for the client's message.
+    renewed: again::Renewed,
+    /// What waits was cancelled by the client: it fails with this.
+    cancelled: Option<Box<Report>>,
     statements: u64,
     frame_len_max: usize,
     schema: SchemaState,
@@ -162,7 +169,7 @@ pub struct Session {
     /// the eyes of gate 2.
     vetted: HashSet<Oid>,
     /// Where the columns of a cursor that SQL declared come from.
-    cursor_shape: Option<tables::Shape>,
+    cursor_shape: Option<prepared::Shape>,
 }
 
 /// Whether the snapshot may be older than what this session did.
@@ -210,6 +217,8 @@ impl Session {
             glance: stream::Glance::default(),
             hold: None,
             after: None,
+            renewed: again::Renewed::No,
+            cancelled: None,
             statements: 0,
             frame_len_max: start.frame_len_max,
             schema: SchemaState::Fresh,
@@ -324,6 +333,7 @@ impl Session {
 
     /// The release record could not be written: the statement is refused.
     pub fn not_released(&mut self, env: Env<'_>, out: &mut Effects) {
+        self.cancelled = None;
         if let Some(pending) = self.end_hold() {
             self.refuse_pending(pending, errors::audit_unavailable(), env, out);
         }

@@ -51,6 +51,8 @@ mod orm;
 mod passthrough;
 #[path = "e2e/places.rs"]
 mod places;
+#[path = "e2e/prepared.rs"]
+mod prepared;
 #[path = "e2e/protocol.rs"]
 mod protocol;
 #[path = "e2e/proxied.rs"]

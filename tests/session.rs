@@ -3,6 +3,8 @@
 
 #[path = "session/bench.rs"]
 mod bench;
+#[path = "session/cancels.rs"]
+mod cancels;
 #[path = "session/extended.rs"]
 mod extended;
 #[path = "session/grants.rs"]

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{Database, Ended, Parties, Patience, Peer, Phase, Surroundings, run};
+use super::{Database, Ended, Parties, Patience, Peer, Phase, Surroundings, cancel_requests, run};
 use crate::analysis::sensitive::{Sensitive, Tags, Unclassified};
 use crate::catalog::Catalog;
 use crate::decision::{Mode, Notice, Persist, Rules, World, Writes};
@@ -100,6 +100,7 @@ fn open_with(patience: Patience) -> Line {
         client: Peer { stream: client_stream, leftover: Vec::new() },
         server: Peer { stream: server_stream, leftover: Vec::new() },
         cancel: Arc::new(|| Box::pin(async {})),
+        cancel_requests: cancel_requests().1,
         patience,
     };
     let ended = tokio::spawn(async move {

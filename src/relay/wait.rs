@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::ends::End;
 use super::line::{Ending, Moved, Reading};
-use super::{Attention, Done, Relay, Work};
+use super::{Attention, CancelRequest, Done, Relay, Work};
 use crate::model::Timestamp;
 use crate::session::Hold;
 use crate::telemetry::labels::Direction;
@@ -40,7 +40,17 @@ where
         let deadline = self.deadline().map(|at| until(self.now, at).min(DEADLINE_SLEEP_MAX));
         let patience = self.waiting.limit().map(|(at, _)| until(self.now, at));
         let pause = deadline.into_iter().chain(patience).min();
-        let Self { client, server, work, cancelling, grants, world_epoch, phase, .. } = self;
+        let Self {
+            client,
+            server,
+            work,
+            cancelling,
+            cancel_requests,
+            grants,
+            world_epoch,
+            phase,
+            ..
+        } = self;
         let bytes = poll_fn(|context| {
             let server = server.poll_turn(context, reads_server);
             match (client.poll_turn(context, reads_client), server) {
@@ -48,11 +58,15 @@ where
                 (client, server) => Poll::Ready((at_once(client), at_once(server))),
             }
         });
+        // One at a time: the next is about what comes after the one before.
+        let takes_requests = cancelling.is_none();
         let event = tokio::select! {
             biased;
             done = finished(work), if work.is_some() => Event::Done(done),
             () = finished(cancelling), if cancelling.is_some() => Event::Cancelled,
             (client, server) = bytes => Event::Moved { client, server },
+            // Behind the bytes: what the client has said before is what it is about.
+            request = cancel_requests.next(), if takes_requests => Event::Cancel(request),
             _ = grants.changed() => Event::Changed,
             _ = world_epoch.changed() => Event::Changed,
             _ = phase.changed() => Event::Wake,
@@ -62,6 +76,10 @@ where
         match event {
             Event::Done(done) => self.done(done),
             Event::Moved { client, server } => self.moved(client, server),
+            Event::Cancel(request) => {
+                self.cancel(request);
+                Ok(())
+            }
             Event::Cancelled => {
                 self.client.news = true;
                 Ok(())
@@ -122,6 +140,8 @@ enum Event {
         server: io::Result<Moved>,
     },
     Cancelled,
+    /// The client asks for it.
+    Cancel(CancelRequest),
     /// Grants or world.
     Changed,
     Wake,

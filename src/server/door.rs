@@ -268,7 +268,8 @@ impl Guest {
     async fn host(self, admitted: Admitted, mut stream: Stream, leftover: Vec<u8>, login: Way) {
         let Way { authenticated, request } = login;
         let house = &self.house;
-        let call = cancel_call(&admitted.target, &admitted.connected);
+        let cancel = cancel_call(&admitted.target, &admitted.connected);
+        let (call, cancel_requests) = relay::cancel_requests();
         let key = admitted.connected.key.as_ref();
         let issued = key.map(|key| house.keys.issue(key.pid, request.minor, Arc::clone(&call)));
         let client = Arc::new(Client {
@@ -317,7 +318,8 @@ impl Guest {
             },
             client: Peer { stream, leftover },
             server: Peer { stream: server, leftover: server_leftover },
-            cancel: call,
+            cancel,
+            cancel_requests,
             patience: patience(&self.setup.config.data.connections),
         };
         let running = relay::run(&house.around, &admitted.site.database, listed, parties);

@@ -1,29 +1,33 @@
 //! A prepared statement looked at again: what is hidden may have changed since it was parsed, and
 //! then another text has to run under the same name.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::errors::protocol;
 use super::frontend::Pending;
 use super::plan::{Missing, Plan, Planned};
-use super::queue::{Completes, Expected, Origin};
-use super::tables::{Made, MadeBy, Prepared};
+use super::prepared::{Made, MadeBy, Now, Prepared};
+use super::queue::{Expected, Origin};
 use super::{Effects, Env, Hold, Session};
 use crate::analysis::facts::{Analysis, Kind};
-use crate::model::{Report, quote_ident};
+use crate::model::Report;
 use crate::wire::frontend::Target;
-use crate::wire::{TxStatus, write};
+use crate::wire::{TxStatus, WireError, write};
 
-/// A statement of SQL PREPARE that means something else by now.
+/// A statement that means something else by now.
 pub(super) struct Again {
     name: String,
-    /// The PREPARE as the client wrote it.
-    text: Bytes,
-    made: Made,
-    /// As it has to run now.
-    sql: Arc<str>,
+    before: Arc<Prepared>,
+    now: Now,
+}
+
+/// Whether it was tried for the client's message: what has failed is not tried for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Renewed {
+    No,
+    Tried,
 }
 
 impl Plan {
@@ -71,55 +75,77 @@ impl Session {
         &mut self,
         name: &str,
         prepared: &Arc<Prepared>,
-        now: Option<(Arc<Plan>, Arc<str>)>,
-        env: Env<'_>,
+        now: Now,
         out: &mut Effects,
     ) -> Option<Arc<Prepared>> {
-        let (plan, sql) = match now {
-            None => (None, Arc::from(String::from_utf8_lossy(&prepared.text).as_ref())),
-            Some((plan, sql)) => (Some(plan), sql),
-        };
-        let made = plan.as_ref().map(|plan| self.made_of(plan, env)).unwrap_or_default();
-        let parsed_again = *sql != *prepared.sent;
-        let shape = if parsed_again { None } else { prepared.shape(env.world.epoch) };
-        let id = if parsed_again { self.tables.next_id() } else { prepared.id };
-        let weight = self.tables.weigh(prepared.text.len() + sql.len());
-        let again = Arc::new(Prepared {
-            id,
-            text: prepared.text.clone(),
-            parameter_types: prepared.parameter_types.clone(),
-            plan,
-            by: prepared.by,
-            made,
-            sent: sql,
-            epoch: env.world.epoch,
-            shape: Mutex::new(shape),
-            weight,
-        });
-        if parsed_again {
-            let types = again.parameter_types.iter().copied();
-            let to = &mut out.to_server;
-            let written = write::close(to, Target::Statement(name))
-                .and_then(|()| write::parse(to, name, &again.sent, types));
-            if let Err(error) = written {
-                self.break_off(&protocol(error), out);
-                return None;
+        let weight = self.tables.weigh(prepared.text.len() + now.sent.len());
+        if *now.sent == *prepared.sent {
+            let shape = prepared.shape(now.epoch);
+            let again = Arc::new(prepared.again(prepared.id, now, weight));
+            if let Some(shape) = shape {
+                again.learn(shape);
             }
-            let (origin, scrub) = (Origin::Proxy, again.made.scrub.get());
-            let (statement, portal) = (Some(name.to_owned()), None);
-            self.queue.push(Expected::Close { statement, portal, up_to: prepared.id, origin });
-            self.queue.push(Expected::Parse { name: name.to_owned(), id, origin, scrub });
-            self.tables.prepare(name, again.clone());
-        } else {
             self.tables.replace(name, again.clone());
+            return Some(again);
+        }
+        let (up_to, id) = (prepared.id, self.tables.next_id());
+        let again = Arc::new(prepared.again(id, now, weight));
+        if let Err(error) = self.prepare_under(name, &again, up_to, out) {
+            self.break_off(&protocol(error), out);
+            return None;
         }
         Some(again)
     }
 
-    /// Whether what SQL PREPARE made of these names still is what it would make now: if not, it is
-    /// prepared again first, where that can be done. A report: it would be refused now.
+    /// Has the server forget what it has under the name, which may be nothing, and prepare this.
+    fn prepare_under(
+        &mut self,
+        name: &str,
+        again: &Arc<Prepared>,
+        up_to: u64,
+        out: &mut Effects,
+    ) -> Result<(), WireError> {
+        let origin = Origin::Proxy;
+        write::close(&mut out.to_server, Target::Statement(name))?;
+        let (statement, portal) = (Some(name.to_owned()), None);
+        self.queue.push(Expected::Close { statement, portal, up_to, origin });
+        let (id, name_there) = (again.id, name.to_owned());
+        match again.by {
+            MadeBy::Parse => {
+                let types = again.parameter_types.iter().copied();
+                write::parse(&mut out.to_server, name, &again.sent, types)?;
+                let scrub = again.made.scrub.get();
+                self.queue.push(Expected::Parse { name: name_there, id, origin, scrub });
+            }
+            MadeBy::Sql => self.own(&again.sent, Expected::Own { name: name_there, id }, out)?,
+        }
+        self.tables.prepare(name, Arc::clone(again));
+        Ok(())
+    }
+
+    /// What the statement means now. None: it is left as it is.
+    fn now(&self, prepared: &Prepared, env: Env<'_>) -> Result<Option<Now>, Unfit> {
+        let epoch = env.world.epoch;
+        match self.plan_again(prepared, env).map_err(Unfit::Missing)? {
+            Planned::Refused(report) => Err(Unfit::Refused(report)),
+            Planned::Clear => {
+                let sent = Arc::from(String::from_utf8_lossy(&prepared.text).as_ref());
+                Ok(Some(Now { plan: None, made: Made::default(), sent, epoch }))
+            }
+            // Its answers belong to the values of a Bind.
+            Planned::Known(plan) if !Self::in_band(&plan).is_empty() => Ok(None),
+            Planned::Known(plan) => {
+                let sent = self.rewritten(&plan, &[], env).map_err(Unfit::Refused)?;
+                Ok(Some(Now { made: self.made_of(&plan, env), plan: Some(plan), sent, epoch }))
+            }
+        }
+    }
+
+    /// Whether what these names stand for still is what it would be now: if not, it is prepared
+    /// again first, where that can be done. A report: it would be refused now.
     ///
-    /// Inside a batch and in a failed transaction nothing is prepared; what was made then decides.
+    /// Inside a batch, in a failed transaction, and if the server has refused it for this message,
+    /// nothing is prepared; what was made then decides.
     pub(super) fn up_to_date<'a>(
         &self,
         names: impl Iterator<Item = &'a str>,
@@ -127,57 +153,54 @@ impl Session {
     ) -> Result<Option<Box<Report>>, Missing> {
         let mut again = Vec::new();
         for name in names {
-            let Some(prepared) = self.tables.statement(name) else { continue };
-            if prepared.by != MadeBy::Sql || prepared.text.is_empty() || self.is_in_batch() {
+            let Some(before) = self.tables.statement(name) else { continue };
+            let done = self.renewed == Renewed::Tried || self.is_in_batch();
+            if before.text.is_empty() || done {
                 continue;
             }
-            let (made, sql) = match self.plan_again(prepared, env)? {
-                Planned::Refused(report) => return Ok(Some(report)),
-                Planned::Clear => continue,
-                Planned::Known(plan) => match self.rewritten(&plan, &[], env) {
-                    Ok(sql) => (self.made_of(&plan, env), sql),
-                    Err(report) => return Ok(Some(report)),
-                },
+            let now = match self.now(before, env) {
+                Ok(Some(now)) => now,
+                Ok(None) => continue,
+                Err(Unfit::Refused(report)) => return Ok(Some(report)),
+                Err(Unfit::Missing(missing)) => return Err(missing),
             };
-            if *sql == *prepared.sent && made.hides_like(&prepared.made) {
+            if *now.sent == *before.sent && now.made.hides_like(&before.made) {
                 continue;
             }
             if !self.queue.is_empty() {
                 return Err(Missing::Answers);
             }
             if self.transaction != TxStatus::Failed {
-                let text = prepared.text.clone();
-                again.push(Again { name: name.to_owned(), text, made, sql });
+                again.push(Again { name: name.to_owned(), before: Arc::clone(before), now });
             }
         }
         if again.is_empty() { Ok(None) } else { Err(Missing::Preparing(again)) }
     }
 
-    /// Prepares statements of SQL PREPARE again; what is `kept` waits for it.
+    /// Prepares statements again, in a batch of our own; what is `kept` waits for it.
     pub(super) fn prepare_again(
         &mut self,
         statements: Vec<Again>,
         kept: Option<Pending>,
         out: &mut Effects,
     ) {
-        for Again { name, text, made, sql } in statements {
-            let up_to = self.tables.next_id();
-            let id = self.tables.next_id();
-            let weight = self.tables.weigh(text.len() + sql.len());
-            let drop = format!("DEALLOCATE {}", quote_ident(&name));
-            let dropped = Completes::Deallocated { name: Some(name.clone()), up_to };
-            let prepared = Completes::Prepared { name: name.clone(), id };
-            let asked = self
-                .own(&drop, Expected::Own { completes: dropped }, out)
-                .and_then(|()| self.own(&sql, Expected::Own { completes: prepared }, out));
-            if let Err(error) = asked {
+        for Again { name, before, now } in statements {
+            let (up_to, id) = (self.tables.next_id(), self.tables.next_id());
+            let weight = self.tables.weigh(before.text.len() + now.sent.len());
+            let again = Arc::new(before.again(id, now, weight));
+            if let Err(error) = self.prepare_under(&name, &again, up_to, out) {
                 return self.break_off(&protocol(error), out);
             }
-            let prepared = Prepared::by_sql(id, &sql, text, made, weight);
-            self.tables.prepare(&name, Arc::new(prepared));
         }
+        self.renewed = Renewed::Tried;
         self.own_sync(out);
         self.hold = Some(Hold::Server);
         self.after = kept;
     }
+}
+
+/// Why a statement cannot be prepared again now.
+enum Unfit {
+    Refused(Box<Report>),
+    Missing(Missing),
 }

@@ -10,9 +10,10 @@ use super::errors::protocol;
 use super::frontend::Pending;
 use super::in_band::{Parameters, Understood};
 use super::plan::{Missing, Planned, ended};
+use super::prepared::{Made, MadeBy, Now, Prepared};
 use super::queue::{Expected, Origin};
 use super::stream::kept;
-use super::tables::{MadeBy, Portal, Prepared};
+use super::tables::Portal;
 use super::{Effects, Env, Hold, InBandTable, Session};
 use crate::model::Report;
 use crate::wire::frontend::Bind;
@@ -125,26 +126,31 @@ impl Session {
             Ok(Planned::Refused(report)) => return Settled::Refuse(prepared.text.clone(), report),
             Err(missing) => return Settled::Wait(missing),
         };
-        let again = match plan {
-            None => None,
-            Some(plan) if Self::in_band(&plan).is_empty() => {
-                match self.rewritten(&plan, &[], env) {
-                    Ok(sql) => Some((plan, sql)),
-                    Err(report) => return Settled::Refuse(prepared.text.clone(), report),
-                }
+        let epoch = env.world.epoch;
+        let now = match plan {
+            None => {
+                let sent = Arc::from(String::from_utf8_lossy(&prepared.text).as_ref());
+                Now { plan: None, made: Made::default(), sent, epoch }
             }
             Some(plan) => {
-                let Some((message, tables)) = values else { return Settled::Values };
-                let texts = text_values(message);
-                let texts: Parameters<'_> = Some(&texts);
-                let answers = self.answers(&plan, texts, &mut tables.into_iter(), env);
+                let answers = match values {
+                    _ if Self::in_band(&plan).is_empty() => Vec::new(),
+                    None => return Settled::Values,
+                    Some((message, tables)) => {
+                        let texts = text_values(message);
+                        let texts: Parameters<'_> = Some(&texts);
+                        self.answers(&plan, texts, &mut tables.into_iter(), env)
+                    }
+                };
                 match self.rewritten(&plan, &answers, env) {
-                    Ok(sql) => Some((plan, sql)),
+                    Ok(sent) => {
+                        Now { made: self.made_of(&plan, env), plan: Some(plan), sent, epoch }
+                    }
                     Err(report) => return Settled::Refuse(prepared.text.clone(), report),
                 }
             }
         };
-        match self.same_or_again(name, &prepared, again, env, out) {
+        match self.same_or_again(name, &prepared, now, out) {
             Some(prepared) => Settled::Forward(Some(prepared)),
             None => Settled::Gone,
         }

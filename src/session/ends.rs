@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::backend::Pass;
 use super::errors::{self, protocol};
-use super::queue::{Batch, Completes, Ends, Expected, Run};
+use super::queue::{Batch, Completes, Ends, Expected, Origin, Place, Run};
 use super::{Effects, Env, Relay, SchemaState, Session};
 use crate::analysis::sensitive::Watch;
 use crate::audit;
@@ -29,7 +29,7 @@ impl Session {
             Some(Expected::Query { runs, at }) => runs.get(*at).cloned(),
             Some(Expected::Execute { run, .. }) => Some(run.clone()),
             Some(Expected::Path { .. } | Expected::Own { .. }) => {
-                self.own_done(command, env, out);
+                self.own_done(env, out);
                 return Pass::No;
             }
             _ => return self.out_of_step(out),
@@ -100,6 +100,7 @@ impl Session {
             _ => (None, Ends::Error),
         };
         let is_ours = self.queue.front_is_ours();
+        self.note_cancelled(state, payload);
         if let Some(run) = &failed {
             let state = report.as_ref().map_or(state, |report| report.state);
             self.record(run, self.queue.progress, Some(state), env, out);
@@ -136,14 +137,13 @@ impl Session {
         let mut asked = false;
         for expected in self.queue.skip_to_sync() {
             match expected {
-                Expected::Parse { name, id, .. } => self.tables.not_prepared(&name, id),
+                Expected::Parse { name, id, origin: Origin::Client, .. } => {
+                    self.tables.not_prepared(&name, id);
+                }
+                Expected::Parse { name, id, origin: Origin::Proxy, .. }
+                | Expected::Own { name, id } => self.tables.not_prepared_again(&name, id),
                 Expected::Bind { portal, id, .. } => self.tables.not_bound(&portal, id),
                 Expected::Execute { run, .. } => self.undo(&run.completes),
-                // The name is as it was, or gone: what is known of it stays, and is left alone.
-                Expected::Own { completes: Completes::Deallocated { name: Some(name), .. } } => {
-                    self.tables.give_up(&name);
-                }
-                Expected::Own { completes } => self.undo(&completes),
                 Expected::Path { .. } => asked = true,
                 Expected::Query { .. }
                 | Expected::Close { .. }
@@ -187,11 +187,7 @@ impl Session {
         if self.relay == Relay::Cut {
             self.relay = Relay::Open;
             // A simple query ends with its own ReadyForQuery, a batch with that of its Sync.
-            let simple = matches!(
-                self.queue.front(),
-                Some(Expected::Query { .. } | Expected::Refused { ends: Ends::Ready, .. })
-            );
-            if !simple {
+            if !self.queue.front_is_alone() {
                 self.queue.skip_to_sync();
             }
         }
@@ -209,25 +205,9 @@ impl Session {
                 }
             }
         }
-        match self.queue.front() {
-            Some(
-                Expected::Query { .. }
-                | Expected::Sync
-                | Expected::OwnSync
-                | Expected::Refused { ends: Ends::Ready, .. },
-            ) => {}
-            Some(
-                Expected::Parse { .. }
-                | Expected::Bind { .. }
-                | Expected::Close { .. }
-                | Expected::DescribeStatement { .. }
-                | Expected::DescribePortal { .. }
-                | Expected::Execute { .. }
-                | Expected::Path { .. }
-                | Expected::Own { .. }
-                | Expected::Refused { ends: Ends::Error, .. },
-            )
-            | None => return self.out_of_step(out),
+        match self.queue.front().map(Expected::place) {
+            Some(Place::Alone | Place::BatchEnd) => {}
+            Some(Place::InBatch) | None => return self.out_of_step(out),
         }
         let answered = self.queue.pop();
         // Of a pipeline, later messages may have defined something already.
@@ -242,7 +222,7 @@ impl Session {
     }
 
     /// A statement of ours is done: inside the client's batch, what waited for it goes on.
-    fn own_done(&mut self, command: &str, env: Env<'_>, out: &mut Effects) {
+    fn own_done(&mut self, env: Env<'_>, out: &mut Effects) {
         let whole_batch = self.queue.front_is_ours();
         match self.queue.pop() {
             Some(Expected::Path { schemas }) => {
@@ -251,7 +231,7 @@ impl Session {
                     self.go_on(env, out);
                 }
             }
-            Some(Expected::Own { completes }) => self.complete(&completes, command),
+            Some(Expected::Own { name, id }) => self.tables.prepared(&name, id),
             _ => {}
         }
     }

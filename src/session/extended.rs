@@ -13,9 +13,10 @@ use super::errors::{REFUSED_SQL, protocol, too_many_names, unchecked_parameters}
 use super::frontend::Pending;
 use super::in_band::{Understood, from_item};
 use super::plan::{Plan, Planned, ended};
+use super::prepared::{Made, MadeBy, MadeScrub, Prepared};
 use super::queue::{Ends, Expected, Origin, Run};
 use super::stream::kept;
-use super::tables::{Made, MadeBy, MadeScrub, Portal, Prepared};
+use super::tables::Portal;
 use super::{Effects, Env, Hold, Session};
 use crate::model::Report;
 use crate::rewrite::InBandAnswer;
@@ -257,7 +258,7 @@ impl Session {
         env: Env<'_>,
         out: &mut Effects,
     ) {
-        let run = Arc::new(self.refused_run(text, env));
+        let run = Arc::new(self.refused_run(text, &report, env));
         let no_types: [crate::model::Oid; 0] = [];
         // Name and text are ours and short.
         let _ = write::parse(&mut out.to_server, REFUSED_NAME, REFUSED_SQL, no_types);

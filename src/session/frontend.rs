@@ -8,10 +8,10 @@ use super::copy_in::may_copy_in;
 use super::errors::{self, REFUSED_SQL, protocol};
 use super::in_band::{Understood, from_item};
 use super::plan::{Missing, Plan, Planned};
+use super::prepared::Prepared;
 use super::queue::{Batch, Completes, Ends, Expected, Run};
 use super::settle::Settling;
 use super::stream::kept;
-use super::tables::Prepared;
 use super::{Close, Effects, Env, Hold, InBandTable, SchemaState, Session};
 use crate::analysis::facts::Kind;
 use crate::analysis::mention::Hits;
@@ -260,7 +260,7 @@ impl Session {
         env: Env<'_>,
         out: &mut Effects,
     ) {
-        let run = Arc::new(self.refused_run(text, env));
+        let run = Arc::new(self.refused_run(text, &report, env));
         // The text is ours and short.
         let _ = write::query(&mut out.to_server, REFUSED_SQL);
         self.queue.push(Expected::Refused { run, report, ends: Ends::Ready });
@@ -310,12 +310,17 @@ impl Session {
         self.hold = None;
         self.settling = Settling::No;
         let skipping = self.queue.batch == Batch::Skipping;
+        if skipping {
+            // What the client wanted stopped has failed.
+            self.cancelled = None;
+        }
         self.after.take().filter(|pending| !skipping || matches!(pending, Pending::Frame(_)))
     }
 
     /// The hold is over: what waited goes on.
     pub(super) fn go_on(&mut self, env: Env<'_>, out: &mut Effects) {
-        match self.end_hold() {
+        let pending = self.end_hold().and_then(|pending| self.unless_cancelled(pending, env, out));
+        match pending {
             None => {}
             Some(Pending::Frame(frame)) => self.client_frame(&frame, env, out),
             Some(Pending::Query { plan, answers, text, number }) => {
@@ -365,7 +370,8 @@ impl Session {
         env: Env<'_>,
         out: &mut Effects,
     ) {
-        let Some(pending) = self.end_hold() else { return };
+        let pending = self.end_hold().and_then(|pending| self.unless_cancelled(pending, env, out));
+        let Some(pending) = pending else { return };
         let tables: Result<Vec<InBandTable>, Report> = answers.into_iter().collect();
         match (tables, pending) {
             (Err(report), pending) => self.refuse_pending(pending, report, env, out),

@@ -3,7 +3,7 @@
 //! qualified, so that what was resolved here is what runs.
 
 use super::frontend::Pending;
-use super::queue::{Expected, Origin};
+use super::queue::{Expected, Origin, Remains};
 use super::{Effects, Hold, Session};
 use crate::analysis::SearchPath;
 use crate::analysis::mention::Hits;
@@ -136,6 +136,14 @@ impl Session {
     ) -> Result<(), WireError> {
         let to = &mut out.to_server;
         let no_types: [Oid; 0] = [];
+        let own_close = || {
+            let (statement, portal, origin) = (None, None, Origin::Proxy);
+            Expected::Close { statement, portal, up_to: 0, origin }
+        };
+        if std::mem::take(&mut self.queue.remains) == Remains::Statement {
+            write::close(to, Target::Statement(NAME))?;
+            self.queue.push(own_close());
+        }
         write::parse(to, NAME, sql, no_types)?;
         write::bind(to, NAME, NAME, [], [], [])?;
         write::execute(to, NAME, 0)?;
@@ -145,10 +153,8 @@ impl Session {
         self.queue.push(Expected::Parse { name: NAME.to_owned(), id: 0, origin, scrub });
         self.queue.push(Expected::Bind { portal: NAME.to_owned(), id: 0, origin, scrub });
         self.queue.push(execute);
-        for _ in 0..2 {
-            let (statement, portal) = (None, None);
-            self.queue.push(Expected::Close { statement, portal, up_to: 0, origin });
-        }
+        self.queue.push(own_close());
+        self.queue.push(own_close());
         Ok(())
     }
 

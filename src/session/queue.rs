@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::gate::Gate;
-use super::tables::Prepared;
+use super::prepared::Prepared;
 use crate::audit;
 use crate::decision::{Release, Scrub};
 use crate::model::{ColumnId, Epoch, Oid, Report, Timestamp};
@@ -133,9 +133,10 @@ pub(super) enum Expected {
     Path {
         schemas: Option<Vec<u8>>,
     },
-    /// The Execute of something else of ours.
+    /// The Execute of a PREPARE of ours.
     Own {
-        completes: Completes,
+        name: String,
+        id: u64,
     },
     /// In place of something refused: an error that we put our own words into.
     Refused {
@@ -143,6 +144,56 @@ pub(super) enum Expected {
         report: Box<Report>,
         ends: Ends,
     },
+}
+
+/// Where a reply stands between two ReadyForQuery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It ends with one of its own, as of a simple query.
+    Alone,
+    InBatch,
+    /// It is the one that ends a batch.
+    BatchEnd,
+}
+
+impl Expected {
+    pub(super) fn place(&self) -> Place {
+        match self {
+            Self::Query { .. } | Self::Refused { ends: Ends::Ready, .. } => Place::Alone,
+            Self::Sync | Self::OwnSync => Place::BatchEnd,
+            Self::Parse { .. }
+            | Self::Bind { .. }
+            | Self::Close { .. }
+            | Self::DescribeStatement { .. }
+            | Self::DescribePortal { .. }
+            | Self::Execute { .. }
+            | Self::Path { .. }
+            | Self::Own { .. }
+            | Self::Refused { ends: Ends::Error, .. } => Place::InBatch,
+        }
+    }
+
+    /// Whether it is the end of a statement or portal of ours.
+    fn closes_ours(&self) -> bool {
+        matches!(self, Self::Close { statement: None, portal: None, origin: Origin::Proxy, .. })
+    }
+
+    /// The statements that it is about: several of a simple query.
+    fn runs(&self) -> &[Arc<Run>] {
+        match self {
+            Self::Query { runs, .. } => runs,
+            Self::Execute { run, .. } | Self::Refused { run, .. } => std::slice::from_ref(run),
+            Self::Parse { .. }
+            | Self::Bind { .. }
+            | Self::Close { .. }
+            | Self::DescribeStatement { .. }
+            | Self::DescribePortal { .. }
+            | Self::Sync
+            | Self::OwnSync
+            | Self::Path { .. }
+            | Self::Own { .. } => &[],
+        }
+    }
 }
 
 /// What ends a refused exchange.
@@ -169,10 +220,20 @@ pub(super) enum Batch {
     Skipping,
 }
 
+/// What a statement of ours may have left on the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Remains {
+    #[default]
+    Nothing,
+    /// It failed before its Close: its name may be taken.
+    Statement,
+}
+
 #[derive(Default)]
 pub(super) struct Queue {
     expected: VecDeque<Expected>,
     pub batch: Batch,
+    pub remains: Remains,
     pub progress: Progress,
     pub gate: Gate,
 }
@@ -183,18 +244,10 @@ impl Queue {
     }
 
     pub(super) fn push(&mut self, expected: Expected) {
-        match &expected {
-            Expected::Query { .. } | Expected::Refused { ends: Ends::Ready, .. } => {}
-            Expected::Sync | Expected::OwnSync => self.batch = Batch::None,
-            Expected::Parse { .. }
-            | Expected::Bind { .. }
-            | Expected::Close { .. }
-            | Expected::DescribeStatement { .. }
-            | Expected::DescribePortal { .. }
-            | Expected::Execute { .. }
-            | Expected::Path { .. }
-            | Expected::Own { .. }
-            | Expected::Refused { ends: Ends::Error, .. } => self.batch = Batch::Open,
+        match expected.place() {
+            Place::Alone => {}
+            Place::InBatch => self.batch = Batch::Open,
+            Place::BatchEnd => self.batch = Batch::None,
         }
         self.expected.push_back(expected);
     }
@@ -226,19 +279,9 @@ impl Queue {
 
     /// What runs now.
     pub(super) fn front_run(&self) -> Option<&Arc<Run>> {
-        match self.front()? {
-            Expected::Query { runs, at } => runs.get(*at).or(runs.last()),
-            Expected::Execute { run, .. } | Expected::Refused { run, .. } => Some(run),
-            Expected::Parse { .. }
-            | Expected::Bind { .. }
-            | Expected::Close { .. }
-            | Expected::DescribeStatement { .. }
-            | Expected::DescribePortal { .. }
-            | Expected::Sync
-            | Expected::OwnSync
-            | Expected::Path { .. }
-            | Expected::Own { .. } => None,
-        }
+        let front = self.front()?;
+        let at = if let Expected::Query { at, .. } = front { *at } else { 0 };
+        front.runs().get(at).or(front.runs().last())
     }
 
     /// What the front shows raw, if anything.
@@ -272,52 +315,29 @@ impl Queue {
     pub(super) fn skip_to_sync(&mut self) -> Vec<Expected> {
         self.fresh();
         let until = self.expected.iter().position(is_sync).unwrap_or(self.expected.len());
-        self.expected.drain(..until).collect()
+        let void: Vec<Expected> = self.expected.drain(..until).collect();
+        if void.iter().any(Expected::closes_ours) {
+            self.remains = Remains::Statement;
+        }
+        void
     }
 
     /// Whether the client is still sending the batch whose reply comes now.
     pub(super) fn front_is_in_open_batch(&self) -> bool {
-        let simple = matches!(
-            self.front(),
-            Some(Expected::Query { .. } | Expected::Refused { ends: Ends::Ready, .. })
-        );
-        self.batch == Batch::Open && !simple && !self.has_sync()
+        self.batch == Batch::Open && !self.front_is_alone() && !self.has_sync()
     }
 
     /// Portals that were bound by messages whose replies are still to come.
     pub(super) fn bound(&self) -> impl Iterator<Item = u64> {
-        self.expected.iter().filter_map(|expected| match expected {
-            Expected::Bind { id, .. } => Some(*id),
-            Expected::Query { .. }
-            | Expected::Parse { .. }
-            | Expected::Close { .. }
-            | Expected::DescribeStatement { .. }
-            | Expected::DescribePortal { .. }
-            | Expected::Execute { .. }
-            | Expected::Sync
-            | Expected::OwnSync
-            | Expected::Path { .. }
-            | Expected::Own { .. }
-            | Expected::Refused { .. } => None,
+        self.expected.iter().filter_map(|expected| {
+            if let Expected::Bind { id, .. } = expected { Some(*id) } else { None }
         })
     }
 
     /// Whether something behind the front may make later errors tell about hidden data.
     pub(super) fn scrubs_behind(&self) -> bool {
-        self.expected.iter().skip(1).any(|expected| match expected {
-            Expected::Query { runs, .. } => runs.iter().any(|run| run.scrub == Scrub::Transaction),
-            Expected::Execute { run, .. } => run.scrub == Scrub::Transaction,
-            Expected::Parse { .. }
-            | Expected::Bind { .. }
-            | Expected::Close { .. }
-            | Expected::DescribeStatement { .. }
-            | Expected::DescribePortal { .. }
-            | Expected::Sync
-            | Expected::OwnSync
-            | Expected::Path { .. }
-            | Expected::Own { .. }
-            | Expected::Refused { .. } => false,
-        })
+        let mut runs = self.expected.iter().skip(1).flat_map(Expected::runs);
+        runs.any(|run| run.scrub == Scrub::Transaction)
     }
 
     pub(super) fn has_sync(&self) -> bool {
@@ -327,14 +347,15 @@ impl Queue {
     /// Whether the front belongs to a batch of our own.
     pub(super) fn front_is_ours(&self) -> bool {
         let mut syncs = self.expected.iter().filter(|expected| is_sync(expected));
-        let simple = matches!(
-            self.front(),
-            Some(Expected::Query { .. } | Expected::Refused { ends: Ends::Ready, .. })
-        );
-        !simple && matches!(syncs.next(), Some(Expected::OwnSync))
+        !self.front_is_alone() && matches!(syncs.next(), Some(Expected::OwnSync))
+    }
+
+    /// Whether the front ends with a ReadyForQuery of its own.
+    pub(super) fn front_is_alone(&self) -> bool {
+        self.front().is_some_and(|front| front.place() == Place::Alone)
     }
 }
 
 fn is_sync(expected: &Expected) -> bool {
-    matches!(expected, Expected::Sync | Expected::OwnSync)
+    expected.place() == Place::BatchEnd
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::plan::{Plan, masked, relations, touched};
+use super::prepared::Made;
 use super::queue::{Completes, Progress, Run, Show};
-use super::tables::Made;
 use super::{Effects, Env, Session, errors};
 use crate::analysis::facts::Analysis;
 use crate::audit::{self, Event, StatementText};
@@ -63,11 +63,16 @@ impl Session {
         }
     }
 
-    pub(super) fn refused_run(&mut self, text: Bytes, env: Env<'_>) -> Run {
+    /// A statement that does not run, for this reason.
+    pub(super) fn refused_run(&mut self, text: Bytes, report: &Report, env: Env<'_>) -> Run {
         let mut run = self.clear_run(text, env);
         run.decision = audit::Decision::Refused;
         run.gates.mention = audit::Mention::Hit;
-        run.gates.analysis = audit::Analysis::Refuse;
+        run.gates.analysis = if report.state == SqlState::QUERY_CANCELED {
+            audit::Analysis::NotRun
+        } else {
+            audit::Analysis::Refuse
+        };
         run.gates.provenance = audit::Provenance::NotRun;
         run
     }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::again::Renewed;
 use super::bind::Settled;
 use super::errors::{self, protocol};
 use super::frontend::Pending;
+use super::prepared::Prepared;
 use super::queue::Batch;
-use super::tables::Prepared;
 use super::{Effects, Env, Hold, SchemaState, Session};
 use crate::model::Report;
 use crate::wire::frontend::{self, BindRest, tag};
@@ -86,13 +87,18 @@ impl Session {
                     return;
                 }
                 let frame = input.split_to(header.len);
-                self.path.next_message();
+                self.next_message();
                 self.glance = Glance::None;
                 self.client_frame(&frame, env, out);
             } else if self.begin_ask(header, input, env, out) == Taken::No {
                 return;
             }
         }
+    }
+
+    fn next_message(&mut self) {
+        self.path.next_message();
+        self.renewed = Renewed::No;
     }
 
     /// Nothing can follow it; what came before is answered first.
@@ -188,6 +194,14 @@ impl Session {
             self.break_off(&report, out);
             return Taken::Yes;
         }
+        if self.glance == Glance::Again
+            && let Some(report) = self.cancelled.take()
+        {
+            self.glance = Glance::None;
+            self.refuse_in_batch(Bytes::new(), report, env, out);
+            self.inward = Inward::Dropping(header.len);
+            return Taken::Yes;
+        }
         if self.schema == SchemaState::Stale {
             // It stays where it is, and is looked at again after the hold.
             self.hold = Some(Hold::Refresh);
@@ -229,7 +243,7 @@ impl Session {
         out: &mut Effects,
     ) -> Taken {
         if std::mem::take(&mut self.glance) != Glance::Again {
-            self.path.next_message();
+            self.next_message();
         }
         let there = &input[5..input.len().min(header.len)];
         let head = match frontend::bind_head(there) {

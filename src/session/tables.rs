@@ -5,15 +5,11 @@
 //! whatever is asked of the name then must be right for all of them.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
-
-use super::plan::Plan;
+use super::prepared::{Made, Now, Prepared, Weight};
 use crate::analysis::facts::Kind;
-use crate::decision::{Release, Scrub};
-use crate::model::{ColumnId, Epoch, Oid};
 
 /// Most names of each kind that one session may hold. PostgreSQL takes ten times as much memory
 /// for each as the proxy.
@@ -22,122 +18,6 @@ const NAMES_MAX: usize = 250_000;
 /// Bytes of text that the prepared statements of one session may have in all, as they were written
 /// and as they run.
 const TEXTS_LEN_MAX: usize = 128 << 20;
-
-/// A statement that was sent to the server under a name.
-pub(super) struct Prepared {
-    pub id: u64,
-    pub text: Bytes,
-    pub parameter_types: Vec<Oid>,
-    /// None: it named nothing sensitive when it was last looked at.
-    pub plan: Option<Arc<Plan>>,
-    pub by: MadeBy,
-    pub made: Made,
-    /// The text that the server has.
-    pub sent: Arc<str>,
-    /// Under which snapshot it was looked at.
-    pub epoch: Epoch,
-    /// Where its output columns come from; learned from the server's RowDescription.
-    pub shape: Mutex<Option<Shape>>,
-    /// What it adds to the texts of its session.
-    #[expect(dead_code, reason = "it counts until it is dropped")]
-    pub weight: Weight,
-}
-
-/// Bytes of text, counted as long as this lives.
-pub(super) struct Weight {
-    len: usize,
-    total: Arc<AtomicUsize>,
-}
-
-impl Drop for Weight {
-    fn drop(&mut self) {
-        self.total.fetch_sub(self.len, Ordering::Relaxed);
-    }
-}
-
-impl Prepared {
-    /// One made by SQL PREPARE: only what it shows matters, EXECUTE is a statement of its own. Its
-    /// text is the PREPARE as the client wrote it; empty: it cannot be prepared again.
-    pub(super) fn by_sql(
-        id: u64,
-        sent: &Arc<str>,
-        text: Bytes,
-        made: Made,
-        weight: Weight,
-    ) -> Self {
-        Self {
-            id,
-            text,
-            parameter_types: Vec::new(),
-            plan: None,
-            by: MadeBy::Sql,
-            made,
-            sent: sent.clone(),
-            epoch: Epoch::default(),
-            shape: Mutex::new(None),
-            weight,
-        }
-    }
-
-    pub(super) fn shape(&self, epoch: Epoch) -> Option<Shape> {
-        let shape = self.shape.lock().unwrap_or_else(PoisonError::into_inner);
-        shape.clone().filter(|shape| shape.epoch == epoch)
-    }
-
-    pub(super) fn learn(&self, shape: Shape) {
-        *self.shape.lock().unwrap_or_else(PoisonError::into_inner) = Some(shape);
-    }
-}
-
-/// How a statement got its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum MadeBy {
-    Parse,
-    /// SQL PREPARE.
-    Sql,
-}
-
-/// Provenance of output columns, as the server told it.
-#[derive(Clone, Debug)]
-pub(super) struct Shape {
-    pub epoch: Epoch,
-    pub columns: Arc<[ColumnId]>,
-}
-
-/// What was made of hidden and granted columns when something was prepared or opened.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Made {
-    pub release: Release,
-    pub masked: Vec<ColumnId>,
-    pub guarded: Vec<ColumnId>,
-    pub scrub: MadeScrub,
-    pub show: super::queue::Show,
-}
-
-impl Made {
-    /// Whether both show and hide the same columns.
-    pub(super) fn hides_like(&self, other: &Self) -> bool {
-        self.release.columns == other.release.columns
-            && self.release.lookups == other.release.lookups
-            && self.masked == other.masked
-            && self.guarded == other.guarded
-            && self.scrub == other.scrub
-            && self.show == other.show
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct MadeScrub(Option<Scrub>);
-
-impl MadeScrub {
-    pub(super) fn new(scrub: Scrub) -> Self {
-        Self(Some(scrub))
-    }
-
-    pub(super) fn get(self) -> Scrub {
-        self.0.unwrap_or(Scrub::No)
-    }
-}
 
 /// A portal made by Bind.
 #[derive(Clone)]
@@ -169,8 +49,7 @@ pub(super) struct Tables {
 impl Tables {
     /// Counts so many bytes of text in.
     pub(super) fn weigh(&self, len: usize) -> Weight {
-        self.texts_len.fetch_add(len, Ordering::Relaxed);
-        Weight { len, total: Arc::clone(&self.texts_len) }
+        Weight::new(len, &self.texts_len)
     }
 
     pub(super) fn next_id(&mut self) -> u64 {
@@ -260,12 +139,15 @@ impl Tables {
         }
     }
 
-    /// What SQL PREPARE made of the name is not prepared again any more.
-    pub(super) fn give_up(&mut self, name: &str) {
-        let weight = self.weigh(0);
-        if let Some(first) = self.statements.get_mut(name).and_then(|makings| makings.first_mut()) {
-            let (sent, made) = (first.sent.clone(), first.made.clone());
-            *first = Arc::new(Prepared::by_sql(first.id, &sent, Bytes::new(), made, weight));
+    /// The server has not accepted what was to be prepared again: what was there stays. If that is
+    /// gone already, the name stands for nothing there until it is prepared at its next use.
+    pub(super) fn not_prepared_again(&mut self, name: &str, id: u64) {
+        match self.statements.get_mut(name).map(Vec::as_mut_slice) {
+            Some([only]) if only.id == id => {
+                let weight = Weight::new(only.text.len(), &self.texts_len);
+                *only = Arc::new(only.again(id, Now::default(), weight));
+            }
+            Some(_) | None => self.not_prepared(name, id),
         }
     }
 
@@ -327,7 +209,9 @@ impl Tables {
     /// The server has declared the making with this id, so whatever had the name before is gone.
     pub(super) fn declared(&mut self, name: &str, id: u64) {
         self.portal_closed(name, id);
-        self.cursor_closed(name, id - 1);
+        if let Some(makings) = self.cursors.get_mut(name) {
+            makings.retain(|cursor| cursor.id >= id);
+        }
     }
 
     pub(super) fn not_declared(&mut self, name: &str, id: u64) {
