@@ -151,9 +151,9 @@ where
         ends: ends::Signs::default(),
         waiting: Waiting::new(patience),
     };
-    let mut killed = pin!(listed.killed());
+    let mut dismissed = pin!(listed.dismissed());
     let end = loop {
-        if let Err(end) = relay.turn(killed.as_mut()).await {
+        if let Err(end) = relay.turn(dismissed.as_mut()).await {
             break end;
         }
     };
@@ -165,7 +165,7 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    async fn turn(&mut self, killed: Pin<&mut impl Future<Output = ()>>) -> Result<(), End> {
+    async fn turn(&mut self, dismissed: Pin<&mut impl Future<Output = ()>>) -> Result<(), End> {
         self.now = (self.around.clock)();
         self.look_around()?;
         self.feed();
@@ -176,7 +176,7 @@ where
         {
             self.cancel(request);
         }
-        self.wait(killed).await
+        self.wait(dismissed).await
     }
 
     /// Looks at everything that ends or changes a session. Here and not only where the session
@@ -187,8 +187,8 @@ where
             Phase::Draining if !self.session.is_idle() || !self.client.inbox.is_empty() => {}
             Phase::Draining | Phase::Ending => return Err(End::Shutdown),
         }
-        if self.listed.is_killed() {
-            return Err(End::Killed);
+        if let Some(why) = self.listed.dismissal() {
+            return Err(End::Dismissed(why));
         }
         if self.database.is_expired() {
             return Err(End::Stale);

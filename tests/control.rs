@@ -620,9 +620,9 @@ fn sessions_are_listed_and_killed() {
         ] {
             assert_eq!(cell(&listed[0], column), value, "{column}");
         }
-        assert!(!entry.session().is_killed());
+        assert_eq!(entry.session().dismissal(), None);
         dora.simple_query("KILL SESSION 1").await.expect("a kill");
-        assert!(entry.session().is_killed());
+        assert_eq!(entry.session().dismissal(), Some(sessions::Dismissal::Killed));
     });
 }
 

@@ -9,6 +9,7 @@ use crate::grant::{
     Ask, CatalogView, DirectGrant, GrantView, Request, RequestState, ResourceError, Subject,
 };
 use crate::model::{Report, SqlState, quote_ident, show_duration};
+use crate::telemetry::sessions::Dismissal;
 
 const NUMBER: &[Column] = &[Column::int("number")];
 const VERSION: &[Column] = &[Column::text("version")];
@@ -98,7 +99,7 @@ async fn run(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answ
         }
         Command::KillSession(id) => match desk.sessions.find(*id) {
             Some(session) => {
-                session.kill();
+                session.dismiss(Dismissal::Killed);
                 Ok(done("KILL", Vec::new()))
             }
             None => {

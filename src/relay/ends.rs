@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use super::Relay;
 use crate::model::{Report, SqlState};
 use crate::telemetry::labels::{CutCause, UpstreamError};
+use crate::telemetry::sessions::Dismissal;
 use crate::wire::backend::{ErrorFields, tag};
 use crate::wire::{FrameHeader, write};
 
@@ -41,7 +42,8 @@ pub(super) enum End {
     Said,
     ClientGone,
     ServerGone,
-    Killed,
+    /// It was asked to end, by whom it may be.
+    Dismissed(Dismissal),
     Shutdown,
     /// A record could not be taken, so what it is about must not be sent.
     Audit,
@@ -87,7 +89,9 @@ impl End {
             Self::Said => "client",
             Self::ClientGone => "client_lost",
             Self::ServerGone => "server_lost",
-            Self::Killed => "killed",
+            Self::Dismissed(Dismissal::Killed) => "killed",
+            Self::Dismissed(Dismissal::LoginExpired) => "login_expired",
+            Self::Dismissed(Dismissal::Configuration) => "configuration",
             Self::Shutdown => "shutdown",
             Self::Audit => "audit",
             Self::Stale => "schema",
@@ -104,10 +108,7 @@ impl End {
             Self::ServerGone => {
                 Report::fatal(SqlState::CONNECTION_FAILURE, "the database closed the connection")
             }
-            Self::Killed => Report::fatal(
-                SqlState::ADMIN_SHUTDOWN,
-                "terminating connection due to administrator command",
-            ),
+            Self::Dismissed(why) => dismissed(why),
             Self::Shutdown => {
                 Report::fatal(SqlState::ADMIN_SHUTDOWN, "terminating connection: the proxy stops")
             }
@@ -131,6 +132,20 @@ impl End {
             ),
         };
         Some(report)
+    }
+}
+
+/// All in the class that pools and drivers take for "connect again".
+fn dismissed(why: Dismissal) -> Report {
+    let of = |message| Report::fatal(SqlState::ADMIN_SHUTDOWN, message);
+    match why {
+        Dismissal::Killed => of("terminating connection due to administrator command"),
+        Dismissal::LoginExpired => of("terminating connection because its login has expired")
+            .hint("Connect again with a new token."),
+        Dismissal::Configuration => {
+            of("terminating connection because its user or database was configured anew")
+                .hint("Connect again.")
+        }
     }
 }
 
@@ -167,7 +182,7 @@ where
             self.server.send(&mut self.effects.to_server);
         }
         let stop = match end {
-            End::Killed | End::Shutdown | End::Audit | End::Stale | End::Stalled => true,
+            End::Dismissed(_) | End::Shutdown | End::Audit | End::Stale | End::Stalled => true,
             End::Said | End::ClientGone | End::ServerGone | End::Idle | End::IdleInTransaction => {
                 false
             }
@@ -206,7 +221,13 @@ where
                 metrics.upstream_errors.of(UpstreamError::Lost).inc();
                 self.database.suspect();
             }
-            End::Killed => metrics.cuts.of(CutCause::Killed).inc(),
+            End::Dismissed(Dismissal::Killed) => metrics.cuts.of(CutCause::Killed).inc(),
+            End::Dismissed(Dismissal::LoginExpired) => {
+                metrics.cuts.of(CutCause::LoginExpired).inc();
+            }
+            End::Dismissed(Dismissal::Configuration) => {
+                metrics.cuts.of(CutCause::Configuration).inc();
+            }
             End::Shutdown => metrics.cuts.of(CutCause::Shutdown).inc(),
             End::Audit => metrics.cuts.of(CutCause::Audit).inc(),
             End::Stale => metrics.cuts.of(CutCause::Stale).inc(),

@@ -20,6 +20,7 @@ use crate::schema::Snapshot;
 use crate::session::Start;
 use crate::store::approvals::{Approvals, Settings, steady_clock};
 use crate::store::audit_log::AuditLog;
+use crate::telemetry::sessions::Dismissal;
 use crate::telemetry::{Metrics, sessions};
 use crate::wire::TxStatus;
 use crate::wire::backend::{ErrorFields, tag};
@@ -129,12 +130,18 @@ async fn frame(stream: &mut DuplexStream) -> (u8, Vec<u8>) {
     timeout(PATIENCE, read).await.expect("a message comes")
 }
 
-/// The SQLSTATE of the error that comes next.
-async fn state(stream: &mut DuplexStream) -> String {
+/// SQLSTATE and message of the error that comes next.
+async fn error(stream: &mut DuplexStream) -> (String, String) {
     let (tag, payload) = frame(stream).await;
     assert_eq!(tag, tag::ERROR_RESPONSE);
     let fields = ErrorFields::read(&payload).unwrap();
-    String::from_utf8(fields.get(b'C').unwrap().to_vec()).unwrap()
+    let text = |field| String::from_utf8(fields.get(field).unwrap().to_vec()).unwrap();
+    (text(b'C'), text(b'M'))
+}
+
+/// The SQLSTATE of the error that comes next.
+async fn state(stream: &mut DuplexStream) -> String {
+    error(stream).await.0
 }
 
 fn query(sql: &str) -> Vec<u8> {
@@ -180,11 +187,19 @@ async fn a_server_that_vanishes_is_told_to_the_client() {
 }
 
 #[tokio::test]
-async fn a_killed_session_is_told_why() {
-    let mut line = open();
-    line.listed.kill();
-    assert_eq!(state(&mut line.client).await, "57P01");
-    assert_eq!(line.reason().await, "killed");
+async fn a_dismissed_session_is_told_why() {
+    for (why, reason, words) in [
+        (Dismissal::Killed, "killed", "administrator command"),
+        (Dismissal::LoginExpired, "login_expired", "login has expired"),
+        (Dismissal::Configuration, "configuration", "configured anew"),
+    ] {
+        let mut line = open();
+        line.listed.dismiss(why);
+        let (code, message) = error(&mut line.client).await;
+        assert_eq!(code, "57P01");
+        assert!(message.contains(words), "{message}");
+        assert_eq!(line.reason().await, reason);
+    }
 }
 
 #[tokio::test]
@@ -227,7 +242,7 @@ async fn bytes_that_never_stop_do_not_hide_a_kill() {
         while let Ok(more @ 1..) = client.read(&mut sink).await {
             len += more;
             if len > 4 << 20 {
-                listed.kill();
+                listed.dismiss(Dismissal::Killed);
             }
         }
     };

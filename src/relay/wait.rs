@@ -34,7 +34,7 @@ where
     /// Waits until there is something to do.
     pub(super) async fn wait(
         &mut self,
-        killed: Pin<&mut impl Future<Output = ()>>,
+        dismissed: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(), End> {
         let (reads_client, reads_server) = (self.reads_client(), self.reads_server());
         let deadline = self.deadline().map(|at| until(self.now, at).min(DEADLINE_SLEEP_MAX));
@@ -70,7 +70,7 @@ where
             _ = grants.changed() => Event::Changed,
             _ = world_epoch.changed() => Event::Changed,
             _ = phase.changed() => Event::Wake,
-            () = killed => Event::Wake,
+            () = dismissed => Event::Wake,
             () = sleep(pause.unwrap_or_default()), if pause.is_some() => Event::Wake,
         };
         match event {

@@ -287,6 +287,7 @@ impl Guest {
             since: house.now(),
         });
         let listed = entry.session();
+        house.settle_in(listed, &self.setup);
         let login = Event::Login(Login {
             session: listed.id,
             client: Arc::clone(&client),

@@ -18,6 +18,7 @@ use crate::model::{Report, SqlState, Timestamp};
 use crate::relay::{Phase, Surroundings};
 use crate::store::approvals::{Approvals, Clock};
 use crate::store::audit_log::AuditLog;
+use crate::telemetry::sessions::Dismissal;
 use crate::telemetry::{Metrics, sessions};
 
 /// For the audit log, from where nobody can wait.
@@ -164,12 +165,16 @@ impl House {
     /// Ends the sessions of users and databases that are no longer what they were.
     fn end_strangers(&self, old: &Setup, new: &Setup) {
         for session in self.sessions.list() {
-            let facts = &session.facts;
-            let same_user = old.user(&facts.user) == new.user(&facts.user)
-                && facts.groups.iter().all(|group| old.roles_of(group) == new.roles_of(group));
-            if !same_user || new.spec(&facts.database).is_none() {
-                session.kill();
-            }
+            end_stranger(&session, old, new);
+        }
+    }
+
+    /// Ends a session that is listed now and logged in under `old`, if that is out of force and a
+    /// reload meanwhile has not seen it: who logs in during a reload is treated as who was in.
+    pub(super) fn settle_in(&self, session: &sessions::Session, old: &Arc<Setup>) {
+        let now = self.setup.load_full();
+        if !Arc::ptr_eq(old, &now) {
+            end_stranger(session, old, &now);
         }
     }
 
@@ -188,6 +193,16 @@ impl House {
             summary.push_str(&format!("; database {} is out of reach", site.database.name()));
         }
         summary
+    }
+}
+
+/// Ends a session whose user or database is no longer what it was.
+fn end_stranger(session: &sessions::Session, old: &Setup, new: &Setup) {
+    let facts = &session.facts;
+    let same_user = old.user(&facts.user) == new.user(&facts.user)
+        && facts.groups.iter().all(|group| old.roles_of(group) == new.roles_of(group));
+    if !same_user || new.spec(&facts.database).is_none() {
+        session.dismiss(Dismissal::Configuration);
     }
 }
 

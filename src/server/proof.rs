@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::house::House;
 use crate::model::Timestamp;
-use crate::telemetry::sessions::Session;
+use crate::telemetry::sessions::{Dismissal, Session};
 
 /// How long the end of a proof may be overlooked when the clock is set.
 const PROOF_NAP_MAX: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ async fn end_with_proof(until: Option<Timestamp>, house: &House, listed: &Sessio
             sleep(left.min(PROOF_NAP_MAX)).await;
         }
         tracing::info!(session = listed.id, "the token of a session has expired");
-        listed.kill();
+        listed.dismiss(Dismissal::LoginExpired);
     }
     pending().await
 }

@@ -117,6 +117,8 @@ labels! {
         Provenance = "provenance",
         Audit = "audit",
         Killed = "killed",
+        LoginExpired = "login_expired",
+        Configuration = "configuration",
         Shutdown = "shutdown",
         Idle = "idle",
         Stalled = "stalled",

@@ -63,6 +63,17 @@ pub struct Exposure {
     pub grants: Vec<GrantId>,
 }
 
+/// Why a session is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dismissal {
+    /// Somebody has said so on the console.
+    Killed,
+    /// What proved who the client is holds no longer: its access token.
+    LoginExpired,
+    /// The configuration no longer has its user, or its database, as they were.
+    Configuration,
+}
+
 /// One session, shared by the one that runs it and those who watch.
 #[derive(Debug)]
 pub struct Session {
@@ -71,7 +82,7 @@ pub struct Session {
     state: AtomicU8,
     statements: AtomicU64,
     exposure: ArcSwap<Exposure>,
-    killed: watch::Sender<bool>,
+    dismissed: watch::Sender<Option<Dismissal>>,
 }
 
 impl Session {
@@ -103,19 +114,24 @@ impl Session {
         }
     }
 
-    /// Asks the session to end; it does so at its next step.
-    pub fn kill(&self) {
-        self.killed.send_replace(true);
+    /// Asks the session to end; it does so at its next step. The first reason stands.
+    pub fn dismiss(&self, why: Dismissal) {
+        self.dismissed.send_if_modified(|dismissed| {
+            let first = dismissed.is_none();
+            dismissed.get_or_insert(why);
+            first
+        });
     }
 
-    pub fn is_killed(&self) -> bool {
-        *self.killed.borrow()
+    /// Why the session was asked to end, if it was.
+    pub fn dismissal(&self) -> Option<Dismissal> {
+        *self.dismissed.borrow()
     }
 
     /// Returns once somebody has asked the session to end, however long ago. Cancel safe.
-    pub async fn killed(&self) {
+    pub async fn dismissed(&self) {
         // The sender lives in `self`, so waiting cannot fail.
-        let _ = self.killed.subscribe().wait_for(|killed| *killed).await;
+        let _ = self.dismissed.subscribe().wait_for(Option::is_some).await;
     }
 }
 
@@ -136,7 +152,7 @@ impl Registry {
             state: AtomicU8::new(State::Idle as u8),
             statements: AtomicU64::new(0),
             exposure: ArcSwap::default(),
-            killed: watch::Sender::new(false),
+            dismissed: watch::Sender::new(None),
         });
         self.sessions.insert(id, Arc::clone(&session));
         Entry { registry: Arc::clone(self), session }
@@ -229,12 +245,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_kill_reaches_the_session_even_if_it_was_not_waiting() {
+    async fn a_dismissal_reaches_the_session_even_if_it_was_not_waiting() {
         let registry = Arc::new(Registry::default());
         let entry = registry.enter(facts("alice"));
-        assert!(!entry.session().is_killed());
-        registry.find(entry.session().id).unwrap().kill();
-        entry.session().killed().await;
-        assert!(entry.session().is_killed());
+        assert_eq!(entry.session().dismissal(), None);
+        let seen = registry.find(entry.session().id).unwrap();
+        seen.dismiss(Dismissal::LoginExpired);
+        seen.dismiss(Dismissal::Killed);
+        entry.session().dismissed().await;
+        assert_eq!(entry.session().dismissal(), Some(Dismissal::LoginExpired), "the first stands");
     }
 }

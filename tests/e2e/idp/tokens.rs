@@ -93,7 +93,12 @@ fn a_token_ends_and_its_session_with_it() {
     let mut client = data(&proxy, "ada", &token).connect();
     assert_eq!(client.query("SELECT 1").scalar(), "1");
     let end = until("the session ends", || client.read().expect("a reply in time"));
-    assert_eq!((end.tag, end.error().code()), (b'E', "57P01"));
+    let said = end.error();
+    assert_eq!((end.tag, said.code()), (b'E', "57P01"));
+    assert!(said.to_string().contains("its login has expired"), "{said}");
+    until("its end is on record", || {
+        proxy.audit_text().contains(r#""reason":"login_expired""#).then_some(())
+    });
     let error = Client::connect(&data(&proxy, "ada", &token)).err().expect("it has expired");
     assert_eq!(error.code(), "28P01");
     assert!(error.to_string().contains("ada"), "{error}");
