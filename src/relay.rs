@@ -14,7 +14,7 @@ mod tally;
 mod wait;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;

@@ -39,7 +39,7 @@ struct Line {
     _dir: TempDir,
 }
 
-fn world(name: &Arc<str>) -> World {
+pub(crate) fn world(name: &Arc<str>) -> World {
     let (schema, catalog) = (Snapshot::default(), Catalog::default());
     let (sensitive, _, _) =
         Sensitive::bind(&schema, &catalog, &Tags::default(), Unclassified::Allow).unwrap();

@@ -1,18 +1,20 @@
 //! The data port: lets clients in, connects them to their database, and leaves them to
 //! [`crate::relay`].
 
+#[cfg(test)]
+mod tests;
 pub(super) mod toward;
+mod words;
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use self::toward::cancel_call;
+use self::words::{greet, say, turn_away};
 use super::crowd::Member;
 use super::databases::Site;
 use super::desk::login_failure;
@@ -26,22 +28,19 @@ use crate::auth::login::{Accepted, Request};
 use crate::config::Connections;
 use crate::model::{Client, Report, SqlState, User};
 use crate::net::{Ports, Stream};
-use crate::relay::{self, Attached, Parties, Patience, Peer, Phase};
+use crate::relay::{self, Attached, Ended, Parties, Patience, Peer, Phase};
 use crate::session::Start;
 use crate::telemetry::labels::LoginResult;
-use crate::telemetry::sessions::Facts;
+use crate::telemetry::sessions::{self, Facts};
 use crate::upstream::connect::passthrough::Proven;
 use crate::upstream::connect::{Connected, Target};
-use crate::wire::{TxStatus, write};
+use crate::wire::write;
 
 /// Connections that are neither let in nor turned away yet, beyond those that have a place.
 const NEWCOMERS_MAX: usize = 256;
 
 /// How long a client waits for the first reading of a schema.
 const WORLD_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a client may take to take in the first or the last that it hears.
-const FAREWELL: Duration = Duration::from_secs(15);
 
 /// Lets clients in until the process drains, then waits for their sessions to end. A connection
 /// that fails or panics is its own end.
@@ -162,12 +161,7 @@ impl Guest {
             }
             Err(refusal) => {
                 self.refused(&authenticated, &request, &refusal);
-                let mut message = Vec::new();
-                write::error(&mut message, &refusal.report);
-                // Whoever left does not hear it.
-                if say(&mut stream, &message).await.is_ok() {
-                    let _ = timeout(FAREWELL, stream.shutdown()).await;
-                }
+                turn_away(&mut stream, &refusal.report).await;
             }
         }
     }
@@ -264,14 +258,14 @@ impl Guest {
         Err(Refusal { report, result: LoginResult::Upstream })
     }
 
-    /// Runs the session.
+    /// Runs the session, unless its login cannot be put on record.
     async fn host(self, admitted: Admitted, mut stream: Stream, leftover: Vec<u8>, login: Way) {
         let Way { authenticated, request } = login;
         let house = &self.house;
         let cancel = cancel_call(&admitted.target, &admitted.connected);
         let (call, cancel_requests) = relay::cancel_requests();
         let key = admitted.connected.key.as_ref();
-        let issued = key.map(|key| house.keys.issue(key.pid, request.minor, Arc::clone(&call)));
+        let issued = key.map(|key| house.keys.issue(key.pid, request.minor, call));
         let client = Arc::new(Client {
             user: admitted.user,
             address: self.newcomer.peer.map(|peer| peer.ip()),
@@ -294,18 +288,15 @@ impl Guest {
             method: authenticated.method(),
             tls: stream.tls_version().map(str::to_owned),
         });
-        let mut greeting = Vec::new();
-        match house.record(login).await {
-            Ok(()) => {
-                let issued = issued.as_ref().map(|issued| (issued.pid(), issued.secret()));
-                greet(&mut greeting, &admitted.connected.parameters, issued);
-            }
-            Err(report) => write::error(&mut greeting, &report),
-        }
-        if say(&mut stream, &greeting).await.is_err() {
-            return;
+        if let Err(report) = house.record(login).await {
+            house.metrics.logins.of(LoginResult::Audit).inc();
+            return turn_away(&mut stream, &report).await;
         }
         house.metrics.logins.of(LoginResult::Ok).inc();
+        let mut greeting = Vec::new();
+        let issued_key = issued.as_ref().map(|issued| (issued.pid(), issued.secret()));
+        greet(&mut greeting, &admitted.connected.parameters, issued_key);
+        let greeted = say(&mut stream, &greeting).await;
         house.metrics.sessions.inc();
         let _counted = Counted(&house.metrics.sessions);
         let Connected { stream: server, parameters, leftover: server_leftover, .. } =
@@ -323,21 +314,36 @@ impl Guest {
             cancel_requests,
             patience: patience(&self.setup.config.data.connections),
         };
-        let running = relay::run(&house.around, &admitted.site.database, listed, parties);
-        let ended = while_proven(authenticated.until(), house, listed, running).await;
-        let since = listed.facts.since;
-        let lived = Duration::try_from(house.now().duration_since(since)).unwrap_or_default();
-        let logout = Event::Logout(Logout {
-            session: listed.id,
-            client,
-            statements: listed.statements(),
-            duration_us: u64::try_from(lived.as_micros()).unwrap_or(u64::MAX),
-            reason: ended.map_or("no_world", |ended| ended.reason),
-        });
-        if house.record(logout).await.is_err() {
+        let ended = match greeted {
+            Ok(()) => {
+                let running = relay::run(&house.around, &admitted.site.database, listed, parties);
+                while_proven(authenticated.until(), house, listed, running).await
+            }
+            Err(_) => Some(Ended { reason: "client_lost" }),
+        };
+        let reason = ended.map_or("no_world", |ended| ended.reason);
+        let event = logout(house, listed, client, reason);
+        if house.record(event).await.is_err() {
             tracing::error!("a logout is not on record: the audit log is closed");
         }
     }
+}
+
+fn logout(
+    house: &House,
+    listed: &sessions::Session,
+    client: Arc<Client>,
+    reason: &'static str,
+) -> Event {
+    let lived = house.now().duration_since(listed.facts.since);
+    let lived = Duration::try_from(lived).unwrap_or_default();
+    Event::Logout(Logout {
+        session: listed.id,
+        client,
+        statements: listed.statements(),
+        duration_us: u64::try_from(lived.as_micros()).unwrap_or(u64::MAX),
+        reason,
+    })
 }
 
 fn patience(connections: &Connections) -> Patience {
@@ -348,15 +354,6 @@ fn patience(connections: &Connections) -> Patience {
     }
 }
 
-/// Sends all of it to a client that takes it within reasonable time.
-async fn say(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
-    let saying = async {
-        stream.write_all(bytes).await?;
-        stream.flush().await
-    };
-    timeout(FAREWELL, saying).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-}
-
 /// Counted among the sessions until dropped, even by a panic.
 struct Counted<'a>(&'a prometheus::IntGauge);
 
@@ -364,20 +361,6 @@ impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.dec();
     }
-}
-
-/// What follows AuthenticationOk, up to the first ReadyForQuery.
-fn greet(out: &mut Vec<u8>, parameters: &[(String, String)], key: Option<(i32, &[u8])>) {
-    for (name, value) in parameters {
-        // They came as such messages, so they fit into one.
-        let written = write::parameter_status(out, name, value);
-        debug_assert_eq!(written, Ok(()));
-    }
-    if let Some((pid, secret)) = key {
-        let written = write::backend_key_data(out, pid, secret);
-        debug_assert_eq!(written, Ok(()));
-    }
-    write::ready_for_query(out, TxStatus::Idle);
 }
 
 fn parameter<'r>(request: &'r Request, name: &str) -> &'r str {

@@ -38,6 +38,12 @@ pub(super) struct Newcomer {
 }
 
 impl Newcomer {
+    /// Somebody on a Unix socket.
+    #[cfg(test)]
+    pub(super) fn local() -> Self {
+        Self { peer: None, member: None }
+    }
+
     /// How many connections there are beyond those that its address may have, with this one.
     pub(super) fn excess(&self, setup: &Setup) -> usize {
         let limit = setup.config.data.connections.per_address;

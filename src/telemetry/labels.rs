@@ -46,6 +46,8 @@ labels! {
         Upstream = "upstream",
         // Who would have had to say whether the proof is one did not answer.
         Unavailable = "unavailable",
+        // It was good, and could not be put on record.
+        Audit = "audit",
     }
 }
 
