@@ -62,6 +62,8 @@ pub enum OidcError {
     Bound,
     #[error("without the claim that names the user")]
     NoUser,
+    #[error("the address of its user is not verified")]
+    Unverified,
     #[error("of another user")]
     OtherUser,
     /// Nobody can say whether it counts.
@@ -90,6 +92,7 @@ impl OidcError {
             | Self::NotYet
             | Self::Bound
             | Self::NoUser
+            | Self::Unverified
             | Self::OtherUser => None,
         };
         let message = format!("OAuth bearer authentication failed for user \"{user}\"");

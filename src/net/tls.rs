@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 
 pub use end_point::end_point;
@@ -78,6 +78,10 @@ pub fn server_config(
     };
     let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = vec![ALPN.to_vec()];
+    // As in PostgreSQL: a resumed session would be somebody whose certificate was looked at long
+    // ago, and may have expired since.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
 }
 
@@ -119,4 +123,19 @@ pub fn roots(pem: &[u8]) -> Result<Arc<RootCertStore>, TlsError> {
         roots.add(authority)?;
     }
     Ok(Arc::new(roots))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_session_is_resumed_on_the_word_of_an_earlier_handshake() {
+        let cert = include_bytes!("../auth/login/tests/localhost.crt");
+        let key = include_bytes!("../auth/login/tests/localhost.key");
+        let clients = ClientCertificates::Verified { authorities: cert, revoked: None };
+        let config = server_config(cert, key, clients).unwrap();
+        assert!(!config.session_storage.can_cache() && !config.ticketer.enabled());
+        assert_eq!(config.send_tls13_tickets, 0);
+    }
 }

@@ -97,8 +97,9 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::AddrInUse.into()),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
-            // Whoever ended just now removed the file that we have opened: it locks nothing.
-            let here = fs::metadata(&path).map(|found| (found.dev(), found.ino()));
+            // Whoever ended just now removed the file that we have opened: it locks nothing. Nor does
+            // what a link leads to: in a folder that others may write to, it could be any file.
+            let here = fs::symlink_metadata(&path).map(|found| (found.dev(), found.ino()));
             let ours = file.metadata().map(|found| (found.dev(), found.ino()))?;
             if here.is_ok_and(|here| here == ours) {
                 let lock = Self { path, _file: file };
@@ -172,6 +173,17 @@ mod tests {
         let own = fs::metadata(&path).unwrap();
         assert_eq!(server.unwrap().peer_cred().unwrap().uid(), own.uid());
         drop(client);
+    }
+
+    #[tokio::test]
+    async fn a_link_in_the_place_of_the_lock_is_not_written_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let precious = dir.path().join("precious");
+        fs::write(&precious, "kept").unwrap();
+        std::os::unix::fs::symlink(&precious, dir.path().join(".s.PGSQL.6432.lock")).unwrap();
+        let refused = UnixPort::bind(dir.path(), 6432, 0o700);
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "kept");
     }
 
     #[tokio::test]

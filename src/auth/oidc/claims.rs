@@ -40,6 +40,10 @@ pub(super) fn check(
         return Err(OidcError::Bound);
     }
     let claim = find(claims, &config.user_claim).and_then(Value::as_str);
+    // Where people give their addresses themselves, anybody has anybody's (OpenID Connect Core 5.7).
+    if config.user_claim == "email" && claims.get("email_verified").is_some_and(is_untrue) {
+        return Err(OidcError::Unverified);
+    }
     let named = name(claim.ok_or(OidcError::NoUser)?, config.user_map.as_ref());
     if named != Some(user) || user.is_empty() {
         return Err(OidcError::OtherUser);
@@ -58,6 +62,11 @@ fn text<'c>(claims: &'c Map<String, Value>, name: &str) -> Option<&'c String> {
             None
         }
     }
+}
+
+/// Anything but "yes", which some issuers write as a text.
+fn is_untrue(claim: &Value) -> bool {
+    claim.as_bool() != Some(true) && claim.as_str() != Some("true")
 }
 
 /// One text, or a list of them.
@@ -100,14 +109,19 @@ fn name<'c>(claim: &'c str, map: Option<&Regex>) -> Option<&'c str> {
     captures.get(1).filter(|_| whole).map(|group| group.as_str())
 }
 
-/// A list of texts, or one text of words.
+/// A list of texts, or one text: a single name, whatever is in it, as whoever may name a group
+/// would else have it be two. Only the claims of OAuth that are words by definition are taken apart.
 fn groups(claims: &Map<String, Value>, path: Option<&str>) -> Result<Vec<String>, OidcError> {
     let claim = path.and_then(|path| find(claims, path));
     let groups: Vec<String> = match claim {
         None => Vec::new(),
         Some(claim) => match (claim.as_array(), claim.as_str()) {
             (Some(list), _) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            (None, Some(words)) => words.split_whitespace().map(str::to_owned).collect(),
+            (None, Some(words)) if matches!(path, Some("scope" | "scp")) => {
+                words.split_whitespace().map(str::to_owned).collect()
+            }
+            (None, Some("")) => Vec::new(),
+            (None, Some(name)) => vec![name.to_owned()],
             (None, None) => Vec::new(),
         },
     };

@@ -170,18 +170,41 @@ fn names_and_groups_come_from_where_the_configuration_says() {
     assert_eq!(groups(&deep, &claims), ["dba", "support"]);
     let namespaced =
         OidcConfig { groups_claim: Some("https://example.com/groups".to_owned()), ..config() };
-    let claims = json!({ "https://example.com/groups": "dba  support" });
+    let claims = json!({ "https://example.com/groups": ["dba", "support"] });
     assert_eq!(groups(&namespaced, &claims), ["dba", "support"]);
+    let scope = OidcConfig { groups_claim: Some("scope".to_owned()), ..config() };
+    assert_eq!(groups(&scope, &json!({ "scope": "dba  support" })), ["dba", "support"]);
     for (claims, expected) in [
         (json!({}), vec![]),
         (json!({ "groups": {} }), vec![]),
         (json!({ "groups": null }), vec![]),
         (json!({ "groups": ["two words"] }), vec!["two words"]),
+        // Whoever may call a group "friends of dba" makes nobody a DBA.
+        (json!({ "groups": "friends of dba" }), vec!["friends of dba"]),
+        (json!({ "groups": "" }), vec![]),
     ] {
         assert_eq!(groups(&config(), &claims), expected, "{claims}");
     }
     let many: Vec<String> = (0..1001).map(|number| number.to_string()).collect();
     assert_eq!(verdict(&config(), &json!({ "groups": many })), Err(OidcError::Malformed));
+}
+
+#[test]
+fn an_address_that_nobody_has_verified_is_nobodys_name() {
+    let by_email = OidcConfig { user_claim: "email".to_owned(), ..config() };
+    let with = |verified: Value| {
+        let claims = json!({ "email": "alice", "email_verified": verified });
+        verdict(&by_email, &claims).map(|_| ())
+    };
+    for verified in [json!(true), json!("true")] {
+        assert_eq!(with(verified), Ok(()));
+    }
+    for unverified in [json!(false), json!("false"), json!(null), json!(1), json!(["true"])] {
+        assert_eq!(with(unverified), Err(OidcError::Unverified));
+    }
+    assert_eq!(verdict(&by_email, &json!({ "email": "alice" })).map(|_| ()), Ok(()));
+    // It is about the address only.
+    assert_eq!(verdict(&config(), &json!({ "email_verified": false })).map(|_| ()), Ok(()));
 }
 
 #[test]
