@@ -12,13 +12,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 fetch() {
-    local place=$PWD/target/regress version file
-    version=$(dpkg-query -W -f='${Version}' postgresql-15 2>/dev/null) || {
+    local place=$PWD/target/regress installed version file
+    installed=$(dpkg-query -W -f='${Version}' postgresql-15 2>/dev/null) || {
         echo "regress: no package postgresql-15 here; set PG_REGRESS_SRC to src/test/regress of" \
             "PostgreSQL 15's sources" >&2
         exit 1
     }
-    echo "regress: fetching the source package of postgresql-15 $version into $place"
+    echo "regress: fetching the source package of postgresql-15 $installed into $place"
     rm -rf "$place"
     mkdir -p "$place/lists/partial" "$place/sources" "$place/package"
     # Sources of our own with deb-src switched on; the system's list is left alone.
@@ -29,15 +29,22 @@ fetch() {
         *) sed -n 's/^deb /deb-src /p' "$file" >"$place/sources/main.list" ;;
         esac
     done
-    local apt=(apt-get -qq -o "Dir::Etc::sourceparts=$place/sources"
+    local options=(-qq -o "Dir::Etc::sourceparts=$place/sources"
         -o Dir::Etc::sourcelist=/dev/null -o "Dir::State::lists=$place/lists"
         -o APT::Sandbox::User=root)
-    "${apt[@]}" update
-    # The mirror may have dropped the installed version already: the newest will do.
-    (
+    apt-get "${options[@]}" update
+    # The mirror may have dropped the installed version's sources already. Then it is the newest that
+    # it has, and a server of that version beside the installed one: expected output is as old as
+    # the server.
+    for version in "$installed" $(apt-cache "${options[@]}" showsrc --only-source postgresql-15 |
+        sed -n 's/^Version: //p' | sort -Vr); do
+        (cd "$place/package" && apt-get "${options[@]}" source --download-only "postgresql-15=$version" 2>/dev/null) && break
+        echo "regress: the sources of $version cannot be had"
+    done
+    [ "$version" = "$installed" ] || (
         cd "$place/package"
-        "${apt[@]}" source --download-only "postgresql-15=$version" ||
-            "${apt[@]}" source --download-only postgresql-15
+        apt-get -qq -o APT::Sandbox::User=root download postgresql-{,client-,server-dev-}15="$version"
+        for file in *.deb; do dpkg-deb -x "$file" "$place/server"; done
     )
     tar -xf "$place"/package/postgresql-15*.orig.tar.* -C "$place" --strip-components=1 \
         --wildcards '*/src/test/regress'

@@ -12,17 +12,24 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 place=$PWD/target/suites
-bin=/usr/lib/postgresql/15/bin
 : "${SUITES:=regress psycopg2 asyncpg sqlalchemy pgbench}"
 export PGHOST=127.0.0.1 PGUSER=tester PGPASSWORD=tester-secret PGDATABASE=suites PYTHONDONTWRITEBYTECODE=1
-direct=25431 empty=25432 tagged=25433
+read -r direct empty tagged < <(python3 -c '
+import socket
+sockets = [socket.socket() for _ in range(3)]
+for it in sockets: it.bind(("127.0.0.1", 0))
+print(*[it.getsockname()[1] for it in sockets])')
 mkdir -p "$place"
 
-# PROFILE=dev builds faster and runs slower.
+# PROFILE=dev builds faster and runs slower; KEYHOLE names a proxy that is built already.
 : "${PROFILE:=release}"
-cargo build --profile "$PROFILE"
-keyhole=target/${PROFILE/dev/debug}/keyhole
+[ -n "${KEYHOLE:-}" ] || cargo build --profile "$PROFILE"
+keyhole=${KEYHOLE:-target/${PROFILE/dev/debug}/keyhole}
 scripts/regress.sh --fetch
+# The server has to be as old as the expected output.
+server=$PWD/target/regress/server
+[ -d "$server" ] || server=
+bin=$server/usr/lib/postgresql/15/bin
 
 # ---------------------------------------------------------------- the server and two proxies
 
@@ -30,7 +37,9 @@ run=$(mktemp -d)
 pids=()
 end() {
     local pid
-    for pid in "${pids[@]}"; do kill -INT "$pid" 2>/dev/null || true; done
+    for pid in "${pids[@]:1}"; do kill "$pid" 2>/dev/null || true; done
+    # Not its parent, which may be there to change the user and deaf to this.
+    kill -INT "$(head -n 1 "$run/data/postmaster.pid")" 2>/dev/null || true
     wait
     rm -rf "$run"
 }
@@ -58,13 +67,14 @@ CONF
 pids+=($!)
 
 # The tagged tables are in template1, and so in every database that a suite makes from it.
-tables="CREATE SCHEMA keyhole_suites; CREATE TABLE keyhole_suites.people (id int PRIMARY KEY,
-    mail text UNIQUE); CREATE VIEW keyhole_suites.mails AS SELECT mail FROM keyhole_suites.people;"
+tables="CREATE SCHEMA keyhole_suites; CREATE TABLE keyhole_suites.tagged_people (id int PRIMARY KEY,
+    mail text UNIQUE); CREATE VIEW keyhole_suites.tagged_mails AS
+    SELECT mail FROM keyhole_suites.tagged_people;"
 catalog="[[class]]
 name = \"email\"
 mask = { kind = \"email\" }
 [[table]]
-name = \"keyhole_suites.people\"
+name = \"keyhole_suites.tagged_people\"
 columns = { mail = \"email\" }"
 
 proxy() { # PORT CATALOG
@@ -109,7 +119,7 @@ regress() { # DIRECTORY: its files of output are the results
     local source=$PWD/target/regress/src/test/regress libraries=$place/libraries
     if [ ! -s "$libraries/regress.so" ]; then
         mkdir -p "$libraries"
-        cc -O1 -fPIC -shared -w -I"$source" -I"$("$bin/pg_config" --includedir-server)" \
+        cc -O1 -fPIC -shared -w -I"$source" -I"$server/usr/include/postgresql/15/server" \
             -o "$libraries/regress.so" "$source/regress.c"
         cp "$("$bin/pg_config" --pkglibdir)"/{autoinc,refint}.so "$libraries"
     fi

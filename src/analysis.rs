@@ -3,6 +3,7 @@
 pub mod facts;
 pub mod mention;
 pub mod names;
+mod near;
 pub mod parse;
 pub mod sensitive;
 pub mod tree;

@@ -66,7 +66,7 @@ pub struct World {
     pub epoch: Epoch,
     /// As the configuration names it; `*` stands for any.
     pub database: Arc<str>,
-    pub schema: Snapshot,
+    pub schema: Arc<Snapshot>,
     pub sensitive: Sensitive,
     /// What can be asked for, for requests and hints.
     pub view: CatalogView,
@@ -80,7 +80,7 @@ impl World {
     pub fn new(
         epoch: Epoch,
         database: Arc<str>,
-        schema: Snapshot,
+        schema: impl Into<Arc<Snapshot>>,
         sensitive: Sensitive,
         view: CatalogView,
         rules: Rules,
@@ -94,6 +94,7 @@ impl World {
                 Err(error) => problems.push((column.path.clone(), error)),
             }
         }
+        let schema = schema.into();
         (Self { epoch, database, schema, sensitive, view, rules, masks }, problems)
     }
 

@@ -8,7 +8,7 @@ mod secret;
 
 pub use duration::{DurationError, parse_duration, show_duration};
 pub use name::{ColumnPath, RelationName, quote_ident, quote_literal};
-pub use principal::{Client, User};
+pub use principal::{Client, ROLE_DDL, User};
 pub use report::{Report, Severity, SqlState};
 pub use secret::Secret;
 

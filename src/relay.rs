@@ -130,7 +130,7 @@ where
     let mut relay = Relay {
         around,
         database,
-        worlds: database.worlds()?,
+        worlds: database.worlds(&start.client.user)?,
         listed,
         session: Session::new(start),
         effects: Effects::default(),

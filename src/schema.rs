@@ -8,6 +8,9 @@ use crate::model::{ColumnId, ColumnNumber, Epoch, Oid, RelationName};
 
 /// What [`Function::language`] says of aggregates.
 pub const LANGUAGE_AGGREGATE: &str = "aggregate";
+/// What [`Function::language`] says of the constructors of a range type that runs no code but
+/// PostgreSQL's own.
+pub const LANGUAGE_RANGE: &str = "range";
 
 /// Everything the proxy knows of one database's schema at one moment.
 #[derive(Clone, Debug, Default)]
@@ -190,7 +193,8 @@ pub struct Function {
     /// Types of OUT, INOUT and TABLE arguments, by OID.
     pub output_types: Vec<Oid>,
     pub return_type: Oid,
-    /// `sql`, `plpgsql`, `c` …; [`LANGUAGE_AGGREGATE`] for aggregates.
+    /// `sql`, `plpgsql`, `c` …; [`LANGUAGE_AGGREGATE`] for aggregates,
+    /// [`LANGUAGE_RANGE`].
     pub language: String,
     /// The body: `prosrc`, or the text of an SQL-standard body (`pg_get_function_sqlbody`); for an
     /// aggregate, the names of the functions it runs.

@@ -26,6 +26,8 @@ pub struct Analysis {
     pub stored: Vec<Names>,
     /// References to the proxy's own relations and functions in schema `keyhole`.
     pub in_band: Vec<InBand>,
+    /// The prepared statement that EXPLAIN or CREATE TABLE AS executes.
+    pub executes: Option<String>,
     /// `schema.relation` before a column, where the relation is sensitive.
     pub rows_by_schema: Vec<Qualify>,
     pub names: Names,

@@ -17,7 +17,7 @@ use std::fmt;
 use std::ops::{BitOr, BitOrAssign};
 
 use names::{Boundary, Names, Pattern};
-pub use side_doors::{side_door_function, side_door_relation};
+pub use side_doors::{side_door_function, side_door_of_sessions, side_door_relation};
 
 /// What kinds of mention a statement has.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pg_query::protobuf::Token as Kind;
 
+use super::near::{self, SyntaxError};
 use super::tree::{self, Node, Value};
 
 /// Longest text that is analysed, in bytes; PostgreSQL itself would take up to 1 GiB.
@@ -52,8 +53,8 @@ pub enum ParseError {
     Nesting,
     #[error("statement has too many parts to be checked")]
     Size,
-    #[error("syntax error: {0}")]
-    Syntax(String),
+    #[error("{}", .0.message)]
+    Syntax(SyntaxError),
     #[error("the parser gave up on the statement")]
     Parser,
 }
@@ -75,10 +76,7 @@ pub fn parse(text: &str) -> Result<Parsed, ParseError> {
     }
     let tokens = scan(text)?;
     within_limits(&tokens)?;
-    // The crate computes summaries of the tree that can panic on shapes they do not expect.
-    let parsed = catch_unwind(AssertUnwindSafe(|| pg_query::parse(text, 0)))
-        .map_err(|_| ParseError::Parser)?
-        .map_err(blame)?;
+    let parsed = guarded(text)?.map_err(|error| blame(text, &tokens, error))?;
     let mut statements = Vec::with_capacity(parsed.protobuf.stmts.len());
     for raw in &parsed.protobuf.stmts {
         let stmt = raw.stmt.as_ref().ok_or(ParseError::Parser)?;
@@ -96,8 +94,15 @@ pub fn parse(text: &str) -> Result<Parsed, ParseError> {
     Ok(Parsed { tokens, statements })
 }
 
+type Outcome = Result<pg_query::ParseResult, pg_query::Error>;
+
+/// The crate computes summaries of the tree that can panic on shapes they do not expect.
+fn guarded(text: &str) -> Result<Outcome, ParseError> {
+    catch_unwind(AssertUnwindSafe(|| pg_query::parse(text, 0))).map_err(|_| ParseError::Parser)
+}
+
 fn scan(text: &str) -> Result<Vec<Token>, ParseError> {
-    let scanned = pg_query::scan_tokens(text).map_err(blame)?;
+    let scanned = pg_query::scan_tokens(text).map_err(|error| blame(text, &[], error))?;
     let mut tokens = Vec::with_capacity(scanned.len());
     for token in scanned {
         let kind = token.token();
@@ -111,10 +116,15 @@ fn scan(text: &str) -> Result<Vec<Token>, ParseError> {
     Ok(tokens)
 }
 
-fn blame(error: pg_query::Error) -> ParseError {
+/// `tokens`: none if it could not be scanned.
+fn blame(text: &str, tokens: &[Token], error: pg_query::Error) -> ParseError {
+    let fails = |text: &str| match guarded(text) {
+        Ok(Err(pg_query::Error::Parse(message))) => Some(message),
+        Ok(Ok(_) | Err(_)) | Err(_) => None,
+    };
     match error {
         pg_query::Error::Parse(message) | pg_query::Error::Scan(message) => {
-            ParseError::Syntax(message)
+            ParseError::Syntax(near::locate(text, tokens, message, fails))
         }
         pg_query::Error::Conversion(_)
         | pg_query::Error::Decode(_)

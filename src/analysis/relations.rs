@@ -6,7 +6,6 @@ use std::ops::Range;
 use pg_query::protobuf::Token as TokenKind;
 
 use super::facts::{Children, Group, Obstacle, Place, Qualify, Reference};
-use super::mention::side_door_relation;
 use super::names::SYSTEM_COLUMNS;
 use super::sensitive::Reach;
 use super::tree::{Deeper, Node};
@@ -64,7 +63,7 @@ impl Walker<'_> {
         }
         let (snapshot, sensitive) = (self.context.schema, self.context.sensitive);
         let named_schema = if schema.is_empty() { "pg_catalog" } else { schema };
-        if side_door_relation(named_schema, name) {
+        if sensitive.is_side_door_relation(named_schema, name) {
             return self.out.obstacles.push(Obstacle::SideDoor(name.to_owned()));
         }
         if !snapshot.named(name).any(|relation| sensitive.relations.contains_key(&relation.oid)) {

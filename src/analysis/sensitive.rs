@@ -18,7 +18,9 @@ mod tags;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::mention::{Mention, MentionError, side_door_function};
+use super::mention::{
+    Mention, MentionError, side_door_function, side_door_of_sessions, side_door_relation,
+};
 use crate::catalog::{Catalog, Hiding};
 use crate::model::{ColumnId, ColumnNumber, ColumnPath, Oid, RelationName};
 use crate::schema::{Column, Snapshot, ValueType};
@@ -39,6 +41,7 @@ pub const CLASS_UNCLASSIFIED: &str = "unclassified";
 #[derive(Clone, Debug)]
 pub struct Sensitive {
     pub watch: Watch,
+    pub audience: Audience,
     /// Every column that is personal data, of tables and materialized views alike.
     pub columns: HashMap<ColumnId, PiiColumn>,
     /// Every relation a statement on which needs a closer look.
@@ -138,6 +141,16 @@ pub enum Opaque {
     Language,
 }
 
+/// Whose sessions it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Audience {
+    Everyone,
+    /// Who has the role `ddl`, and with it may define code that nobody can look into: running such
+    /// code, and looking at locks and at the session's own statements, is no further step for them.
+    /// What is known to read personal data is as sensitive as for everyone.
+    Ddl,
+}
+
 /// Whether there is anything to hide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
@@ -162,6 +175,13 @@ pub enum Unclassified {
     Mask,
 }
 
+impl Audience {
+    /// Whether this side door is open to them.
+    fn may_use(self, name: &str) -> bool {
+        self == Self::Ddl && side_door_of_sessions(name)
+    }
+}
+
 impl Sensitive {
     /// Binds `catalog` to `schema`. `tags` are those of the previous binding (or empty).
     ///
@@ -174,8 +194,34 @@ impl Sensitive {
         tags: &Tags,
         unclassified: Unclassified,
     ) -> Result<(Self, Tags, Vec<Problem>), MentionError> {
+        Self::bind_for(Audience::Everyone, schema, catalog, tags, unclassified)
+    }
+
+    /// The same for [`Audience::Ddl`]; `tags` are those that the binding for everyone gave.
+    ///
+    /// # Errors
+    /// [`MentionError`], as in [`Self::bind`].
+    pub fn bind_for_ddl(
+        &self,
+        schema: &Snapshot,
+        catalog: &Catalog,
+        tags: &Tags,
+        unclassified: Unclassified,
+    ) -> Result<Self, MentionError> {
+        let (this, ..) = Self::bind_for(Audience::Ddl, schema, catalog, tags, unclassified)?;
+        // What others are told by triggers that nobody can look into.
+        Ok(Self { notifies: self.notifies, ..this })
+    }
+
+    fn bind_for(
+        audience: Audience,
+        schema: &Snapshot,
+        catalog: &Catalog,
+        tags: &Tags,
+        unclassified: Unclassified,
+    ) -> Result<(Self, Tags, Vec<Problem>), MentionError> {
         let mut problems = Vec::new();
-        let bodies = Bodies::read(schema)?;
+        let bodies = Bodies::read(schema, audience)?;
         let mut columns = Columns::bind(schema, catalog, tags, unclassified, &mut problems);
         let declared = declared::find(schema, catalog, &mut problems);
         let oids = declared.keys().copied().collect();
@@ -208,6 +254,7 @@ impl Sensitive {
         columns_by_relation.values_mut().for_each(|numbers| numbers.sort_unstable());
         let this = Self {
             watch: Watch::Something,
+            audience,
             columns,
             relations,
             functions,
@@ -228,6 +275,7 @@ impl Sensitive {
     pub fn nothing() -> Result<Self, MentionError> {
         Ok(Self {
             watch: Watch::Nothing,
+            audience: Audience::Everyone,
             columns: HashMap::new(),
             relations: HashMap::new(),
             functions: HashMap::new(),
@@ -250,6 +298,16 @@ impl Sensitive {
             let column = self.columns.get(&ColumnId { relation, number: *number })?;
             Some((*number, column))
         })
+    }
+
+    /// Whether a function of this name, in whatever schema, leads around the tables.
+    pub fn is_side_door_function(&self, name: &str) -> bool {
+        side_door_function(name) && !self.audience.may_use(name)
+    }
+
+    /// Whether a relation leads around the tables.
+    pub fn is_side_door_relation(&self, schema: &str, name: &str) -> bool {
+        side_door_relation(schema, name) && !self.audience.may_use(name)
     }
 
     pub fn reach(&self, relation: Oid) -> Option<&Reach> {

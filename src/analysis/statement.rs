@@ -123,6 +123,10 @@ fn body(walker: &mut Walker<'_>, tree: &Node, field: Option<&str>) {
             }
             walker.node(inner);
         }
+        "ExecuteStmt" => {
+            walker.out.executes = Some(inner.text("name").to_owned());
+            walker.value(inner.get("params"));
+        }
         "DeclareCursorStmt" => body(walker, inner, Some("query")),
         "CreateTableAsStmt" => {
             walker.flow = Flow::Stored;

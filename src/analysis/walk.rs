@@ -6,7 +6,6 @@ use pg_query::protobuf::Token as TokenKind;
 
 use super::ctes::Ctes;
 use super::facts::{Analysis, ClassedCall, Flow, Group, Kind, Obstacle, Place, Shape};
-use super::mention::side_door_function;
 use super::names::Names;
 use super::parse::Token;
 use super::sensitive::DeclaredResult;
@@ -133,6 +132,7 @@ impl<'a> Walker<'a> {
             writes: Vec::new(),
             stored: Vec::new(),
             in_band: Vec::new(),
+            executes: None,
             rows_by_schema: Vec::new(),
             names,
             span,
@@ -331,7 +331,7 @@ impl<'a> Walker<'a> {
         if name.ends_with("populate_record") || name.ends_with("populate_recordset") {
             self.fills_rows();
         }
-        if side_door_function(name) {
+        if self.context.sensitive.is_side_door_function(name) {
             self.out.obstacles.push(Obstacle::SideDoor(format!("{name}()")));
         }
         for function in self.context.sensitive.functions_named(name) {

@@ -95,7 +95,8 @@ fn explain(preview: &Preview, user: &User, database: &str, sql: &str) -> Explain
         database: database.into(),
     };
     let forms = Forms { encoding: Encoding::Utf8, dates: Dates::Iso };
-    let Preview { world, path, grants, now, .. } = preview;
+    let Preview { path, grants, now, .. } = preview;
+    let world = preview.world_of(user);
     let standpoint = Standpoint { world, client: &client, grants, now: *now, forms };
     Explained {
         user: user.name.to_string(),

@@ -9,7 +9,7 @@ use crate::analysis::sensitive::Reach;
 use crate::catalog::Hiding;
 use crate::grant::Action;
 use crate::mask;
-use crate::model::{ColumnId, ColumnPath, RelationName, Report};
+use crate::model::{ColumnId, ColumnPath, ROLE_DDL, RelationName, Report};
 
 /// Decides how the statement may run for who asks.
 pub fn decide(analysis: &Analysis, standpoint: Standpoint<'_>) -> Decision {
@@ -193,7 +193,7 @@ fn obstacles(
 ) -> Result<(), Box<Report>> {
     for found in &analysis.obstacles {
         let clears = match found {
-            Obstacle::Ddl(_) => standpoint.client.user.has_role("ddl"),
+            Obstacle::Ddl(_) => standpoint.client.user.has_role(ROLE_DDL),
             Obstacle::Unsupported(_) => {
                 touched.is_empty() && analysis.in_band.is_empty() && !analysis.references.is_empty()
             }

@@ -1,6 +1,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// The role of who may change objects over personal data and define code.
+pub const ROLE_DDL: &str = "ddl";
+
 /// Somebody the proxy knows by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {

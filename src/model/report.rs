@@ -78,11 +78,14 @@ pub struct Report {
     pub message: String,
     pub detail: Option<String>,
     pub hint: Option<String>,
+    /// The character of the statement's text that it is about, from 1.
+    pub position: Option<usize>,
 }
 
 impl Report {
     pub fn error(state: SqlState, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, state, message: message.into(), detail: None, hint: None }
+        let message = message.into();
+        Self { severity: Severity::Error, state, message, detail: None, hint: None, position: None }
     }
 
     pub fn fatal(state: SqlState, message: impl Into<String>) -> Self {

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::decision::World;
 use crate::grant::LookupMeter;
-use crate::model::Epoch;
+use crate::model::{Epoch, ROLE_DDL, User};
 use crate::session::PlanCache;
 
 /// How long a session waits for a newer world.
@@ -29,7 +29,7 @@ pub struct Database {
     pub(super) cache: PlanCache,
     pub(super) lookups: LookupMeter,
     /// Empty until the schema was read for the first time; never empty again.
-    published: OnceLock<ArcSwap<World>>,
+    published: OnceLock<Published>,
     epoch: watch::Sender<Epoch>,
     /// Number of the last refresh that somebody asked for.
     asked: AtomicU64,
@@ -38,6 +38,12 @@ pub struct Database {
     attached: watch::Sender<usize>,
     /// The world is so old that nothing may be decided by it.
     expired: AtomicBool,
+}
+
+/// The worlds of one epoch.
+struct Published {
+    for_everyone: ArcSwap<World>,
+    for_ddl: ArcSwap<World>,
 }
 
 /// A refresh that is over.
@@ -83,12 +89,13 @@ impl Database {
 
     /// The world that holds now; None before the first one.
     pub fn world(&self) -> Option<Arc<World>> {
-        self.published.get().map(ArcSwap::load_full)
+        self.published.get().map(|published| published.for_everyone.load_full())
     }
 
-    /// Where worlds are published; None before the first one.
-    pub(super) fn worlds(&self) -> Option<&ArcSwap<World>> {
-        self.published.get()
+    /// Where the worlds of a user's sessions are published; None before the first one.
+    pub(super) fn worlds(&self, user: &User) -> Option<&ArcSwap<World>> {
+        let Published { for_everyone, for_ddl } = self.published.get()?;
+        Some(if user.has_role(ROLE_DDL) { for_ddl } else { for_everyone })
     }
 
     /// The schema could not be read for too long: every session ends.
@@ -106,10 +113,17 @@ impl Database {
         self.expired.load(Ordering::Relaxed)
     }
 
-    /// Makes `world` the one that holds, and wakes every session. Its epoch has to be new.
-    pub fn publish(&self, world: World) {
+    /// Makes `world` the one that holds, and `for_ddl` for who has the role `ddl` (None: the same),
+    /// and wakes every session. Their epoch has to be new.
+    pub fn publish(&self, world: World, for_ddl: Option<World>) {
         let (epoch, world) = (world.epoch, Arc::new(world));
-        self.published.get_or_init(|| ArcSwap::new(Arc::clone(&world))).store(world);
+        let for_ddl = for_ddl.map_or_else(|| Arc::clone(&world), Arc::new);
+        let published = self.published.get_or_init(|| Published {
+            for_everyone: ArcSwap::new(Arc::clone(&world)),
+            for_ddl: ArcSwap::new(Arc::clone(&for_ddl)),
+        });
+        published.for_everyone.store(world);
+        published.for_ddl.store(for_ddl);
         self.epoch.send_replace(epoch);
     }
 

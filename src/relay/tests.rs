@@ -81,7 +81,7 @@ fn open_with(patience: Patience) -> Line {
     let phase = watch::Sender::new(Phase::Serving);
     let around = surroundings(&dir, phase.subscribe());
     let database = Arc::new(Database::new("shop".into()));
-    database.publish(world(database.name()));
+    database.publish(world(database.name()), None);
     let user = User { name: "alice".into(), groups: Arc::new([]), roles: Arc::new([]) };
     let client =
         Arc::new(Client { user, address: None, application: "".into(), database: "shop".into() });

@@ -1,19 +1,21 @@
 //! One database as the proxy would see it now, made once and without serving anybody.
 
+use std::sync::Arc;
+
 use crate::analysis::SearchPath;
 use crate::analysis::mention::MentionError;
 use crate::auth::Lasting;
 use crate::config::{Config, StoreLocation};
 use crate::decision::World;
 use crate::grant::LiveTable;
-use crate::model::{Epoch, Timestamp, User};
+use crate::model::{Epoch, ROLE_DDL, Timestamp, User};
 use crate::store::approvals::{StoreError, peek, standing_only, steady_clock};
 use crate::store::tags::{TagFiles, TagsError};
 use crate::upstream::connect::Target;
 use crate::upstream::introspect;
 use crate::upstream::own;
 
-use super::refresher::{READ_TIMEOUT, make, with_cause};
+use super::refresher::{Made, READ_TIMEOUT, make, with_cause};
 use super::setup::{Setup, Spec};
 
 /// `search_path` of the database's account, schemas that do not exist left out.
@@ -42,6 +44,8 @@ pub enum PreviewError {
 #[derive(Debug)]
 pub struct Preview {
     pub world: World,
+    /// For who has the role `ddl`; None: the same.
+    for_ddl: Option<World>,
     /// Where unqualified names are looked up when a session begins.
     pub path: SearchPath,
     pub grants: LiveTable,
@@ -60,6 +64,11 @@ pub enum Source {
 }
 
 impl Preview {
+    /// The world by which the user's statements are decided.
+    pub fn world_of(&self, user: &User) -> &World {
+        self.for_ddl.as_ref().filter(|_| user.has_role(ROLE_DDL)).unwrap_or(&self.world)
+    }
+
     /// Reads configuration, schema and approval store for `database` as clients name it, and looks
     /// up the users called `names`. Writes nothing anywhere.
     ///
@@ -79,7 +88,7 @@ impl Preview {
         let spec = setup.spec(database);
         let spec = spec.ok_or_else(|| PreviewError::Database(database.to_owned()))?;
         let StoreLocation::Sqlite(store) = &setup.config.store.location;
-        let (world, path) = read(&spec, &TagFiles::beside(store)).await?;
+        let (made, path) = read(&spec, &TagFiles::beside(store)).await?;
         let now = steady_clock()();
         let url = format!("sqlite:{}", store.display());
         let (grants, source) = match peek(&url, std::path::Path::new(""), &setup.standing, now) {
@@ -89,7 +98,8 @@ impl Preview {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Self { world, path, grants, source, users, now })
+        let Made { world, for_ddl, .. } = made;
+        Ok(Self { world, for_ddl, path, grants, source, users, now })
     }
 }
 
@@ -119,7 +129,7 @@ pub fn target(config: Config, database: &str) -> Result<Target, PreviewError> {
     Ok((*spec.target).clone())
 }
 
-async fn read(spec: &Spec, files: &TagFiles) -> Result<(World, SearchPath), PreviewError> {
+async fn read(spec: &Spec, files: &TagFiles) -> Result<(Made, SearchPath), PreviewError> {
     let failed = |why: String| PreviewError::Upstream(spec.name.to_string(), why);
     let patience = spec.target.servers.patience();
     let connected = tokio::time::timeout(patience, own::connect(&spec.target)).await;
@@ -135,7 +145,7 @@ async fn read(spec: &Spec, files: &TagFiles) -> Result<(World, SearchPath), Prev
         let row = client.query_one(PATH, &[]).await;
         let path = row.and_then(|row| row.try_get(0));
         let path = path.map_err(|error| failed(with_cause(&error)))?;
-        Ok((make(epoch, schema, spec, &tags)?.world, SearchPath(path)))
+        Ok((make(epoch, Arc::new(schema), spec, &tags)?, SearchPath(path)))
     };
     tokio::select! {
         read = tokio::time::timeout(READ_TIMEOUT, reading) => match read {

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
-use self::made::{Made, changed};
-pub(super) use self::made::{make, with_cause};
+use self::made::changed;
+pub(super) use self::made::{Made, make, with_cause};
 use super::databases::Site;
 use super::setup::{Spec, Upkeep};
 use crate::analysis::mention::MentionError;
@@ -219,7 +219,7 @@ impl Refresher {
             // At once and without the database: a catalog that hides more must not wait.
             self.link = None;
             if let Some(identity) = self.identity.clone() {
-                self.publish((**schema).clone(), identity, &spec).await?;
+                self.publish(Arc::clone(schema), identity, &spec).await?;
             }
         }
         let mut attempt = 1;
@@ -235,7 +235,7 @@ impl Refresher {
                         self.site.database.expire();
                         return Err(RefreshError::AnotherDatabase);
                     }
-                    return self.publish(schema, identity, &spec).await;
+                    return self.publish(Arc::new(schema), identity, &spec).await;
                 }
                 Err(error) if attempt == ATTEMPTS_MAX => return Err(error),
                 Err(_) => {
@@ -305,7 +305,7 @@ impl Refresher {
     /// Makes the world of `schema` and publishes it.
     async fn publish(
         &mut self,
-        schema: Snapshot,
+        schema: Arc<Snapshot>,
         identity: Identity,
         spec: &Arc<Spec>,
     ) -> Result<(), RefreshError> {
@@ -320,14 +320,14 @@ impl Refresher {
             };
             let made = make(epoch, schema, &of, &tags)?;
             // On the disk before anybody goes by it; what cannot be kept is hidden all the same.
-            let kept = files.keep(&of.name, &who, &made.schema, &made.tags);
+            let kept = files.keep(&of.name, &who, &made.world.schema, &made.tags);
             Ok::<_, RefreshError>((made, kept))
         });
         let (made, kept) = making.await.map_err(|_| RefreshError::Panic)??;
         self.kept(kept);
         self.site.identity.store(Some(Arc::new(identity.clone())));
         self.identity = Some(identity);
-        let Made { world, schema, tags, problems, masks } = made;
+        let Made { world, for_ddl, tags, problems, masks } = made;
         self.tell(&problems, &masks);
         self.epoch = epoch;
         self.tags = tags;
@@ -341,8 +341,8 @@ impl Refresher {
             pii_columns: world.sensitive.columns.len() as u64,
             changed: changed(before.as_deref(), &world),
         };
-        self.site.schema.store(Some(Arc::new(schema)));
-        self.site.database.publish(world);
+        self.site.schema.store(Some(Arc::clone(&world.schema)));
+        self.site.database.publish(world, for_ddl);
         let now = (self.around.clock)();
         if self.around.audit.append(Event::Catalog(change), now).await.is_err() {
             tracing::error!("a change of a schema is not on record: the audit log is closed");

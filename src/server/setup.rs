@@ -47,6 +47,13 @@ pub(super) enum Upkeep {
     WhileUsed,
 }
 
+/// Whether anybody has the role `ddl`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Definers {
+    None,
+    Some,
+}
+
 /// All that the world of one database is made from, except its schema.
 #[derive(Clone)]
 pub(super) struct Spec {
@@ -60,6 +67,7 @@ pub(super) struct Spec {
     pub(super) rules: Rules,
     pub(super) unclassified: Unclassified,
     pub(super) watch: Watch,
+    pub(super) definers: Definers,
     /// How often its schema is read again.
     pub(super) refresh: Duration,
     pub(super) upkeep: Upkeep,
@@ -150,6 +158,7 @@ impl Setup {
             rules: enforcement(&self.config.enforcement),
             unclassified: self.config.enforcement.unclassified,
             watch: self.watch(),
+            definers: self.people.definers(),
             refresh: self.config.schema.refresh,
             upkeep: match served.name {
                 DatabaseName::Named(_) => Upkeep::Always,

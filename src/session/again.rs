@@ -70,6 +70,28 @@ impl Session {
         }
     }
 
+    /// Whether a prepared statement neither reads nor does anything that needs a decision: what
+    /// EXPLAIN tells of it, or CREATE TABLE AS stores, is nothing hidden.
+    pub(super) fn executes_clear(&self, name: &str, env: Env<'_>) -> bool {
+        let is_clear = |analysis: &Analysis| {
+            matches!(analysis.kind, Kind::Prepare(_) | Kind::Query)
+                && analysis.references.is_empty()
+                && analysis.obstacles.is_empty()
+                && analysis.classed.is_empty()
+                && analysis.in_band.is_empty()
+        };
+        let mut makings = self.tables.statements(name).peekable();
+        makings.peek().is_some()
+            && makings.all(|prepared| {
+                let text = std::str::from_utf8(&prepared.text).unwrap_or_default();
+                !text.is_empty()
+                    && self.unreadable(text, env.world).is_none()
+                    && self
+                        .analysed(text, env)
+                        .is_ok_and(|analysed| analysed.statements.iter().all(is_clear))
+            })
+    }
+
     /// Keeps the statement, or parses it again where another text has to run now.
     pub(super) fn same_or_again(
         &mut self,

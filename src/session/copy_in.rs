@@ -28,15 +28,15 @@ pub(super) enum CopyIn {
     Ended,
 }
 
-/// Whether the text may begin one: its keywords have to be spelled out. Anything else that holds
-/// the word costs a round trip of a pipeline.
+/// Whether the text may begin one: its keywords have to be spelled out, and the grammar takes FROM
+/// STDOUT for FROM STDIN. Anything else that holds such a word costs a round trip of a pipeline.
 pub(super) fn may_copy_in(text: &[u8]) -> bool {
-    static WORD: OnceLock<AhoCorasick> = OnceLock::new();
-    let word = WORD.get_or_init(|| {
+    static WORDS: OnceLock<AhoCorasick> = OnceLock::new();
+    let words = WORDS.get_or_init(|| {
         let mut builder = AhoCorasickBuilder::new();
-        builder.ascii_case_insensitive(true).build(["stdin"]).expect("one short word")
+        builder.ascii_case_insensitive(true).build(["stdin", "stdout"]).expect("short words")
     });
-    word.is_match(text)
+    words.is_match(text)
 }
 
 impl Session {

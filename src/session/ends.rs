@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::backend::Pass;
 use super::errors::{self, protocol};
 use super::queue::{Batch, Completes, Ends, Expected, Origin, Place, Run};
-use super::{Effects, Env, Relay, SchemaState, Session};
+use super::{Effects, Env, Hold, Relay, SchemaState, Session};
 use crate::analysis::sensitive::Watch;
 use crate::audit;
 use crate::decision::{Notice, hidden_notice, may_not_change};
@@ -217,6 +217,10 @@ impl Session {
         if let Some(Expected::OwnSync) = answered {
             self.go_on(env, out);
             return Pass::No;
+        }
+        // At once and not before the client's next statement: others look at it meanwhile.
+        if self.schema == SchemaState::Stale && self.hold.is_none() {
+            self.hold = Some(Hold::Refresh);
         }
         Pass::Yes
     }

@@ -2,6 +2,7 @@
 //! data keep their SQLSTATE and nothing else.
 
 use super::queue::Run;
+use crate::analysis::parse::ParseError;
 use crate::decision::{Scrub, scrubbed};
 use crate::mask::REFUSED_MARK;
 use crate::model::{Report, Severity, SqlState};
@@ -170,6 +171,30 @@ pub(super) fn unwatched() -> Report {
     Report::fatal(SqlState::ADMIN_SHUTDOWN, "a catalog was loaded where there was none")
         .detail("What this session has prepared and opened was not looked at.")
         .hint("Connect again.")
+}
+
+/// What is no SQL is told so in PostgreSQL's words.
+pub(super) fn unparsable(error: &ParseError) -> Report {
+    let state = match error {
+        ParseError::Length | ParseError::Size => SqlState::PROGRAM_LIMIT_EXCEEDED,
+        ParseError::Nesting => SqlState::STATEMENT_TOO_COMPLEX,
+        ParseError::Syntax(error) => {
+            let report = Report::error(SqlState::SYNTAX_ERROR, error.message.clone());
+            return Report { position: error.position, ..report };
+        }
+        ParseError::Parser => SqlState::SYNTAX_ERROR,
+    };
+    Report::error(state, error.to_string())
+        .hint("A statement that mentions personal data must be one that the proxy can read.")
+}
+
+pub(super) fn executes_hidden(name: &str) -> Report {
+    Report::error(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        format!("permission denied for prepared statement \"{name}\""),
+    )
+    .detail("It is not known to touch no personal data; EXPLAIN tells, and CREATE TABLE AS stores.")
+    .hint("Write the statement itself instead of EXECUTE.")
 }
 
 pub(super) fn prepared_lookup() -> Report {

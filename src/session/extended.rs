@@ -208,7 +208,7 @@ impl Session {
             let (kind, sent) = (analysis.kind.clone(), portal.prepared.sent.clone());
             let mut original = None;
             if let Some(plan) = &portal.prepared.plan {
-                plan.defines(&mut self.uncommitted);
+                plan.defines(&mut self.uncommitted, env.world);
                 original = plan.original();
             }
             run.completes = self.completes(&kind, &sent, original, &run);

@@ -238,7 +238,7 @@ impl Session {
         if let Err(error) = write::query(&mut out.to_server, &sql) {
             return self.break_off(&protocol(error), out);
         }
-        plan.defines(&mut self.uncommitted);
+        plan.defines(&mut self.uncommitted, env.world);
         let mut runs = self.runs(number, text, plan, env);
         let original = plan.original();
         for (run, (analysis, _)) in runs.iter_mut().zip(plan.statements()) {

@@ -11,7 +11,7 @@ use super::{Env, Session};
 use crate::analysis::facts::{Analysis, Kind, Obstacle};
 use crate::analysis::mention::Hits;
 use crate::analysis::parse::{ParseError, Parsed, parse};
-use crate::analysis::sensitive::Watch;
+use crate::analysis::sensitive::{Audience, Watch};
 use crate::analysis::{Context, SearchPath, analyse};
 use crate::audit::Strings;
 use crate::decision::{
@@ -49,6 +49,7 @@ impl Default for PlanCache {
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     epoch: Epoch,
+    audience: Audience,
     path: SearchPath,
     text: Arc<str>,
 }
@@ -96,11 +97,11 @@ impl Plan {
     }
 
     /// Notes what the statements define.
-    pub(super) fn defines(&self, uncommitted: &mut Uncommitted) {
+    pub(super) fn defines(&self, uncommitted: &mut Uncommitted, world: &World) {
         for (analysis, statement) in
             self.analysed.statements.iter().zip(&self.analysed.parsed.statements)
         {
-            uncommitted.note(analysis, &statement.tree);
+            uncommitted.note(analysis, &statement.tree, &world.sensitive.mention);
         }
     }
 
@@ -198,7 +199,7 @@ impl Session {
         }
         let analysed = match self.analysed(text, env) {
             Ok(analysed) => analysed,
-            Err(error) => return Ok(Planned::Refused(unparsable(&error, hits).into())),
+            Err(error) => return Ok(Planned::Refused(super::errors::unparsable(&error).into())),
         };
         // COPY tells nothing of where its columns come from: gate 3 would not notice what was made
         // since the schema was read.
@@ -211,6 +212,11 @@ impl Session {
         }
         if let Some(report) = self.up_to_date(executed(&analysed.statements), env)? {
             return Ok(Planned::Refused(report));
+        }
+        for name in analysed.statements.iter().filter_map(|it| it.executes.as_deref()) {
+            if !self.executes_clear(name, env) {
+                return Ok(Planned::Refused(super::errors::executes_hidden(name).into()));
+            }
         }
         // A text that changes settings may change how its own later rows look on the wire.
         let forms = if env.world.sensitive.mention.scan(text.as_bytes()).intersects(Hits::PATH) {
@@ -237,7 +243,7 @@ impl Session {
     }
 
     /// A text whose bytes may mean something else to the server than to us.
-    fn unreadable(&self, text: &str, world: &World) -> Option<Box<Report>> {
+    pub(super) fn unreadable(&self, text: &str, world: &World) -> Option<Box<Report>> {
         let reads_escapes = self.strings == Strings::Escapes && text.contains('\\');
         let foreign = self.forms.encoding == Encoding::Other
             && !text.is_ascii()
@@ -254,9 +260,9 @@ impl Session {
         })
     }
 
-    fn analysed(&self, text: &str, env: Env<'_>) -> Result<Arc<Analysed>, ParseError> {
-        let key =
-            Key { epoch: env.world.epoch, path: self.search_path().clone(), text: text.into() };
+    pub(super) fn analysed(&self, text: &str, env: Env<'_>) -> Result<Arc<Analysed>, ParseError> {
+        let (epoch, audience) = (env.world.epoch, env.world.sensitive.audience);
+        let key = Key { epoch, audience, path: self.search_path().clone(), text: text.into() };
         if let Some(known) = env.cache.analysed.get(&key) {
             return Ok(known);
         }
@@ -383,18 +389,4 @@ pub(super) fn ended(world: &World, columns: &[ColumnId]) -> Report {
     )
     .detail("It was prepared, opened or started while a grant was live.")
     .hint(ask_for(world, columns))
-}
-
-fn unparsable(error: &ParseError, hits: Hits) -> Report {
-    let state = match error {
-        ParseError::Length | ParseError::Size => SqlState::PROGRAM_LIMIT_EXCEEDED,
-        ParseError::Nesting => SqlState::STATEMENT_TOO_COMPLEX,
-        // A name in a text that nobody can read: no reason to pass on what the parser saw.
-        ParseError::Syntax(_) if hits.intersects(Hits::NAME | Hits::SIDE_DOOR) => {
-            SqlState::INSUFFICIENT_PRIVILEGE
-        }
-        ParseError::Syntax(_) | ParseError::Parser => SqlState::SYNTAX_ERROR,
-    };
-    Report::error(state, error.to_string())
-        .hint("A statement that mentions personal data must be one that the proxy can read.")
 }

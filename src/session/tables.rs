@@ -252,13 +252,15 @@ impl Tables {
         }
     }
 
+    /// Everything that may be meant by the name of a prepared statement.
+    pub(super) fn statements(&self, name: &str) -> impl Iterator<Item = &Prepared> {
+        self.statements.get(name).into_iter().flatten().map(|prepared| &**prepared)
+    }
+
     /// What was prepared or opened that a statement of this kind shows now.
     pub(super) fn earlier(&self, kind: &Kind) -> Vec<&Made> {
         match kind {
-            Kind::Execute(name) => {
-                let makings = self.statements.get(name).into_iter().flatten();
-                makings.map(|prepared| &prepared.made).collect()
-            }
+            Kind::Execute(name) => self.statements(name).map(|prepared| &prepared.made).collect(),
             Kind::Fetch(name) => self.opened(name),
             Kind::Query
             | Kind::CopyOut

@@ -5,8 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use pg_query::protobuf::ObjectType;
+
 use super::{Env, Session};
 use crate::analysis::facts::{Analysis, Kind, Obstacle};
+use crate::analysis::mention::{Hits, Mention};
 use crate::analysis::parse::Parsed;
 use crate::analysis::tree::{Deeper, Node};
 use crate::grant::Action;
@@ -19,7 +22,10 @@ const HARMLESS: [&str; 5] =
 /// Names that definitions have used since the transaction began.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Uncommitted {
+    /// By definitions that mention personal data, or what such ones have defined.
     names: BTreeSet<String>,
+    /// By other definitions of code: it may be given personal data by a statement that reads some.
+    code: BTreeSet<String>,
 }
 
 impl Uncommitted {
@@ -29,16 +35,36 @@ impl Uncommitted {
 
     pub(super) fn ended(&mut self) {
         self.names.clear();
+        self.code.clear();
     }
 
     /// Notes a statement that is about to run.
-    pub(super) fn note(&mut self, analysis: &Analysis, tree: &Node) {
-        let over_pii = analysis.obstacles.iter().any(|it| matches!(it, Obstacle::Ddl(_)));
-        if analysis.kind == Kind::Define && over_pii && !HARMLESS.contains(&tree.kind) {
-            tree.texts(&mut |text| {
-                self.names.insert(text.to_owned());
-            });
+    pub(super) fn note(&mut self, analysis: &Analysis, tree: &Node, mention: &Mention) {
+        let needs_role = analysis.obstacles.iter().any(|it| matches!(it, Obstacle::Ddl(_)));
+        if analysis.kind != Kind::Define || !needs_role || HARMLESS.contains(&tree.kind) {
+            return;
         }
+        let over_pii = self.is_over_pii(tree, mention);
+        let names = if over_pii { &mut self.names } else { &mut self.code };
+        tree.texts(&mut |text| {
+            names.insert(text.to_owned());
+        });
+    }
+
+    /// Whether a definition mentions what is sensitive, or was made so by this transaction. Not for
+    /// a type or a cast: they are used without being named.
+    fn is_over_pii(&self, tree: &Node, mention: &Mention) -> bool {
+        let is_named = matches!(tree.kind, "CreateFunctionStmt" | "CompositeTypeStmt")
+            || (tree.kind == "DefineStmt"
+                && tree.int("kind") == ObjectType::ObjectAggregate as i64)
+            || tree.kind == "CreateEnumStmt";
+        let mut found = !is_named;
+        tree.texts(&mut |text| {
+            let hits = mention.scan(text.as_bytes());
+            found |= hits.intersects(Hits::NAME | Hits::SIDE_DOOR | Hits::UNICODE)
+                || self.names.iter().any(|name| holds(text, name));
+        });
+        found
     }
 
     /// The first name in a statement that may mean something else than the snapshot says.
@@ -52,7 +78,7 @@ impl Uncommitted {
             | Kind::Explain
             | Kind::Store => {}
             // Its text was another message's.
-            Kind::Execute(_) => return Some("EXECUTE".to_owned()),
+            Kind::Execute(_) => return (!self.names.is_empty()).then(|| "EXECUTE".to_owned()),
             Kind::Deallocate(_)
             | Kind::Fetch(_)
             | Kind::Close(_)
@@ -67,8 +93,9 @@ impl Uncommitted {
                 "TypeName" => node.names("names").last().copied(),
                 _ => None,
             };
+            let reads = !analysis.references.is_empty();
             if let Some(name) = name
-                && self.names.contains(name)
+                && (self.names.contains(name) || (reads && self.code.contains(name)))
                 && !PLAIN_TYPES.contains(&name)
             {
                 found.get_or_insert_with(|| name.to_owned());
@@ -97,6 +124,12 @@ const PLAIN_TYPES: [&str; 14] = [
     "varchar",
 ];
 
+/// Whether code mentions a name, in whatever case.
+fn holds(code: &str, name: &str) -> bool {
+    let (code, name) = (code.to_ascii_lowercase(), name.to_ascii_lowercase());
+    !name.is_empty() && code.contains(&name)
+}
+
 impl Session {
     /// Refuses statements through what the transaction, or an earlier one of these statements, has
     /// defined over personal data: but not those of who may read all of it.
@@ -108,8 +141,7 @@ impl Session {
     ) -> Option<Box<Report>> {
         let mut defined = self.uncommitted.clone();
         for (analysis, statement) in analyses.iter().zip(&parsed.statements) {
-            if !defined.is_empty()
-                && let Some(name) = defined.named_in(analysis, &statement.tree)
+            if let Some(name) = defined.named_in(analysis, &statement.tree)
                 && !self.may_read_everything(env)
             {
                 return Some(
@@ -122,7 +154,7 @@ impl Session {
                     .into(),
                 );
             }
-            defined.note(analysis, &statement.tree);
+            defined.note(analysis, &statement.tree, &env.world.sensitive.mention);
         }
         None
     }

@@ -3,6 +3,7 @@
 use crate::desk::{Shop, email, masked};
 use crate::support::message::Format;
 use crate::support::traps::{self, Variant};
+use crate::support::wait::until;
 use crate::support::{Client, Target};
 
 /// A shop, and Mia, who has the role `ddl`.
@@ -10,7 +11,8 @@ fn shop(name: &str) -> (Shop, Client) {
     let shop = Shop::open_with(name, |mut config| {
         let mia = "name = 'mia'\nroles = ['ddl']\nscram_env = 'KEYHOLE_BOB_PASSWORD'";
         config.push("user", mia);
-        config
+        // Nothing is known because it was time to look.
+        config.set("schema", "refresh", "1h")
     });
     let mia = Target::new(shop.proxy.data_port(), "mia", "bob-secret", "shop").connect();
     (shop, mia)
@@ -79,6 +81,18 @@ fn definitions_of_an_open_transaction_are_not_seen_through() {
 }
 
 #[test]
+fn definitions_are_known_to_others_while_who_made_them_rests() {
+    let (shop, mut mia) = shop("migrations_rest");
+    let mut bob = shop.bob().connect();
+    mia.query("CREATE VIEW fresh AS SELECT upper(email) AS x FROM customers WHERE id = 5").ok();
+    // She says nothing more, and yet the schema is read again, long before the next poll.
+    until("the view is known", || {
+        let seen = bob.query("SELECT x || '' FROM fresh").ok().scalar();
+        (seen == masked(&email()).to_uppercase()).then_some(())
+    });
+}
+
+#[test]
 fn definitions_are_known_as_soon_as_they_are_committed() {
     let (shop, mut mia) = shop("migrations_committed");
     mia.query("BEGIN").ok();
@@ -100,4 +114,74 @@ fn definitions_are_known_as_soon_as_they_are_committed() {
     mia.until_ready().ok();
     let second = mia.until_ready();
     assert!(second.code() == "42501" || second.scalar() == masked(&email()), "{}", second.code());
+}
+
+/// A function that nobody can look into, as it builds its statement at run time.
+const OPAQUE: &str = "CREATE FUNCTION how_many(what text) RETURNS bigint LANGUAGE plpgsql AS \
+    $$DECLARE n bigint; BEGIN EXECUTE 'SELECT count(*) FROM ' || what INTO n; RETURN n; END$$";
+
+#[test]
+fn code_that_nobody_can_look_into_runs_for_those_who_may_define_it() {
+    let (shop, mut mia) = shop("migrations_opaque");
+    let mut alice = shop.alice().connect();
+    mia.query(OPAQUE).ok();
+    let call = "SELECT how_many('products')";
+    assert_eq!(mia.query(call).ok().rows().len(), 1);
+    assert_eq!(alice.query(call).code(), "42501");
+    // What is known to read personal data is no matter of roles.
+    let reads = "CREATE FUNCTION first_email() RETURNS text LANGUAGE plpgsql AS \
+                 $$BEGIN RETURN (SELECT email FROM customers WHERE id = how_many('stores')); END$$";
+    mia.query(reads).ok();
+    for session in [&mut mia, &mut alice] {
+        assert_eq!(session.query("SELECT first_email()").code(), "42501");
+        assert_eq!(session.query(crate::desk::EMAIL).ok().scalar(), masked(&email()));
+        for door in ["SELECT * FROM pg_stats", "SELECT lo_get(1)", "SELECT * FROM pg_stat_activity"]
+        {
+            assert_eq!(session.query(door).code(), "42501", "{door}");
+        }
+    }
+    for door in ["pg_locks", "pg_cursors", "pg_prepared_statements"] {
+        let look = format!("SELECT count(*) FROM {door}");
+        mia.query(&look).ok();
+        assert_eq!(alice.query(&look).code(), "42501", "{door}");
+    }
+}
+
+#[test]
+fn a_migration_uses_what_it_has_just_defined() {
+    let (_shop, mut mia) = shop("migrations_use");
+    let steps = [
+        "BEGIN",
+        "CREATE FUNCTION twice(n int) RETURNS int LANGUAGE sql AS 'SELECT 2 * n'",
+        OPAQUE,
+        "CREATE TYPE mood AS ENUM ('calm', 'wild')",
+        "CREATE TABLE fresh (n int, feels mood)",
+        "INSERT INTO fresh SELECT twice(21), 'calm'::mood",
+        "SELECT n, feels FROM fresh WHERE twice(n) = 84",
+        "PREPARE p AS SELECT how_many('fresh')",
+        "EXECUTE p",
+    ];
+    for step in steps {
+        mia.query(step).ok();
+    }
+    // Beside personal data, it stays unknown what the new code does.
+    let beside = "SELECT twice(id) FROM customers WHERE email LIKE 'a%'";
+    assert_eq!(mia.query(beside).code(), "42501");
+    mia.query("ROLLBACK").ok();
+}
+
+#[test]
+fn ranges_of_plain_types_are_no_secret() {
+    let (shop, mut mia) = shop("migrations_ranges");
+    mia.query("CREATE TYPE span AS RANGE (subtype = text)").ok();
+    let plain = "SELECT span('a', 'c') @> 'b'::text, '[a,b]'::span, span('a', 'b')::span = '[a,b)'";
+    assert_eq!(shop.bob().connect().query(plain).ok().rows(), [["t", "[a,b]", "t"]]);
+    // The difference of two bounds is computed by code that nobody can look into.
+    let opaque = "CREATE FUNCTION gap(a text, b text) RETURNS float8 IMMUTABLE LANGUAGE plpgsql AS \
+                  $$DECLARE n float8; BEGIN EXECUTE 'SELECT 1' INTO n; RETURN n; END$$";
+    mia.query(opaque).ok();
+    mia.query("CREATE TYPE gapped AS RANGE (subtype = text, subtype_diff = gap)").ok();
+    // Known to all before it is to her.
+    assert_eq!(mia.query("SELECT gapped('a', 'c')").code(), "");
+    assert_eq!(shop.bob().connect().query("SELECT gapped('a', 'c')").code(), "42501");
 }

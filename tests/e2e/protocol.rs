@@ -488,6 +488,14 @@ fn copies() -> Vec<Talk> {
                 .collect(),
         },
         at_once(
+            "COPY FROM STDOUT takes data as well",
+            &[query("BEGIN"), query("COPY app_settings FROM STDOUT"), data(b"a\tb\n"), done()]
+                .into_iter()
+                .chain([query("SELECT * FROM app_settings ORDER BY key"), query("ROLLBACK")])
+                .collect::<Vec<_>>(),
+            4,
+        ),
+        at_once(
             "data outside of COPY",
             &[data(b"zz"), done(), fail("no"), query("SELECT 1"), data(b"zz"), sync()],
             2,

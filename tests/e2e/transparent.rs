@@ -4,7 +4,7 @@ use crate::desk::Shop;
 use crate::support::client::{bind, execute, frame, parse, query, sync};
 use crate::support::message::Format;
 use crate::support::traps::{self, Variant};
-use crate::support::{Keyhole, Postgres};
+use crate::support::{Client, Keyhole, Postgres, Reply};
 
 fn latin1(text: &str) -> Vec<u8> {
     text.chars().map(|c| u8::try_from(u32::from(c)).expect("LATIN1")).collect()
@@ -75,4 +75,49 @@ fn a_goodbye_behind_other_messages_waits_for_their_answers() {
         assert_eq!(session.until_ready().ok().scalar(), "2");
         assert_eq!(session.read().expect("no reset"), None, "and then the end");
     }
+}
+
+#[test]
+fn what_is_no_sql_is_told_so_in_postgresqls_words() {
+    let shop = Shop::open("transparent_syntax");
+    let mut sessions = [shop.direct().connect(), shop.alice().connect()];
+    for text in [
+        "CREATE TABLE t (a int,)",
+        "SELECT 'é', email FROM customers WHERE WHERE id = 1",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1' AS AS",
+        "DO $$ BEGIN",
+        "COPY (SELECT 1) TO",
+        "UPDATE customers SET email = 'x' id = 1",
+        "PREPARE p AS SELECT FROM FROM customers",
+    ] {
+        let said = |reply: Reply| {
+            let error = reply.error().expect("an error");
+            ['S', 'C', 'M', 'P'].map(|field| error.field(field).map(str::to_owned))
+        };
+        let [there, here] = sessions.each_mut().map(|session| said(session.query(text)));
+        assert_eq!(there, here, "{text}");
+        let extended = |session: &mut Client| said(session.extended(text, &[], Format::Text));
+        let [there, here] = sessions.each_mut().map(extended);
+        assert_eq!(there, here, "{text}, in an extended query");
+    }
+}
+
+#[test]
+fn prepared_statements_that_touch_nothing_are_explained_and_stored() {
+    let shop = Shop::open("transparent_execute");
+    let mut alice = shop.alice().connect();
+    alice.query("PREPARE plain (int) AS SELECT sku FROM products WHERE id < $1").ok();
+    alice.query("PREPARE secret AS SELECT email FROM customers").ok();
+    let plan = alice.query("EXPLAIN (COSTS OFF) EXECUTE plain (5)").ok();
+    assert!(plan.rows().iter().flatten().any(|line| line.contains("products")), "{plan:?}");
+    alice.query("CREATE TEMP TABLE kept AS EXECUTE plain (5)").ok();
+    for text in ["EXPLAIN EXECUTE secret", "CREATE TEMP TABLE kept_too AS EXECUTE secret"] {
+        assert_eq!(alice.query(text).code(), "42501", "{text}");
+    }
+    alice.query("DEALLOCATE plain").ok();
+    assert_eq!(alice.query("EXPLAIN EXECUTE plain (5)").code(), "42501");
+    // A statement by the protocol that would explain itself.
+    let batch = [parse("it", "EXPLAIN EXECUTE it"), sync()].concat();
+    alice.send(&batch).expect("sent");
+    assert_eq!(alice.until_ready().code(), "42501");
 }

@@ -147,6 +147,24 @@ pub fn side_door_relation(schema: &str, name: &str) -> bool {
         || RELATION_FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
+/// Functions and relations that tell about locks, memory and this session's own statements: the
+/// doors that show no values.
+const OF_SESSIONS: &[&str] = &[
+    "pg_backend_memory_contexts",
+    "pg_cursor",
+    "pg_cursors",
+    "pg_get_backend_memory_contexts",
+    "pg_lock_status",
+    "pg_locks",
+    "pg_prepared_statement",
+    "pg_prepared_statements",
+];
+
+/// Whether a side door tells about sessions and not about values.
+pub fn side_door_of_sessions(name: &str) -> bool {
+    OF_SESSIONS.contains(&name)
+}
+
 /// What a side door is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::analysis) enum Kind {

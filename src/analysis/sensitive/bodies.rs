@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::Opaque;
+use super::{Audience, Opaque};
 use crate::analysis::mention::MentionError;
 use crate::analysis::mention::names::{Boundary, Names, Pattern};
 use crate::analysis::mention::side_doors::{self, Kind};
 use crate::model::Oid;
-use crate::schema::{Function, LANGUAGE_AGGREGATE, Snapshot};
+use crate::schema::{Function, LANGUAGE_AGGREGATE, LANGUAGE_RANGE, Snapshot};
 
 /// Extensions whose C functions compute from their arguments and read nothing else. All others are
 /// opaque until the catalog declares their functions.
@@ -85,10 +85,11 @@ struct Cursors {
 pub(super) struct Bodies<'a> {
     pub(super) by_function: BTreeMap<Oid, Body<'a>>,
     names: Names<Word<'a>>,
+    pub(super) audience: Audience,
 }
 
 impl<'a> Bodies<'a> {
-    pub(super) fn read(schema: &'a Snapshot) -> Result<Self, MentionError> {
+    pub(super) fn read(schema: &'a Snapshot, audience: Audience) -> Result<Self, MentionError> {
         let relations = schema.relations.values().filter(|relation| !relation.is_system());
         let mut known: BTreeSet<&str> = relations.map(|r| r.name.name.as_str()).collect();
         known.extend(schema.functions.iter().map(|function| function.name.name.as_str()));
@@ -106,7 +107,8 @@ impl<'a> Bodies<'a> {
         }
         patterns
             .extend(side_doors::patterns().map(|(pattern, kind)| (pattern, Word::SideDoor(kind))));
-        let mut bodies = Self { by_function: BTreeMap::new(), names: Names::new(patterns)? };
+        let (by_function, names) = (BTreeMap::new(), Names::new(patterns)?);
+        let mut bodies = Self { by_function, names, audience };
         for function in &schema.functions {
             let body = bodies.body(function);
             bodies.by_function.insert(function.oid, body);
@@ -126,10 +128,13 @@ impl<'a> Bodies<'a> {
         }
         body.opaque = match function.language.as_str() {
             "sql" | "plpgsql" => body.opaque.or(defaults.opaque),
-            LANGUAGE_AGGREGATE => None,
+            LANGUAGE_AGGREGATE | LANGUAGE_RANGE => None,
             "c" | "internal" if is_harmless(function) => None,
             _ => Some(Opaque::Language),
         };
+        if self.audience == Audience::Ddl {
+            body.opaque = None;
+        }
         body
     }
 
@@ -143,6 +148,7 @@ impl<'a> Bodies<'a> {
                 body.names.insert(name);
             }
             Word::SideDoor(Kind::Function) if !may_be_call(bytes, at.end) => {}
+            Word::SideDoor(_) if self.audience.may_use(&text[at.clone()].to_ascii_lowercase()) => {}
             Word::SideDoor(Kind::Function | Kind::Relation) => {
                 body.side_door.get_or_insert_with(|| text[at].to_owned());
             }

@@ -167,7 +167,9 @@ impl<'a> Reaching<'a> {
         if columns.of(relation.oid).next().is_some() {
             return Some(if is_stored { Kind::Stored } else { Kind::Table });
         }
-        if side_door_relation(&relation.name.schema, &relation.name.name) {
+        let name = &relation.name;
+        if side_door_relation(&name.schema, &name.name) && !self.bodies.audience.may_use(&name.name)
+        {
             return Some(Kind::SideDoor);
         }
         if relation.kind == RelationKind::View && self.reads_pii(relation) {

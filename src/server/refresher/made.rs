@@ -11,12 +11,13 @@ use crate::grant::CatalogView;
 use crate::mask::MaskError;
 use crate::model::{ColumnPath, Epoch};
 use crate::schema::Snapshot;
-use crate::server::setup::Spec;
+use crate::server::setup::{Definers, Spec};
 
 /// A world and what it was made of.
 pub(in crate::server) struct Made {
     pub(in crate::server) world: World,
-    pub(super) schema: Snapshot,
+    /// For who has the role `ddl`; None where nobody has it, or nothing is hidden.
+    pub(in crate::server) for_ddl: Option<World>,
     pub(super) tags: Tags,
     pub(super) problems: Vec<Problem>,
     pub(super) masks: Vec<(Arc<ColumnPath>, MaskError)>,
@@ -24,7 +25,7 @@ pub(in crate::server) struct Made {
 
 pub(in crate::server) fn make(
     epoch: Epoch,
-    schema: Snapshot,
+    schema: Arc<Snapshot>,
     spec: &Spec,
     tags: &Tags,
 ) -> Result<Made, MentionError> {
@@ -32,10 +33,20 @@ pub(in crate::server) fn make(
         Watch::Something => Sensitive::bind(&schema, &spec.catalog, tags, spec.unclassified)?,
         Watch::Nothing => (Sensitive::nothing()?, Tags::default(), Vec::new()),
     };
-    let view = CatalogView::new(&*spec.name, &spec.catalog, Some(&schema));
-    let name = Arc::clone(&spec.name);
-    let (world, masks) = World::new(epoch, name, schema.clone(), sensitive, view, spec.rules);
-    Ok(Made { world, schema, tags, problems, masks })
+    let for_ddl = match (spec.watch, spec.definers) {
+        (Watch::Something, Definers::Some) => {
+            Some(sensitive.bind_for_ddl(&schema, &spec.catalog, &tags, spec.unclassified)?)
+        }
+        (Watch::Nothing, _) | (_, Definers::None) => None,
+    };
+    let world = |sensitive| {
+        let view = CatalogView::new(&*spec.name, &spec.catalog, Some(&*schema));
+        let name = Arc::clone(&spec.name);
+        World::new(epoch, name, Arc::clone(&schema), sensitive, view, spec.rules)
+    };
+    let for_ddl = for_ddl.map(|sensitive| world(sensitive).0);
+    let (world, masks) = world(sensitive);
+    Ok(Made { world, for_ddl, tags, problems, masks })
 }
 
 /// Columns that became personal data or ceased to be, by name.

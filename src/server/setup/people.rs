@@ -6,7 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 use crate::auth::Authenticated;
 use crate::config::Config;
 use crate::grant::Subject;
-use crate::model::User;
+use crate::model::{ROLE_DDL as DDL, User};
+
+use super::Definers;
 
 /// The people of a configuration.
 pub(super) struct People {
@@ -32,6 +34,13 @@ impl People {
 
     pub(super) fn roles_of(&self, group: &str) -> &[String] {
         self.roles_by_group.get(group).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether anybody, or any group, has the role `ddl`.
+    pub(super) fn definers(&self) -> Definers {
+        let by_users = self.users.values().any(|user| user.has_role(DDL));
+        let by_groups = self.roles_by_group.values().flatten().any(|role| role == DDL);
+        if by_users || by_groups { Definers::Some } else { Definers::None }
     }
 
     /// The user that a login is about; None: nobody.

@@ -180,7 +180,15 @@ SELECT p.oid, n.nspname, p.proname, pg_catalog.pg_get_function_identity_argument
           FROM ROWS FROM (pg_catalog.unnest(p.proallargtypes),
                           pg_catalog.unnest(p.proargmodes)) AS a (type, mode)
           WHERE a.mode IN ('o', 'b', 't')), '{}'),
-       p.prorettype, l.lanname,
+       p.prorettype,
+       CASE WHEN l.lanname = 'internal' AND EXISTS (SELECT FROM pg_catalog.pg_depend d
+          JOIN pg_catalog.pg_type t ON t.oid = d.refobjid
+          JOIN pg_catalog.pg_range r ON t.oid IN (r.rngtypid, r.rngmultitypid)
+          WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
+            AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.deptype = 'i'
+            AND greatest(r.rngsubtype, r.rngsubopc, r.rngcanonical::pg_catalog.oid,
+                         r.rngsubdiff::pg_catalog.oid) < 16384)
+         THEN 'range' ELSE l.lanname END,
        coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc),
        coalesce(pg_catalog.pg_get_expr(p.proargdefaults, 0), ''),
        (SELECT e.extname FROM pg_catalog.pg_depend d

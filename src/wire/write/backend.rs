@@ -20,7 +20,8 @@ pub fn notice(out: &mut Vec<u8>, report: &Report) {
 const REPORT_TEXT_LEN_MAX: usize = 64 * 1024;
 
 fn write_report(out: &mut Vec<u8>, tag: u8, report: &Report) {
-    let Report { severity, state, message: text, detail, hint } = report;
+    let Report { severity, state, message: text, detail, hint, position } = report;
+    let position = position.map(|position| position.to_string());
     let fields = [
         (b'S', Some(severity.as_str())),
         (b'V', Some(severity.as_str())),
@@ -28,6 +29,7 @@ fn write_report(out: &mut Vec<u8>, tag: u8, report: &Report) {
         (b'M', Some(text.as_str())),
         (b'D', detail.as_deref()),
         (b'H', hint.as_deref()),
+        (b'P', position.as_deref()),
     ];
     let written = message(out, tag, |out| {
         for (code, text) in fields {
