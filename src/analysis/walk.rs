@@ -331,7 +331,9 @@ impl<'a> Walker<'a> {
         if name.ends_with("populate_record") || name.ends_with("populate_recordset") {
             self.fills_rows();
         }
-        if self.context.sensitive.is_side_door_function(name) {
+        // With three arguments, all of them are values: no text runs.
+        let rewrites_values = name == "ts_rewrite" && node.nodes("args").count() == 3;
+        if self.context.sensitive.is_side_door_function(name) && !rewrites_values {
             self.out.obstacles.push(Obstacle::SideDoor(format!("{name}()")));
         }
         for function in self.context.sensitive.functions_named(name) {

@@ -5,8 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use pg_query::protobuf::ObjectType;
-
 use super::{Env, Session};
 use crate::analysis::facts::{Analysis, Kind, Obstacle};
 use crate::analysis::mention::{Hits, Mention};
@@ -51,14 +49,9 @@ impl Uncommitted {
         });
     }
 
-    /// Whether a definition mentions what is sensitive, or was made so by this transaction. Not for
-    /// a type or a cast: they are used without being named.
+    /// Whether a definition mentions what is sensitive, or was made so by this transaction.
     fn is_over_pii(&self, tree: &Node, mention: &Mention) -> bool {
-        let is_named = matches!(tree.kind, "CreateFunctionStmt" | "CompositeTypeStmt")
-            || (tree.kind == "DefineStmt"
-                && tree.int("kind") == ObjectType::ObjectAggregate as i64)
-            || tree.kind == "CreateEnumStmt";
-        let mut found = !is_named;
+        let mut found = false;
         tree.texts(&mut |text| {
             let hits = mention.scan(text.as_bytes());
             found |= hits.intersects(Hits::NAME | Hits::SIDE_DOOR | Hits::UNICODE)
