@@ -5,14 +5,14 @@
 #   scripts/suites.sh                    all of them; an hour
 #   SUITES="regress psycopg2" scripts/suites.sh
 #
-# Suites: regress (PostgreSQL's own; its output is compared file by file), psycopg2, asyncpg,
-# sqlalchemy, pgbench. Each runs three times: directly, through a proxy with an empty catalog, and
+# Suites: regress (PostgreSQL's own; its output is compared file by file), psycopg2, psycopg (3),
+# asyncpg, sqlalchemy, pgbench. Each runs three times: directly, through a proxy with an empty catalog, and
 # through one whose catalog tags tables that no suite uses. Sources come by package name (Debian's
 # source package, PyPI's sdists) into target/suites, once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 place=$PWD/target/suites
-: "${SUITES:=regress psycopg2 asyncpg sqlalchemy pgbench}"
+: "${SUITES:=regress psycopg2 psycopg asyncpg sqlalchemy pgbench}"
 export PGHOST=127.0.0.1 PGUSER=tester PGPASSWORD=tester-secret PGDATABASE=suites PYTHONDONTWRITEBYTECODE=1
 read -r direct empty tagged < <(python3 -c '
 import socket
@@ -145,12 +145,16 @@ sdist() { # NAME VERSION: its tests, beside the installed package
     tar -xf "$place/dl/$1-$2.tar.gz" -C "$place/$1" --strip-components=1
 }
 
+packages() { # NAMES...
+    [ -d "$place/venv" ] || python3 -m venv "$place/venv"
+    "$place/venv/bin/pip" install -q "$@"
+}
+
 pytest() { # DIRECTORY PACKAGES ARGUMENTS...
-    local to=$1 packages=$2 venv=$place/venv
-    shift 2
-    [ -d "$venv" ] || python3 -m venv "$venv"
+    local to=$1 venv=$place/venv
     # shellcheck disable=SC2086
-    "$venv/bin/pip" install -q "pytest<8.4" pytest-timeout pytest-rerunfailures $packages
+    packages "pytest<8.4" pytest-timeout pytest-rerunfailures $2
+    shift 2
     "$venv/bin/python" -m pytest -q -p no:cacheprovider --timeout=120 -o junit_family=xunit1 \
         --junitxml="$to/results.xml" "$@" >"$to/log" 2>&1 || true
     "$venv/bin/python" - "$to/results.xml" <<'PY'
@@ -174,6 +178,19 @@ psycopg2() {
     # The deselected test mixes two libraries and fails directly, too.
     (cd "$place/psycopg2" && pytest "$1" psycopg2-binary==2.9.10 tests \
         --deselect tests/test_connection.py::ConnectionTests::test_pgconn_ptr)
+}
+
+# Its tests are in no package: PSYCOPG_SRC names a checkout of psycopg 3.
+psycopg() {
+    [ -n "${PSYCOPG_SRC:-}" ] || { echo "suites: psycopg needs PSYCOPG_SRC" >&2; return 0; }
+    rm -rf "$place/psycopg"
+    mkdir "$place/psycopg"
+    cp -r "$PSYCOPG_SRC/tests" "$place/psycopg"
+    # The server's own port is told to tests that connect past what is tested; type checks and
+    # name servers are no matter of the server.
+    (cd "$place/psycopg" && PSYCOPG_TEST_DSN="host=$PGHOST port=$PGPORT user=$PGUSER password=$PGPASSWORD \
+dbname=$PGDATABASE" pytest "$1" "$PSYCOPG_SRC/psycopg $PSYCOPG_SRC/psycopg_pool anyio pproxy" tests \
+        -m "not slow and not mypy and not dns" --ignore tests/test_typing.py)
 }
 
 asyncpg() {
@@ -201,9 +218,31 @@ sqlalchemy() {
     done
 }
 
+# 500 sessions that rest beside those that work, and what one costs the proxy.
+rest() { # DIRECTORY
+    local proxy=${pids[0]} before after
+    [ "$PGPORT" != "$empty" ] || proxy=${pids[1]}
+    [ "$PGPORT" != "$tagged" ] || proxy=${pids[2]}
+    packages "psycopg[binary]==3.2.10"
+    before=$(awk '/VmRSS/ { print $2 }' "/proc/$proxy/status")
+    coproc resting { "$place/venv/bin/python" -c '
+import psycopg, sys
+sessions = [psycopg.connect(autocommit=True) for _ in range(500)]
+for it in sessions: it.execute("SELECT 1")
+print("resting", flush=True)
+sys.stdin.read()
+for it in sessions: it.execute("SELECT 1")
+print("passed", flush=True)'; }
+    read -r _ <&"${resting[0]}"
+    after=$(awk '/VmRSS/ { print $2 }' "/proc/$proxy/status")
+    [ "$PGPORT" = "$direct" ] ||
+        echo "pgbench: 500 sessions at rest: $(((after - before) * 1024 / 500)) bytes each" >>"$place/notes"
+}
+
 pgbench() {
     local script mode result
     "$bin/pgbench" -q -i -s 5 >"$1/log" 2>&1
+    rest "$1"
     for script in tpcb-like simple-update select-only; do
         for mode in simple extended prepared; do
             result=failed
@@ -212,6 +251,10 @@ pgbench() {
             echo "$script-$mode $result"
         done
     done
+    result=failed
+    eval "exec ${resting[1]}>&-"
+    read -r result <&"${resting[0]}" || true
+    echo "500-at-rest $result"
 }
 
 # ---------------------------------------------------------------- the table
@@ -223,6 +266,7 @@ summary() { # SUITE WAY
     printf '%s/%s/%s' "$(count "$file" passed)" "$(count "$file" failed)" "$(count "$file" skipped)"
 }
 mkdir -p "$place/results"
+: >"$place/notes"
 lines=()
 different=0
 for suite in $SUITES; do
@@ -243,4 +287,5 @@ for suite in $SUITES; do
 done
 echo "passed/failed/skipped:"
 printf '%s\n' "${lines[@]}"
+cat "$place/notes"
 exit $different
