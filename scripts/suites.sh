@@ -155,7 +155,7 @@ pytest() { # DIRECTORY PACKAGES ARGUMENTS...
     # shellcheck disable=SC2086
     packages "pytest<8.4" pytest-timeout pytest-rerunfailures $2
     shift 2
-    "$venv/bin/python" -m pytest -q -p no:cacheprovider --timeout=120 -o junit_family=xunit1 \
+    "$venv/bin/python" -m pytest -q -o cache_dir="$to/cache" --timeout=120 -o junit_family=xunit1 \
         --junitxml="$to/results.xml" "$@" >"$to/log" 2>&1 || true
     "$venv/bin/python" - "$to/results.xml" <<'PY'
 import sys, xml.etree.ElementTree as tree
@@ -185,7 +185,7 @@ psycopg() {
     [ -n "${PSYCOPG_SRC:-}" ] || { echo "suites: psycopg needs PSYCOPG_SRC" >&2; return 0; }
     rm -rf "$place/psycopg"
     mkdir "$place/psycopg"
-    cp -r "$PSYCOPG_SRC/tests" "$place/psycopg"
+    cp -r "$PSYCOPG_SRC"/{tests,tools} "$place/psycopg"
     # The server's own port is told to tests that connect past what is tested; type checks and
     # name servers are no matter of the server.
     (cd "$place/psycopg" && PSYCOPG_TEST_DSN="host=$PGHOST port=$PGPORT user=$PGUSER password=$PGPASSWORD \
