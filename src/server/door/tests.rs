@@ -51,7 +51,7 @@ async fn alice(house: &Arc<House>) -> (Guest, Accepted, Admitted, UnixStream, Un
     let spec = setup.spec("shop").unwrap();
     let target = Arc::clone(&spec.target);
     let site = house.databases.ensure(spec);
-    site.database.publish(world(site.database.name()));
+    site.database.publish(world(site.database.name()), None);
     let (database, near) = UnixStream::pair().unwrap();
     let address = connect::Address::Socket("/none".into());
     let admitted = Admitted {
