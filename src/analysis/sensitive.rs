@@ -229,7 +229,8 @@ impl Sensitive {
 
         let relations = reaching.reaches(&columns);
         let notifies = reach::notifies(&reaching);
-        let operators = operators(schema, &reaching);
+        let operators: BTreeSet<String> =
+            reaching.operators.iter().map(|&symbol| symbol.to_owned()).collect();
         let types = types(schema, &reaching, &mut problems);
         let functions = functions(schema, reaching.functions, declared);
         let mut functions_by_name: HashMap<String, Vec<Oid>> = HashMap::new();
@@ -334,14 +335,6 @@ fn functions(
         }
     }
     functions
-}
-
-fn operators(schema: &Snapshot, reaching: &Reaching<'_>) -> BTreeSet<String> {
-    let found = schema.operators.iter().filter(|operator| {
-        reaching.functions.contains_key(&operator.function)
-            || side_door_function(&operator.function_name)
-    });
-    found.map(|operator| operator.symbol.clone()).collect()
 }
 
 /// The names of sensitive types. PostgreSQL's own types are used without being named: whoever hung

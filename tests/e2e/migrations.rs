@@ -185,3 +185,30 @@ fn ranges_of_plain_types_are_no_secret() {
     assert_eq!(mia.query("SELECT gapped('a', 'c')").code(), "");
     assert_eq!(shop.bob().connect().query("SELECT gapped('a', 'c')").code(), "42501");
 }
+
+#[test]
+fn an_operator_in_a_body_is_code_like_any_other() {
+    let (shop, mut mia) = shop("migrations_operator");
+    for define in [
+        "CREATE FUNCTION leak(int, int) RETURNS text LANGUAGE sql AS \
+         'SELECT email FROM customers WHERE id = $1'",
+        "CREATE OPERATOR <=|> (FUNCTION = leak, LEFTARG = int, RIGHTARG = int)",
+        "CREATE FUNCTION plain() RETURNS text LANGUAGE sql AS 'SELECT 5 <=|> -1'",
+        "CREATE FUNCTION plainer() RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN 5<=|>-1; END'",
+        "CREATE FUNCTION told(text) RETURNS bool LANGUAGE sql AS \
+         'SELECT EXISTS (SELECT FROM customers WHERE email = $1)'",
+        "CREATE DOMAIN known AS text CHECK (told(VALUE))",
+        "CREATE FUNCTION asks(x text) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN x::known; END'",
+        "CREATE TABLE plainest (x text DEFAULT 5 <=|> 1, n int)",
+    ] {
+        mia.query(define).ok();
+    }
+    mia.query("SELECT 1").ok();
+    for session in [&mut mia, &mut shop.alice().connect()] {
+        for read in ["SELECT 5 <=|> 1", "SELECT plain()", "SELECT plainer()", "SELECT asks('x')"] {
+            assert_eq!(session.query(read).code(), "42501", "{read}");
+        }
+        let stored = session.query("INSERT INTO plainest VALUES (DEFAULT, 1) RETURNING x || ''");
+        assert_eq!(stored.code(), "42501", "{:?}", stored.rows());
+    }
+}

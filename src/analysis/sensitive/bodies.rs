@@ -54,6 +54,8 @@ const REFCURSOR_OID: Oid = 1790;
 #[derive(Clone, Copy, Debug)]
 enum Word<'a> {
     Name(&'a str),
+    /// Anywhere: which tokens operators are made of depends on what is beside them.
+    Operator(&'a str),
     SideDoor(Kind),
     Execute,
     Unicode,
@@ -66,8 +68,10 @@ enum Word<'a> {
 /// What one body mentions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Body<'a> {
-    /// Names of user relations and functions, as stored; in whatever schema.
+    /// Names of user relations, functions and types that run code, as stored; in whatever schema.
     pub(super) names: BTreeSet<&'a str>,
+    /// Symbols of user-defined operators.
+    pub(super) operators: BTreeSet<&'a str>,
     pub(super) side_door: Option<String>,
     pub(super) opaque: Option<Opaque>,
     pub(super) notifies: bool,
@@ -93,6 +97,8 @@ impl<'a> Bodies<'a> {
         let relations = schema.relations.values().filter(|relation| !relation.is_system());
         let mut known: BTreeSet<&str> = relations.map(|r| r.name.name.as_str()).collect();
         known.extend(schema.functions.iter().map(|function| function.name.name.as_str()));
+        known.extend(schema.types.iter().map(|code| code.name.name.as_str()));
+        let operators: BTreeSet<&str> = schema.operators.iter().map(|it| &*it.symbol).collect();
         let mut patterns: Vec<(Pattern, Word<'_>)> = vec![
             (Pattern::new("execute", Boundary::Both), Word::Execute),
             (Pattern::new("u&", Boundary::Before), Word::Unicode),
@@ -105,6 +111,8 @@ impl<'a> Bodies<'a> {
         for name in known {
             patterns.extend(Pattern::of_name(name).map(|pattern| (pattern, Word::Name(name))));
         }
+        let operator = |symbol| (Pattern::new(symbol, Boundary::None), Word::Operator(symbol));
+        patterns.extend(operators.into_iter().map(operator));
         patterns
             .extend(side_doors::patterns().map(|(pattern, kind)| (pattern, Word::SideDoor(kind))));
         let (by_function, names) = (BTreeMap::new(), Names::new(patterns)?);
@@ -120,6 +128,7 @@ impl<'a> Bodies<'a> {
         let mut body = self.mentions(&function.body);
         let defaults = self.mentions(&function.defaults);
         body.names.extend(defaults.names);
+        body.operators.extend(defaults.operators);
         body.side_door = body.side_door.or(defaults.side_door);
         // A cursor given by name may be the client's own portal, which holds rows unmasked.
         let is_given = body.cursors.named > 0 || function.argument_types.contains(&REFCURSOR_OID);
@@ -146,6 +155,9 @@ impl<'a> Bodies<'a> {
         self.names.each(bytes, |at, word| match word {
             Word::Name(name) => {
                 body.names.insert(name);
+            }
+            Word::Operator(symbol) => {
+                body.operators.insert(symbol);
             }
             Word::SideDoor(Kind::Function) if !may_be_call(bytes, at.end) => {}
             Word::SideDoor(_) if self.audience.may_use(&text[at.clone()].to_ascii_lowercase()) => {}

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::bodies::Bodies;
 use super::columns::{Columns, Told};
 use super::{Notifies, Reach, Touch, Why};
-use crate::analysis::mention::side_door_relation;
+use crate::analysis::mention::{side_door_function, side_door_relation};
 use crate::model::{ColumnId, Oid, RelationName};
 use crate::schema::{Code, ConstraintKind, Function, Relation, RelationKind, Snapshot};
 
@@ -34,6 +34,8 @@ pub(super) struct Reaching<'a> {
     /// Types whose casts or checks run sensitive functions.
     pub(super) types: HashSet<Oid>,
     names: HashSet<&'a str>,
+    /// Symbols of operators that run sensitive functions, in whatever schema.
+    pub(super) operators: BTreeSet<&'a str>,
     side_doors: SideDoors,
 }
 
@@ -75,12 +77,21 @@ impl<'a> Reaching<'a> {
         declared: &BTreeSet<Oid>,
     ) -> Self {
         let (relations, functions) = (HashMap::new(), HashMap::new());
-        let (types, names) = (HashSet::new(), HashSet::new());
+        let (types, names, operators) = (HashSet::new(), HashSet::new(), BTreeSet::new());
         let side_doors = SideDoors::find(schema, bodies);
         let mut in_order: Vec<&Relation> = schema.relations.values().collect();
         in_order.sort_unstable_by_key(|relation| relation.oid);
-        let mut this =
-            Self { schema, bodies, in_order, relations, functions, types, names, side_doors };
+        let mut this = Self {
+            schema,
+            bodies,
+            in_order,
+            relations,
+            functions,
+            types,
+            names,
+            operators,
+            side_doors,
+        };
         for function in schema.functions.iter().filter(|f| declared.contains(&f.oid)) {
             this.add_function(function, Why::Declared);
         }
@@ -99,8 +110,19 @@ impl<'a> Reaching<'a> {
                 news = true;
             }
         }
+        for operator in &self.schema.operators {
+            let runs_some = self.functions.contains_key(&operator.function)
+                || side_door_function(&operator.function_name);
+            news |= runs_some && self.operators.insert(&operator.symbol);
+        }
         for code in &self.schema.types {
-            news |= self.calls(&code.calls) && self.types.insert(code.oid);
+            if self.calls(&code.calls) && self.types.insert(code.oid) {
+                // PostgreSQL's own types are used without being named.
+                if code.name.schema != "pg_catalog" {
+                    self.names.insert(&code.name.name);
+                }
+                news = true;
+            }
         }
         for at in 0..self.in_order.len() {
             let relation = self.in_order[at];
@@ -134,6 +156,9 @@ impl<'a> Reaching<'a> {
         }
         if let Some(name) = body.names.iter().find(|name| self.names.contains(*name)) {
             return Some(Why::Mentions((*name).to_owned()));
+        }
+        if let Some(symbol) = body.operators.iter().find(|it| self.operators.contains(*it)) {
+            return Some(Why::Mentions(format!("operator {symbol}")));
         }
         let types = function.argument_types.iter().chain(&function.output_types);
         for type_oid in types.chain([&function.return_type]) {
