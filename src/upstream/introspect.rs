@@ -5,6 +5,7 @@
 
 mod assemble;
 pub(super) mod queries;
+mod types;
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, IsolationLevel, Row, SimpleQueryMessage, Transaction};
@@ -12,6 +13,7 @@ use tokio_postgres::{Client, IsolationLevel, Row, SimpleQueryMessage, Transactio
 use crate::model::{Epoch, Oid, RelationName};
 use crate::schema::{Identity, Operator, Snapshot, TypeCode};
 use assemble::{Dependencies, Relations};
+use types::Types;
 
 /// `search_path` empty for one transaction: operators mean `pg_catalog`'s, and PostgreSQL prints
 /// names of everything else qualified.
@@ -94,14 +96,17 @@ async fn read_in(tx: &Transaction<'_>, epoch: Epoch) -> Result<Snapshot, Introsp
     relations.texts(&rows(tx, queries::TEXTS).await?)?;
 
     let operators = rows(tx, queries::OPERATORS).await?;
-    let dependencies = Dependencies::new(&rows(tx, queries::DEPENDENCIES).await?, &operators)?;
+    let types = Types::new(&rows(tx, queries::TYPE_CALLS).await?)?;
+    let parts = rows(tx, queries::TYPE_PARTS).await?;
+    let needs = rows(tx, queries::DEPENDENCIES).await?;
+    let dependencies = Dependencies::new(&needs, &operators, types, &parts)?;
     dependencies.fill(&mut relations);
     let functions = assemble::functions(
         &rows(tx, queries::FUNCTIONS).await?,
         &rows(tx, queries::AGGREGATES).await?,
         &dependencies,
     )?;
-    let type_code = type_code(tx, &dependencies).await?;
+    let type_code = type_code(tx, dependencies.types).await?;
 
     let mut snapshot = Snapshot::new(
         epoch,
@@ -125,15 +130,9 @@ async fn read_in(tx: &Transaction<'_>, epoch: Epoch) -> Result<Snapshot, Introsp
     Ok(snapshot)
 }
 
-/// Types with the user-defined functions that their casts and checks run.
-async fn type_code(
-    tx: &Transaction<'_>,
-    dependencies: &Dependencies,
-) -> Result<Vec<TypeCode>, IntrospectError> {
-    let mut calls = dependencies.domain_checks();
-    for row in rows(tx, queries::CASTS).await? {
-        calls.entry(row.try_get(0)?).or_default().push(row.try_get(1)?);
-    }
+/// Types with the user-defined functions that they run.
+async fn type_code(tx: &Transaction<'_>, types: Types) -> Result<Vec<TypeCode>, IntrospectError> {
+    let mut calls = types.into_all();
     let oids: Vec<Oid> = calls.keys().copied().collect();
     let parameters: [&(dyn ToSql + Sync); 1] = [&oids];
     let names = tx.query(queries::TYPE_NAMES, &parameters).await?;
@@ -141,7 +140,8 @@ async fn type_code(
     for row in &names {
         let oid: Oid = row.try_get(0)?;
         let name = RelationName::new(row.try_get::<_, String>(1)?, row.try_get::<_, String>(2)?);
-        types.push(TypeCode { oid, name, calls: calls.remove(&oid).unwrap_or_default() });
+        let calls = calls.remove(&oid).unwrap_or_default().into_iter().collect();
+        types.push(TypeCode { oid, name, calls });
     }
     Ok(types)
 }

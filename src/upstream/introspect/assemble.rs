@@ -1,9 +1,10 @@
 //! Puts the rows of the introspection queries together into relations and functions.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use tokio_postgres::{Error, Row};
 
+use super::types::{Part, Types};
 use crate::model::{ColumnNumber, Oid, RelationName};
 use crate::schema::{
     Code, Column, ColumnDefault, Constraint, ConstraintKind, Function, LANGUAGE_AGGREGATE,
@@ -173,10 +174,19 @@ struct Needs {
 }
 
 /// What code of every kind depends on, by kind (see [`super::queries::DEPENDENCIES`]) and owner.
-pub(super) struct Dependencies(HashMap<(u8, Oid), Needs>);
+pub(super) struct Dependencies {
+    needs: HashMap<(u8, Oid), Needs>,
+    pub(super) types: Types,
+}
 
 impl Dependencies {
-    pub(super) fn new(rows: &[Row], operators: &[Row]) -> Result<Self, Error> {
+    /// `types` as their own functions go, `parts` the rows of [`super::queries::TYPE_PARTS`].
+    pub(super) fn new(
+        rows: &[Row],
+        operators: &[Row],
+        mut types: Types,
+        parts: &[Row],
+    ) -> Result<Self, Error> {
         let mut functions: HashMap<Oid, Oid> = HashMap::with_capacity(operators.len());
         for row in operators {
             functions.insert(row.try_get(0)?, row.try_get(2)?);
@@ -188,13 +198,20 @@ impl Dependencies {
                 Ok((first(kind), row.try_get(1)?, first(needs), row.try_get(3)?))
             })
             .collect::<Result<_, Error>>()?;
-        // Code that casts to a domain runs the domain's checks.
-        let mut domain_calls: HashMap<Oid, Vec<Oid>> = HashMap::new();
-        for (kind, owner, needs, oid) in &parsed {
-            if *kind == b'd' && *needs == b'p' {
-                domain_calls.entry(*owner).or_default().push(*oid);
+        // Code that makes a value of a type runs its checks, and those of the types in them.
+        let mut parts: Vec<Part> = parts
+            .iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .collect::<Result<_, Error>>()?;
+        for (_, domain, needs, oid) in parsed.iter().filter(|(kind, ..)| *kind == b'd') {
+            match needs {
+                b'p' => types.add(*domain, *oid),
+                b'o' => functions.get(oid).into_iter().for_each(|it| types.add(*domain, *it)),
+                b't' => parts.push((*domain, *oid)),
+                _ => {}
             }
         }
+        types.spread(&parts);
         let mut all: HashMap<(u8, Oid), Needs> = HashMap::new();
         for (kind, owner, needs, oid) in parsed {
             let entry = all.entry((kind, owner)).or_default();
@@ -202,17 +219,17 @@ impl Dependencies {
                 b'c' if oid != owner => push_new(&mut entry.reads, oid),
                 b'p' if oid != owner => push_new(&mut entry.calls, oid),
                 b'o' => entry.calls.extend(functions.get(&oid)),
-                b't' => entry.calls.extend(domain_calls.get(&oid).into_iter().flatten()),
+                b't' => entry.calls.extend(types.unasked(oid)),
                 // Itself: no news.
                 b'c' | b'p' => {}
                 other => unreachable!("the query names four catalogs, not {other}"),
             }
         }
-        Ok(Self(all))
+        Ok(Self { needs: all, types })
     }
 
     fn needs(&self, kind: u8, owner: Oid) -> Needs {
-        self.0.get(&(kind, owner)).cloned().unwrap_or_default()
+        self.needs.get(&(kind, owner)).cloned().unwrap_or_default()
     }
 
     pub(super) fn fill(&self, relations: &mut Relations) {
@@ -224,11 +241,6 @@ impl Dependencies {
                 *code = Code { reads: needs.reads, calls: needs.calls, text: code.text.clone() };
             }
         }
-    }
-
-    pub(super) fn domain_checks(&self) -> BTreeMap<Oid, Vec<Oid>> {
-        let checks = self.0.iter().filter(|((kind, _), _)| *kind == b'd');
-        checks.map(|((_, domain), needs)| (*domain, needs.calls.clone())).collect()
     }
 }
 

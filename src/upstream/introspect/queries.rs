@@ -69,7 +69,8 @@ pub(super) const PARENTS: &str =
     "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits ORDER BY inhrelid, inhseqno";
 
 /// What code depends on: (kind of code, whose it is, catalog of what it needs, which, column).
-/// `r` rules, `p` policies, `w` what runs on writes, `f` functions, `d` checks of domains.
+/// `r` rules, `p` policies, `w` what runs on writes, `f` functions, `d` checks of domains. `k`:
+/// expressions that a partition's rows are routed by, which run on writes to it, too.
 /// A generated column's expression is recorded on its default or, by some versions, on the column
 /// itself. A domain runs the checks of the domains it is made from.
 pub(super) const DEPENDENCIES: &str = r"
@@ -94,6 +95,10 @@ WITH RECURSIVE domains (domain, ancestor) AS (
   SELECT 'w', indrelid, 'pg_catalog.pg_class'::pg_catalog.regclass, indexrelid
     FROM pg_catalog.pg_index WHERE indexprs IS NOT NULL OR indpred IS NOT NULL
   UNION ALL
+  SELECT 'k', c.oid, 'pg_catalog.pg_class'::pg_catalog.regclass, k.relid
+    FROM pg_catalog.pg_class c, LATERAL pg_catalog.pg_partition_ancestors(c.oid) AS k (relid)
+    WHERE c.relispartition OR c.relkind = 'p'
+  UNION ALL
   SELECT 'w', tgrelid, 'pg_catalog.pg_trigger'::pg_catalog.regclass, oid
     FROM pg_catalog.pg_trigger WHERE NOT tgisinternal
   UNION ALL
@@ -102,7 +107,7 @@ WITH RECURSIVE domains (domain, ancestor) AS (
   SELECT 'd', domain, 'pg_catalog.pg_constraint'::pg_catalog.regclass, oid
     FROM pg_catalog.pg_constraint JOIN domains ON ancestor = contypid
 )
-SELECT DISTINCT code.kind, code.owner,
+SELECT DISTINCT CASE code.kind WHEN 'k' THEN 'w' ELSE code.kind END, code.owner,
        CASE d.refclassid WHEN 'pg_catalog.pg_class'::pg_catalog.regclass THEN 'c'
             WHEN 'pg_catalog.pg_proc'::pg_catalog.regclass THEN 'p'
             WHEN 'pg_catalog.pg_operator'::pg_catalog.regclass THEN 'o'
@@ -110,6 +115,8 @@ SELECT DISTINCT code.kind, code.owner,
        d.refobjid
 FROM code JOIN pg_catalog.pg_depend d ON d.classid = code.classid AND d.objid = code.objid
 WHERE d.objid >= 16384 AND d.deptype IN ('n', 'a')
+  AND (code.kind <> 'k'
+       OR d.objsubid = 0 AND d.refclassid <> 'pg_catalog.pg_class'::pg_catalog.regclass)
   AND d.refclassid IN ('pg_catalog.pg_class'::pg_catalog.regclass,
                        'pg_catalog.pg_proc'::pg_catalog.regclass,
                        'pg_catalog.pg_operator'::pg_catalog.regclass,
@@ -215,11 +222,46 @@ SELECT o.oid, o.oprname, p.oid, p.proname
 FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode::pg_catalog.oid
 WHERE o.oid >= 16384";
 
-/// Both ends of every cast that runs a user-defined function.
-pub(super) const CASTS: &str = r"
-SELECT type, castfunc FROM pg_catalog.pg_cast,
+/// User-defined functions by the types that run them, and whether unasked: both ends of casts, what ranges compute with
+/// their bounds, and how values of users' types and bounds are compared. Functions in C of operator
+/// classes compare what they are given.
+pub(super) const TYPE_CALLS: &str = r"
+SELECT type, castfunc, castcontext = 'i' FROM pg_catalog.pg_cast,
        LATERAL (VALUES (castsource), (casttarget)) AS ends (type)
-WHERE castfunc >= 16384";
+WHERE castfunc >= 16384
+UNION ALL
+SELECT rngtypid, function, true FROM pg_catalog.pg_range,
+       LATERAL (VALUES (rngcanonical::pg_catalog.oid),
+                       (rngsubdiff::pg_catalog.oid)) AS runs (function)
+WHERE function >= 16384
+UNION ALL
+SELECT type, p.oid, true
+FROM (SELECT opcintype, opcfamily FROM pg_catalog.pg_opclass
+      WHERE opcdefault AND opcintype >= 16384
+      UNION ALL
+      SELECT r.rngtypid, c.opcfamily
+      FROM pg_catalog.pg_range r JOIN pg_catalog.pg_opclass c ON c.oid = r.rngsubopc
+     ) AS compared (type, family)
+JOIN pg_catalog.pg_amproc a ON a.amprocfamily = compared.family
+JOIN pg_catalog.pg_proc p ON p.oid = a.amproc::pg_catalog.oid
+JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+WHERE p.oid >= 16384 AND l.lanname NOT IN ('c', 'internal')";
+
+/// What values of a type are made of, where that is a user's type: elements of arrays, the base of
+/// a domain, bounds of ranges, fields of rows.
+pub(super) const TYPE_PARTS: &str = r"
+SELECT oid, typelem FROM pg_catalog.pg_type WHERE typelem >= 16384
+UNION ALL
+SELECT oid, typbasetype FROM pg_catalog.pg_type WHERE typbasetype >= 16384
+UNION ALL
+SELECT rngtypid, rngsubtype FROM pg_catalog.pg_range WHERE rngsubtype >= 16384
+UNION ALL
+SELECT rngmultitypid, rngtypid FROM pg_catalog.pg_range
+WHERE rngtypid >= 16384 AND rngmultitypid <> 0
+UNION ALL
+SELECT c.reltype, a.atttypid
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+WHERE c.reltype <> 0 AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384";
 
 pub(super) const TYPE_NAMES: &str = r"
 SELECT t.oid, n.nspname, t.typname
@@ -261,6 +303,8 @@ WITH temporary AS MATERIALIZED (
   UNION ALL SELECT 14, xmin FROM pg_catalog.pg_extension
   UNION ALL SELECT 15, i.xmin FROM pg_catalog.pg_index i
     WHERE i.indexrelid >= 16384 AND i.indrelid NOT IN (SELECT oid FROM outside)
+  UNION ALL SELECT 16, xmin FROM pg_catalog.pg_opclass WHERE oid >= 16384
+  UNION ALL SELECT 17, xmin FROM pg_catalog.pg_amproc WHERE oid >= 16384
 ), parts AS (
   SELECT part, pg_catalog.count(*) AS n,
          pg_catalog.sum(xmin::pg_catalog.text::pg_catalog.int8) AS total
