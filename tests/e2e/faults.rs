@@ -283,6 +283,15 @@ fn five_thousand_wrong_passwords_disturb_nobody() {
     assert_eq!(alice.connect().query("SELECT 1").ok().scalar(), "1", "and the right one counts");
 }
 
+/// Tells workers to stop, be it because an assertion has failed.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Asks until told to stop; what went wrong, by SQLSTATE, and how often it went well.
 fn work(target: &Target, stop: &AtomicBool, good: &AtomicUsize) -> Vec<String> {
     let mut codes = Vec::new();
@@ -326,6 +335,7 @@ fn a_database_that_crashes_and_restarts_under_load_is_come_back_to() {
         until(what, || (good.load(Ordering::Relaxed) > before + 50).then_some(()));
     };
     let codes = std::thread::scope(|scope| {
+        let stops = Stops(&stop);
         let workers: Vec<_> = (0..8).map(|_| scope.spawn(|| work(&target, &stop, &good))).collect();
         more("it works");
         let pid = target.connect().query("SELECT pg_backend_pid()").ok().scalar();
@@ -337,7 +347,7 @@ fn a_database_that_crashes_and_restarts_under_load_is_come_back_to() {
         });
         server.start_again();
         more("it works after a restart of the database");
-        stop.store(true, Ordering::Relaxed);
+        drop(stops);
         let codes: Vec<_> =
             workers.into_iter().map(|worker| worker.join().expect("no hang")).collect();
         codes.concat()
