@@ -90,6 +90,33 @@ mod tests {
         }
     }
 
+    /// Places are those of characters, wherever the scanner has cut.
+    #[test]
+    fn texts_with_other_letters_have_places_too() {
+        for text in [
+            "select 1é from",
+            "select $1é é from from é",
+            "é",
+            "é é é",
+            "select 0xé",
+            "select 1_é",
+            "select 1eé",
+            "select 'é",
+            "select $é$ é",
+            "select U&'\\é'",
+            "select U&\"é\" UESCAPE 'é' é é",
+            "/* é",
+            "select \u{1F600}.\u{1F600} from from \u{1F600}",
+            "select \u{FFFD} \u{FFFD} from from",
+            "create é create é create é (",
+        ] {
+            if let Err(ParseError::Syntax(error)) = parse(text) {
+                let chars = text.chars().count();
+                assert!(error.position.is_none_or(|at| at <= chars + 1), "{text}: {error:?}");
+            }
+        }
+    }
+
     #[test]
     fn not_every_message_tells() {
         assert_eq!(position("select 1 from t fetch first 2 rows with ties"), None);
