@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::errors::protocol;
+use super::errors::{executes_hidden, protocol, unreadable};
 use super::frontend::Pending;
 use super::plan::{Missing, Plan, Planned};
-use super::prepared::{Made, MadeBy, Now, Prepared};
+use super::prepared::{Made, MadeBy, Now, Prepared, Spelling};
 use super::queue::{Expected, Origin};
+use super::tables::Portal;
 use super::{Effects, Env, Hold, Session};
 use crate::analysis::facts::{Analysis, Kind};
 use crate::model::Report;
@@ -64,9 +65,12 @@ pub(super) fn executed(analyses: &[Analysis]) -> impl Iterator<Item = &str> {
 impl Session {
     /// Looks at the statement anew: grants and schema may have changed since it was parsed.
     pub(super) fn plan_again(&self, prepared: &Prepared, env: Env<'_>) -> Result<Planned, Missing> {
-        match std::str::from_utf8(&prepared.text) {
-            Ok(text) => self.plan(text, env),
-            Err(_) => Ok(Planned::Clear),
+        let text = std::str::from_utf8(&prepared.text);
+        match (prepared.spelling, self.plan(text.unwrap_or_default(), env)?) {
+            (Spelling::Utf8, planned) if text.is_ok() => Ok(planned),
+            // It means what it did, as it still mentions nothing.
+            (Spelling::Other, Planned::Clear) => Ok(Planned::Clear),
+            (Spelling::Utf8 | Spelling::Other, _) => Ok(Planned::Refused(unreadable().into())),
         }
     }
 
@@ -85,11 +89,34 @@ impl Session {
             && makings.all(|prepared| {
                 let text = std::str::from_utf8(&prepared.text).unwrap_or_default();
                 !text.is_empty()
+                    && prepared.spelling == Spelling::Utf8
                     && self.unreadable(text, env.world).is_none()
                     && self
                         .analysed(text, env)
                         .is_ok_and(|analysed| analysed.statements.iter().all(is_clear))
             })
+    }
+
+    /// What was bound runs what its names stand for when it is executed. A report: it may not.
+    pub(super) fn may_still_run(
+        &self,
+        portal: Option<&Portal>,
+        env: Env<'_>,
+    ) -> Result<Option<Box<Report>>, Missing> {
+        let plan = portal.and_then(|portal| portal.prepared.plan.as_ref());
+        let analyses = plan.into_iter().flat_map(|plan| &plan.analysed.statements);
+        let mut executes = analyses.filter_map(|analysis| analysis.executes.as_deref());
+        if let Some(name) = executes.find(|name| !self.executes_clear(name, env)) {
+            return Ok(Some(executes_hidden(name).into()));
+        }
+        if self.uncommitted.is_empty() {
+            return Ok(None);
+        }
+        let Some(portal) = portal else { return Ok(self.fetches_uncommitted(env)) };
+        match self.plan_again(&portal.prepared, env)? {
+            Planned::Refused(report) => Ok(Some(report)),
+            Planned::Clear | Planned::Known(_) => Ok(None),
+        }
     }
 
     /// Keeps the statement, or parses it again where another text has to run now.

@@ -13,7 +13,7 @@ use super::errors::{REFUSED_SQL, protocol, too_many_names, unchecked_parameters}
 use super::frontend::Pending;
 use super::in_band::{Understood, from_item};
 use super::plan::{Plan, Planned, ended};
-use super::prepared::{Made, MadeBy, MadeScrub, Prepared};
+use super::prepared::{Made, MadeBy, MadeScrub, Prepared, Spelling};
 use super::queue::{Ends, Expected, Origin, Run};
 use super::stream::kept;
 use super::tables::Portal;
@@ -34,6 +34,7 @@ impl Session {
         &mut self,
         frame: &[u8],
         message: &Parse<'_>,
+        spelling: Spelling,
         env: Env<'_>,
         out: &mut Effects,
     ) {
@@ -75,8 +76,19 @@ impl Session {
         let by = MadeBy::Parse;
         let scrub = made.scrub.get();
         let weight = self.tables.weigh(text.len() + sent.len());
-        let prepared =
-            Prepared { id, text, parameter_types, plan, by, made, sent, epoch, shape, weight };
+        let prepared = Prepared {
+            id,
+            text,
+            spelling,
+            parameter_types,
+            plan,
+            by,
+            made,
+            sent,
+            epoch,
+            shape,
+            weight,
+        };
         self.tables.prepare(message.name, Arc::new(prepared));
         let name = message.name.to_owned();
         self.queue.push(Expected::Parse { name, id, origin: Origin::Client, scrub });
@@ -141,7 +153,16 @@ impl Session {
         env: Env<'_>,
         out: &mut Effects,
     ) {
-        let run = match self.tables.portal(message.portal).cloned() {
+        let portal = self.tables.portal(message.portal).cloned();
+        match self.may_still_run(portal.as_ref(), env) {
+            Ok(None) => {}
+            Ok(Some(report)) => {
+                let text = portal.map(|portal| portal.prepared.text.clone()).unwrap_or_default();
+                return self.refuse_in_batch(text, report, env, out);
+            }
+            Err(missing) => return self.wait_for(missing, kept(frame), out),
+        }
+        let run = match portal {
             Some(portal) => self.portal_run(&portal, env),
             None => self.cursor_run(message.portal, env),
         };

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::errors::{self, protocol, unreadable};
 use super::plan::Planned;
+use super::prepared::Spelling;
 use super::{Effects, Env, Session};
 use crate::wire::WireError;
 use crate::wire::frontend::{self, Frontend, tag};
@@ -25,7 +26,7 @@ impl Session {
                 self.query(frame, text, env, out);
             }
             Ok(Frontend::Parse(message)) if self.says_nothing(message.sql, env) => {
-                self.parse(frame, &message, env, out);
+                self.parse(frame, &message, Spelling::Other, env, out);
             }
             Ok(Frontend::Query(text)) => {
                 let (text, report) = refused(text);

@@ -8,7 +8,7 @@ use super::copy_in::may_copy_in;
 use super::errors::{self, REFUSED_SQL, protocol};
 use super::in_band::{Understood, from_item};
 use super::plan::{Missing, Plan, Planned};
-use super::prepared::Prepared;
+use super::prepared::{Prepared, Spelling};
 use super::queue::{Batch, Completes, Ends, Expected, Run};
 use super::settle::Settling;
 use super::stream::kept;
@@ -62,7 +62,7 @@ impl Session {
         }
         match message {
             Frontend::Query(text) => self.query(frame, text, env, out),
-            Frontend::Parse(message) => self.parse(frame, &message, env, out),
+            Frontend::Parse(message) => self.parse(frame, &message, Spelling::Utf8, env, out),
             Frontend::Bind(message) => self.bind(frame, &message, env, out),
             Frontend::Describe(target) => self.describe(frame, target, out),
             Frontend::Execute(message) => self.execute(frame, &message, env, out),

@@ -101,7 +101,7 @@ impl Plan {
         for (analysis, statement) in
             self.analysed.statements.iter().zip(&self.analysed.parsed.statements)
         {
-            uncommitted.note(analysis, &statement.tree, &world.sensitive.mention);
+            uncommitted.note(analysis, &statement.tree, world);
         }
     }
 
@@ -214,7 +214,7 @@ impl Session {
             return Ok(Planned::Refused(report));
         }
         for name in analysed.statements.iter().filter_map(|it| it.executes.as_deref()) {
-            if !self.executes_clear(name, env) {
+            if prepares(&analysed.statements, name) || !self.executes_clear(name, env) {
                 return Ok(Planned::Refused(super::errors::executes_hidden(name).into()));
             }
         }
@@ -350,6 +350,11 @@ fn looks_up_by_name(analyses: &[Analysis], decisions: &[Decision]) -> bool {
             matches!(analysis.kind, Kind::Prepare(_) | Kind::Declare(_))
                 && decision.release.values > 0
         })
+}
+
+/// Whether the text itself gives the name to a statement: what has it now says nothing.
+fn prepares(analyses: &[Analysis], name: &str) -> bool {
+    analyses.iter().any(|analysis| matches!(&analysis.kind, Kind::Prepare(it) if it == name))
 }
 
 /// The release again, resting on the grants that are live now.

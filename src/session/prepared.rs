@@ -14,6 +14,7 @@ use crate::model::{ColumnId, Epoch, Oid};
 pub(super) struct Prepared {
     pub id: u64,
     pub text: Bytes,
+    pub spelling: Spelling,
     pub parameter_types: Vec<Oid>,
     /// None: it named nothing sensitive when it was last looked at.
     pub plan: Option<Arc<Plan>>,
@@ -62,6 +63,8 @@ impl Prepared {
         Self {
             id,
             text,
+            // Any other PREPARE is refused.
+            spelling: Spelling::Utf8,
             parameter_types: Vec::new(),
             plan: None,
             by: MadeBy::Sql,
@@ -79,6 +82,7 @@ impl Prepared {
         Self {
             id,
             text: self.text.clone(),
+            spelling: self.spelling,
             parameter_types: self.parameter_types.clone(),
             plan,
             by: self.by,
@@ -116,6 +120,15 @@ pub(super) enum MadeBy {
     Parse,
     /// SQL PREPARE.
     Sql,
+}
+
+/// Whether the bytes that the client sent are those of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spelling {
+    Utf8,
+    /// The text has other letters in the place of some: it must never be sent, and what it means
+    /// cannot be looked into.
+    Other,
 }
 
 /// Provenance of output columns, as the server told it.

@@ -1,10 +1,11 @@
 //! What clients can tell the proxy by: other encodings, goodbyes in the middle.
 
-use crate::desk::Shop;
+use crate::desk::{EMAIL, Shop};
 use crate::support::client::{bind, execute, frame, parse, query, sync};
+use crate::support::keyhole::Config;
 use crate::support::message::Format;
 use crate::support::traps::{self, Variant};
-use crate::support::{Client, Keyhole, Postgres, Reply};
+use crate::support::{Client, Keyhole, Postgres, Reply, Target};
 
 fn latin1(text: &str) -> Vec<u8> {
     text.chars().map(|c| u8::try_from(u32::from(c)).expect("LATIN1")).collect()
@@ -14,14 +15,15 @@ fn latin1_query(text: &str) -> Vec<u8> {
     frame(b'Q', &[latin1(text), vec![0]].concat())
 }
 
+/// No name in it is spelled otherwise in another encoding.
+const NARROW: &str = "[[class]]\nname = 'email'\nmask = { kind = 'email' }\n\
+                      [[table]]\nname = 'public.customers'\ncolumns = { email = 'email' }\n";
+
 #[test]
 fn statements_in_another_encoding_pass_where_they_mention_nothing() {
     let server = Postgres::shared();
     traps::create(server, "transparent_encoding", Variant::A);
-    // No name of its own is spelled otherwise in another encoding.
-    let catalog = "[[class]]\nname = 'email'\nmask = { kind = 'email' }\n\
-                   [[table]]\nname = 'public.customers'\ncolumns = { email = 'email' }\n";
-    let proxy = Keyhole::serve(server, "transparent_encoding", catalog);
+    let proxy = Keyhole::serve(server, "transparent_encoding", NARROW);
     let targets = [server.direct("transparent_encoding"), proxy.data("alice", "shop")];
     for mut session in targets.map(|target| target.connect()) {
         session.query("SET client_encoding = 'LATIN1'").ok();
@@ -120,4 +122,59 @@ fn prepared_statements_that_touch_nothing_are_explained_and_stored() {
     let batch = [parse("it", "EXPLAIN EXECUTE it"), sync()].concat();
     alice.send(&batch).expect("sent");
     assert_eq!(alice.until_ready().code(), "42501");
+}
+
+#[test]
+fn a_statement_in_another_encoding_is_never_sent_with_other_letters() {
+    let server = Postgres::shared();
+    traps::create(server, "transparent_again", Variant::A);
+    let mut config = Config::new().database("shop", server, "transparent_again", NARROW);
+    config.push("user", "name = 'mia'\nroles = ['ddl']\nscram_env = 'KEYHOLE_BOB_PASSWORD'");
+    let proxy = Keyhole::start(config);
+    let mia = Target::new(proxy.data_port(), "mia", "bob-secret", "shop");
+    mia.connect().query("CREATE TABLE later (note text)").ok();
+    let mut alice = proxy.data("alice", "shop").connect();
+    alice.query("SET client_encoding = 'LATIN1'").ok();
+    let body =
+        [b"s\0".to_vec(), latin1("SELECT 'é', note || 'é' FROM later"), vec![0, 0, 0]].concat();
+    let run = || [bind("", "s", &[], Format::Text), execute("", 0), sync()].concat();
+    alice.send(&[frame(b'P', &body), run()].concat()).expect("sent");
+    assert_eq!(alice.until_ready().ok().rows().len(), 0);
+    // What it names is another thing now: one that is looked into.
+    let mut mia = mia.connect();
+    for change in [
+        "INSERT INTO later VALUES ('x')",
+        "ALTER TABLE later RENAME TO sooner",
+        "CREATE VIEW later AS SELECT email AS note FROM customers WHERE id = 5",
+    ] {
+        mia.query(change).ok();
+    }
+    mia.query("SELECT 1").ok();
+    alice.send(&run()).expect("sent");
+    let heard = alice.until_ready();
+    assert_eq!((heard.code().as_str(), heard.raw_rows().len()), ("42501", 0));
+    assert_eq!(alice.query("SELECT 1").ok().scalar(), "1", "the session goes on");
+}
+
+/// EXPLAIN runs what a name stands for by then.
+#[test]
+fn a_prepared_statement_that_was_harmless_is_not_explained_when_it_is_another() {
+    let shop = Shop::open("transparent_other");
+    let mut alice = shop.alice().connect();
+    let (plain, hidden) = ("PREPARE p AS SELECT 1", format!("PREPARE p AS {EMAIL}"));
+    alice.query(plain).ok();
+    for explains in ["EXPLAIN ANALYZE EXECUTE p", "CREATE TEMP TABLE mine AS EXECUTE p"] {
+        let at_once = alice.query(&format!("DEALLOCATE p; {hidden}; {explains}"));
+        assert_eq!(at_once.code(), "42501", "{explains}");
+        alice.query("BEGIN").ok();
+        let opens = [parse("e", explains), bind("e", "e", &[], Format::Text), sync()];
+        alice.send(&opens.concat()).expect("sent");
+        alice.until_ready().ok();
+        alice.query(&format!("DEALLOCATE p; {hidden}")).ok();
+        alice.send(&[execute("e", 0), sync()].concat()).expect("sent");
+        assert_eq!(alice.until_ready().code(), "42501", "{explains}");
+        alice.query("ROLLBACK").ok();
+        alice.query("DEALLOCATE ALL").ok();
+        alice.query(plain).ok();
+    }
 }
