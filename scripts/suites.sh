@@ -6,9 +6,10 @@
 #   SUITES="regress psycopg2" scripts/suites.sh
 #
 # Suites: regress (PostgreSQL's own; its output is compared file by file), psycopg2, psycopg (3),
-# asyncpg, sqlalchemy, pgbench. Each runs three times: directly, through a proxy with an empty catalog, and
-# through one whose catalog tags tables that no suite uses. Sources come by package name (Debian's
-# source package, PyPI's sdists) into target/suites, once.
+# asyncpg, sqlalchemy, pgbench. Each runs three times: directly, through a proxy with an empty
+# catalog, and through one whose catalog tags tables that no suite uses; what may differ then, and
+# why, is in scripts/suites-known.txt. Sources come by package name (Debian's source package, PyPI's
+# sdists) into target/suites, once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 place=$PWD/target/suites
@@ -284,7 +285,12 @@ for suite in $SUITES; do
     for way in ${WAYS/direct/}; do
         differ=$(comm -13 "$place/results/$suite-direct" "$place/results/$suite-$way" | cut -d' ' -f1)
         line+=", $way catalog $(summary "$suite" $way), differ: $(wc -w <<<"$differ")"
-        [ -z "$differ" ] || { line+=$'\n'"  $way: "$(tr '\n' ' ' <<<"$differ"); different=1; }
+        known=$(awk -v suite="$suite" -v way="$way" 'way == "tagged" && $1 == suite { print $2 }' \
+            scripts/suites-known.txt | sort)
+        new=$(comm -23 <(sort <<<"$differ") <(echo "$known") | tr '\n' ' ')
+        [ -z "${new// /}" ] || { line+=$'\n'"  $way, not known: $new"; different=1; }
+        gone=$(comm -13 <(sort <<<"$differ") <(echo "$known") | tr '\n' ' ')
+        [ -z "${gone// /}" ] || line+=$'\n'"  $way, known and not seen: $gone"
     done
     lines+=("$line")
 done
