@@ -55,13 +55,12 @@ fn a_session_that_rests_for_too_long_ends_and_a_reload_changes_what_is_too_long(
         config.set("data", "idle_in_transaction_timeout", "300ms")
     });
     let mut session = shop.alice().connect();
-    session.query("BEGIN").ok();
-    session.query("LOCK TABLE app_settings").ok();
+    session.query("BEGIN; LOCK TABLE app_settings").ok();
     let ended = session.until_ready();
     assert_eq!((&*ended.code(), ended.status()), ("25P03", None));
     let mut other = shop.direct().connect();
     other.query("SET lock_timeout = '20s'").ok();
-    other.query("LOCK TABLE app_settings NOWAIT; SELECT 1").ok();
+    other.query("LOCK TABLE app_settings; SELECT 1").ok();
 
     let mut old = shop.alice().connect();
     let text = std::fs::read_to_string(shop.proxy.config.file()).expect("readable");
