@@ -224,13 +224,13 @@ impl Sensitive {
         let bodies = Bodies::read(schema, audience)?;
         let mut columns = Columns::bind(schema, catalog, tags, unclassified, &mut problems);
         let declared = declared::find(schema, catalog, &mut problems);
-        let oids = declared.keys().copied().collect();
-        let reaching = Reaching::find(schema, &bodies, &mut columns, &oids);
+        let reaching = Reaching::find(schema, &bodies, &mut columns, &declared);
 
         let relations = reaching.reaches(&columns);
         let notifies = reach::notifies(&reaching);
         let operators: BTreeSet<String> =
             reaching.operators.iter().map(|&symbol| symbol.to_owned()).collect();
+        problems.extend(problem::closed_operators(schema, &reaching));
         let types = types(schema, &reaching, &mut problems);
         let functions = functions(schema, reaching.functions, declared);
         let mut functions_by_name: HashMap<String, Vec<Oid>> = HashMap::new();

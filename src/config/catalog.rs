@@ -108,10 +108,7 @@ impl Merge {
         }
         let mut columns = BTreeMap::new();
         for (column, class) in raw.columns {
-            // Looked at and found to be no personal data: a class that needs no definition.
-            if class.get_ref() != CLASS_CLEAR {
-                self.check_class(source, &class);
-            }
+            self.check_class(source, &class);
             columns.insert(column, class.into_inner());
         }
         if columns.is_empty() {
@@ -145,8 +142,9 @@ impl Merge {
         });
     }
 
+    /// `clear` needs no definition: looked at, and found to be no personal data.
     fn check_class(&mut self, source: &Source, class: &raw::Text) {
-        if !self.catalog.classes.contains_key(class.get_ref()) {
+        if class.get_ref() != CLASS_CLEAR && !self.catalog.classes.contains_key(class.get_ref()) {
             let known: Vec<&str> = self.catalog.classes.keys().map(String::as_str).collect();
             let message = Builder::unknown_name("class", class.get_ref(), &known);
             self.problems.push(source.problem(class.span(), message));

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use super::reach::Reaching;
 use crate::model::{ColumnPath, RelationName};
+use crate::schema::Snapshot;
 
 /// One thing to be put right in the catalog. Never a reason to hide less.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,26 @@ pub enum ProblemKind {
     NoFunctionClass { signature: String, class: String },
     #[error("a cast of type {0} runs a function over personal data, and nobody sees it called")]
     Cast(String),
+    #[error(
+        "statements with {symbol} are refused, as an operator of that name runs {function}, which \
+         reads personal data or cannot be looked into; declare it if it is clear"
+    )]
+    Operator { symbol: String, function: String },
+}
+
+/// Symbols without which few statements do.
+const COMMON: &[&str] = &["=", "<>", "<", ">", "<=", ">=", "+", "-", "*", "/", "||", "~~", "->>"];
+
+/// Operators that close a symbol which everybody uses.
+pub(super) fn closed_operators(schema: &Snapshot, reaching: &Reaching<'_>) -> Vec<Problem> {
+    let common = schema.operators.iter().filter(|it| COMMON.contains(&&*it.symbol));
+    let closed = common.filter(|operator| reaching.reveals(operator.function)).map(|operator| {
+        let function = schema.functions.iter().find(|it| it.oid == operator.function);
+        let function = function.map_or(&operator.function_name, |it| &it.signature).clone();
+        let kind = ProblemKind::Operator { symbol: operator.symbol.clone(), function };
+        Problem { place: String::new(), kind }
+    });
+    closed.collect()
 }
 
 impl fmt::Display for Problem {

@@ -1,11 +1,11 @@
 //! From which relations and functions personal data can be reached: a fixpoint over views, rules,
 //! policies, triggers, functions and what their bodies mention.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::bodies::Bodies;
 use super::columns::{Columns, Told};
-use super::{Notifies, Reach, Touch, Why};
+use super::{DeclaredResult, Notifies, Reach, Touch, Why};
 use crate::analysis::mention::{side_door_function, side_door_relation};
 use crate::model::{ColumnId, Oid, RelationName};
 use crate::schema::{Code, ConstraintKind, Function, Relation, RelationKind, Snapshot};
@@ -37,6 +37,8 @@ pub(super) struct Reaching<'a> {
     /// Symbols of operators that run sensitive functions, in whatever schema.
     pub(super) operators: BTreeSet<&'a str>,
     side_doors: SideDoors,
+    /// Functions of which the catalog says that nothing personal comes out of them.
+    clear: BTreeSet<Oid>,
 }
 
 /// Relations by which of their texts mention a side door: PostgreSQL keeps no dependencies on its
@@ -74,7 +76,7 @@ impl<'a> Reaching<'a> {
         schema: &'a Snapshot,
         bodies: &'a Bodies<'a>,
         columns: &mut Columns<'_>,
-        declared: &BTreeSet<Oid>,
+        declared: &BTreeMap<Oid, Option<DeclaredResult>>,
     ) -> Self {
         let (relations, functions) = (HashMap::new(), HashMap::new());
         let (types, names, operators) = (HashSet::new(), HashSet::new(), BTreeSet::new());
@@ -91,8 +93,13 @@ impl<'a> Reaching<'a> {
             names,
             operators,
             side_doors,
+            clear: declared
+                .iter()
+                .filter(|(_, result)| **result == Some(DeclaredResult::Clear))
+                .map(|(oid, _)| *oid)
+                .collect(),
         };
-        for function in schema.functions.iter().filter(|f| declared.contains(&f.oid)) {
+        for function in schema.functions.iter().filter(|f| declared.contains_key(&f.oid)) {
             this.add_function(function, Why::Declared);
         }
         while this.round(columns) {}
@@ -111,12 +118,12 @@ impl<'a> Reaching<'a> {
             }
         }
         for operator in &self.schema.operators {
-            let runs_some = self.functions.contains_key(&operator.function)
-                || side_door_function(&operator.function_name);
+            let runs_some =
+                self.reveals(operator.function) || side_door_function(&operator.function_name);
             news |= runs_some && self.operators.insert(&operator.symbol);
         }
         for code in &self.schema.types {
-            if self.calls(&code.calls) && self.types.insert(code.oid) {
+            if self.calls_revealing(&code.calls) && self.types.insert(code.oid) {
                 // PostgreSQL's own types are used without being named.
                 if code.name.schema != "pg_catalog" {
                     self.names.insert(&code.name.name);
@@ -143,7 +150,18 @@ impl<'a> Reaching<'a> {
 
     fn add_function(&mut self, function: &'a Function, why: Why) {
         self.functions.insert(function.oid, why);
-        self.names.insert(&function.name.name);
+        if self.reveals(function.oid) {
+            self.names.insert(&function.name.name);
+        }
+    }
+
+    /// Whether something personal may come out of the function.
+    pub(super) fn reveals(&self, function: Oid) -> bool {
+        self.functions.contains_key(&function) && !self.clear.contains(&function)
+    }
+
+    fn calls_revealing(&self, functions: &[Oid]) -> bool {
+        functions.iter().any(|oid| self.reveals(*oid))
     }
 
     fn why(&self, function: &Function, columns: &Columns<'_>) -> Option<Why> {
@@ -170,7 +188,7 @@ impl<'a> Reaching<'a> {
         if let Some(relation) = read.and_then(|oid| self.schema.relation(*oid)) {
             return Some(Why::Mentions(relation.name.to_string()));
         }
-        let run = function.runs.iter().find(|oid| self.functions.contains_key(oid))?;
+        let run = function.runs.iter().find(|oid| self.reveals(**oid))?;
         let run = self.schema.functions.iter().find(|function| function.oid == *run)?;
         Some(Why::Mentions(run.name.to_string()))
     }
@@ -208,7 +226,7 @@ impl<'a> Reaching<'a> {
     fn reads_pii(&self, relation: &Relation) -> bool {
         let unknown = relation.definition.is_none() && !relation.is_system();
         unknown
-            || self.calls(&relation.calls)
+            || self.calls_revealing(&relation.calls)
             || relation.reads.iter().any(|oid| self.shows(*oid))
             || self.side_doors.definitions.contains(&relation.oid)
     }
@@ -312,7 +330,7 @@ impl<'a> Reaching<'a> {
         let mut seen = HashSet::from([view.oid]);
         let mut work = vec![view];
         while let Some(relation) = work.pop() {
-            opaque.extend(relation.calls.iter().filter(|oid| self.functions.contains_key(oid)));
+            opaque.extend(relation.calls.iter().filter(|oid| self.reveals(**oid)));
             let side_door = self.side_doors.definitions.contains(&relation.oid);
             if relation.definition.is_none() || side_door {
                 opaque.insert(0);
