@@ -25,7 +25,7 @@ INPUTS ?= 2500000
 fuzz:
 	FUZZ_SECONDS=$(SECONDS) FUZZ=$(FUZZ) SEED=$(SEED) \
 		cargo test --test parsers -- --nocapture mutants_of no_bytes
-	FUZZ_INPUTS=$(INPUTS) SEED=$(SEED) FUZZ_ONLY=$(ONLY) cargo test --test fuzz -- --nocapture
+	FUZZ_INPUTS=$(INPUTS) SEED=$(SEED) FUZZ_ONLY=$(ONLY) cargo test --test fuzz -- --nocapture --test-threads 1
 	PROPTEST_CASES=$$(($(SECONDS) * 100)) \
 		cargo test --lib --test mention --test audit --test session
 

@@ -146,7 +146,7 @@ pub enum Opaque {
 pub enum Audience {
     Everyone,
     /// Who has the role `ddl`, and with it may define code that nobody can look into: running such
-    /// code, and looking at locks and at the session's own statements, is no further step for them.
+    /// code, and looking at what sessions do and wait for, is no further step for them.
     /// What is known to read personal data is as sensitive as for everyone.
     Ddl,
 }

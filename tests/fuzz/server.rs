@@ -384,8 +384,10 @@ fn columns(text: &str, to: &mut Tells) {
 /// Whether a statement as it arrived here reads stored values: nothing was spliced into it.
 fn is_raw(text: &str) -> bool {
     let reads = ["FROM customers", "COPY customers"].iter().any(|read| text.contains(read));
-    // Of a COPY of all columns, too.
-    let shows = text.contains("email") || text.starts_with("COPY customers");
+    // Of a COPY of all columns, too; a broken name is no column.
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    let shows = text.split(|c| !is_word(c)).any(|word| word.eq_ignore_ascii_case("email"))
+        || text.starts_with("COPY customers");
     reads && shows && !text.contains("(SELECT")
 }
 

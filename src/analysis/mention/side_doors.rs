@@ -147,8 +147,8 @@ pub fn side_door_relation(schema: &str, name: &str) -> bool {
         || RELATION_FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
-/// Functions and relations that tell about locks, memory and this session's own statements: the
-/// doors that show no values.
+/// Functions and relations that tell what sessions do, hold and wait for: the doors that show
+/// nothing of what tables hold. Statements of others can have values in them.
 const OF_SESSIONS: &[&str] = &[
     "pg_backend_memory_contexts",
     "pg_cursor",
@@ -158,9 +158,12 @@ const OF_SESSIONS: &[&str] = &[
     "pg_locks",
     "pg_prepared_statement",
     "pg_prepared_statements",
+    "pg_stat_activity",
+    "pg_stat_get_activity",
+    "pg_stat_get_backend_activity",
 ];
 
-/// Whether a side door tells about sessions and not about values.
+/// Whether a side door tells about sessions and not about tables.
 pub fn side_door_of_sessions(name: &str) -> bool {
     OF_SESSIONS.contains(&name)
 }
