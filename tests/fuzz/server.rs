@@ -368,13 +368,15 @@ fn aside(to: &mut Tells, choices: &mut Choices<'_>) {
 }
 
 fn columns(text: &str, to: &mut Tells) {
-    if text.contains(PATH_QUESTION) {
+    let (asked, text) = (text, text.to_ascii_lowercase());
+    let is_raw = is_raw(asked);
+    if asked.contains(PATH_QUESTION) {
         one_column(to, "array_to_json");
-    } else if text.contains("id, email") && is_raw(text) {
+    } else if text.contains("id, email") && is_raw {
         to.describes(&[("id", 20_000, 1, 0), ("email", 20_000, 3, 0)]);
     } else if text.contains("id, email") {
         to.describes(&[("id", 0, 0, 0), ("email", 0, 0, 0)]);
-    } else if text.starts_with("SELECT email") && is_raw(text) {
+    } else if text.starts_with("select email") && is_raw {
         to.describes(&[("email", 20_000, 3, 0)]);
     } else {
         one_column(to, "one");
