@@ -191,7 +191,8 @@ psycopg() {
     cp -r "$PSYCOPG_SRC"/{tests,tools} "$place/psycopg"
     # The server's own port is told to tests that connect past what is tested; type checks and
     # name servers are no matter of the server.
-    (cd "$place/psycopg" && PSYCOPG_TEST_DSN="host=$PGHOST port=$PGPORT user=$PGUSER password=$PGPASSWORD \
+    # Beside what other suites install of it.
+    (cd "$place/psycopg" && PSYCOPG_IMPL=python PSYCOPG_TEST_DSN="host=$PGHOST port=$PGPORT user=$PGUSER password=$PGPASSWORD \
 dbname=$PGDATABASE" pytest "$1" "$PSYCOPG_SRC/psycopg $PSYCOPG_SRC/psycopg_pool anyio pproxy" tests \
         -m "not slow and not mypy and not dns" --ignore tests/test_typing.py)
 }
