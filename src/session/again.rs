@@ -88,7 +88,9 @@ impl Session {
         makings.peek().is_some()
             && makings.all(|prepared| {
                 let text = std::str::from_utf8(&prepared.text).unwrap_or_default();
+                // What was written into it names what it meant then, wherever names lead by now.
                 !text.is_empty()
+                    && *prepared.sent == *text
                     && prepared.spelling == Spelling::Utf8
                     && self.unreadable(text, env.world).is_none()
                     && self

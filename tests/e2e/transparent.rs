@@ -125,6 +125,23 @@ fn prepared_statements_that_touch_nothing_are_explained_and_stored() {
 }
 
 #[test]
+fn what_was_prepared_counts_and_not_what_its_text_means_by_now() {
+    let shop = Shop::open("transparent_path");
+    shop.dba().say(
+        "GRANT READ ON shop.hr.contacts WHERE id > 0 TO alice FOR '1h' REASON 'INC-7: a test'",
+    );
+    let mut alice = shop.alice().connect();
+    alice.query("SET search_path = hr").ok();
+    alice.query("PREPARE p AS SELECT email FROM contacts").ok();
+    alice.query("SET search_path = public").ok();
+    for text in ["EXPLAIN (VERBOSE) EXECUTE p", "CREATE TEMP TABLE kept AS EXECUTE p"] {
+        let reply = alice.query(text);
+        let kept = alice.query("SELECT email FROM kept LIMIT 1").rows();
+        assert_eq!(reply.code(), "42501", "{text}: {:?} {kept:?}", reply.rows());
+    }
+}
+
+#[test]
 fn a_statement_in_another_encoding_is_never_sent_with_other_letters() {
     let server = Postgres::shared();
     traps::create(server, "transparent_again", Variant::A);
