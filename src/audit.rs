@@ -16,7 +16,7 @@ pub use normalize::{Normalized, Normalizer, Strings, normalize};
 pub use record::{
     Analysis, CatalogChange, CatalogStep, Configuration, ConfigurationStep, Decision, Event, Gates,
     Grant, GrantStep, Login, LoginFailed, Logout, Lost, Mention, Names, Provenance, Release,
-    Repaired, Started, Statement, StatementText, Stopped,
+    Repaired, Started, Statement, StatementText, Stopped, Urgency,
 };
 
 /// Proof that a record is durable: a raw release needs the one that covers it.

@@ -43,6 +43,8 @@ pub enum Hiding {
 pub struct Table {
     pub name: RelationName,
     pub columns: BTreeMap<String, String>,
+    /// The column that says whose data a row is, where it is not the primary key.
+    pub subject: Option<String>,
     /// Where the catalog says so, for messages: `catalog/shop.toml:33`.
     pub place: String,
 }

@@ -3,6 +3,7 @@
 //! A statement's analysis, the catalog, the grants and the time go in; how the statement may run,
 //! what stays hidden and why comes out.
 
+mod counting;
 mod refusal;
 mod verdict;
 mod writes;
@@ -11,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::analysis::sensitive::{PiiColumn, Sensitive};
-use crate::grant::{Action, CatalogView, Cover, GrantId, LiveTable};
+use crate::grant::{Action, Asked, CatalogView, Counting, Cover, GrantId, LiveTable, Meter};
 use crate::mask::{Format, MaskError, Needs, WireMask};
 use crate::model::{Client, ColumnId, ColumnPath, Epoch, Report, Timestamp};
 use crate::schema::Snapshot;
@@ -166,9 +167,22 @@ impl Standpoint<'_> {
 impl Standpoint<'_> {
     /// Why the column may be used for `action`; None: it may not. Columns that are no PII are not
     /// asked about.
+    ///
+    /// By grants that need no counting of rows: see [`Self::cover_counting`].
     pub fn cover(&self, column: ColumnId, action: Action) -> Option<Cover> {
+        self.cover_counting(column, action, Counting::Nothing)
+    }
+
+    /// The same, for a statement whose result can be counted as `counting` says.
+    pub fn cover_counting(
+        &self,
+        column: ColumnId,
+        action: Action,
+        counting: Counting,
+    ) -> Option<Cover> {
         let pii = self.world.sensitive.column(column)?;
-        self.grants.cover(self.client, &pii.path, &pii.class, action, self.now)
+        let asked = Asked { action, now: self.now, counting };
+        self.grants.cover(self.client, &pii.path, &pii.class, asked)
     }
 }
 
@@ -223,6 +237,23 @@ pub struct Release {
     pub values: usize,
     pub grants: Vec<GrantId>,
     pub until: Option<Timestamp>,
+    /// Limited grants among them.
+    pub meters: Vec<Meter>,
+    /// Grants among them whose time begins to run with this.
+    pub unstarted: Vec<GrantId>,
+    /// How many rows of limited grants stand in one row of the result.
+    pub weight: u64,
+    /// Whose values are shown, where that has to be counted.
+    pub subjects: Option<Subjects>,
+}
+
+/// How the people are told apart whose values a result shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subjects {
+    /// What identifies them; the result has to show it.
+    pub key: ColumnId,
+    /// The columns of theirs that are shown.
+    pub columns: Vec<ColumnId>,
 }
 
 impl Release {
@@ -248,46 +279,68 @@ impl Release {
     }
 
     fn rest_on(&mut self, cover: &Cover) {
-        for grant in &cover.grants {
-            if !self.grants.contains(grant) {
-                self.grants.push(*grant);
-            }
-        }
-        self.until = match (self.until, cover.until) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (one, other) => one.or(other),
-        };
+        add_all(&mut self.grants, &cover.grants);
+        add_all(&mut self.meters, &cover.meters);
+        add_all(&mut self.unstarted, &cover.unstarted);
+        self.until = earlier(self.until, cover.until);
+    }
+
+    /// Whether a use of some grant has to be on record before anything is shown.
+    pub fn has_to_be_spent(&self) -> bool {
+        !self.unstarted.is_empty()
+            || self.meters.iter().any(|meter| meter.0.limits().max_uses.is_some())
+    }
+
+    /// The grants whose use that is.
+    pub fn to_spend(&self) -> Vec<GrantId> {
+        let mut grants = self.unstarted.clone();
+        let used = self.meters.iter().filter(|meter| meter.0.limits().max_uses.is_some());
+        add_all(&mut grants, &used.map(|meter| meter.0.grant()).collect::<Vec<_>>());
+        grants
+    }
+
+    /// Which grants it may go on to rest on.
+    pub fn counting(&self) -> Counting {
+        if self.meters.is_empty() { Counting::Nothing } else { Counting::Paid }
     }
 
     pub fn merge(&mut self, other: &Self) {
-        for column in &other.lookups {
-            if !self.lookups.contains(column) {
-                self.lookups.push(*column);
-            }
-        }
+        add_all(&mut self.lookups, &other.lookups);
         self.values += other.values;
-        for column in &other.columns {
-            if !self.columns.contains(column) {
-                self.columns.push(*column);
-            }
+        add_all(&mut self.columns, &other.columns);
+        add_all(&mut self.grants, &other.grants);
+        add_all(&mut self.meters, &other.meters);
+        add_all(&mut self.unstarted, &other.unstarted);
+        self.weight = self.weight.max(other.weight);
+        if self.subjects.is_none() {
+            self.subjects.clone_from(&other.subjects);
         }
-        for grant in &other.grants {
-            if !self.grants.contains(grant) {
-                self.grants.push(*grant);
-            }
-        }
-        self.until = match (self.until, other.until) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (one, other) => one.or(other),
-        };
+        self.until = earlier(self.until, other.until);
     }
 
     /// Whether every column of it may still be shown to its full extent.
     pub fn holds(&self, standpoint: Standpoint<'_>) -> bool {
+        let counting = self.counting();
         let may = |columns: &[ColumnId], action| {
-            columns.iter().all(|column| standpoint.cover(*column, action).is_some())
+            let covers = |column| standpoint.cover_counting(column, action, counting).is_some();
+            columns.iter().all(|column| covers(*column))
         };
         may(&self.columns, Action::Read) && may(&self.lookups, Action::Lookup)
+    }
+}
+
+fn add_all<T: PartialEq + Clone>(all: &mut Vec<T>, more: &[T]) {
+    for one in more {
+        if !all.contains(one) {
+            all.push(one.clone());
+        }
+    }
+}
+
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -4,10 +4,14 @@
 
 mod actions;
 mod ask;
+mod budget;
+mod conditions;
 mod event;
 #[cfg(test)]
 mod fixture;
+mod hours;
 mod ledger;
+mod limits;
 mod live;
 mod meter;
 mod network;
@@ -17,25 +21,35 @@ mod resource;
 mod subject;
 mod terms;
 mod view;
+mod written;
 
 use std::sync::Arc;
 
 use crate::model::Timestamp;
 
 pub use actions::Actions;
+pub use budget::{Budget, Limit, Origin, Spent, Usage};
+pub use conditions::{Conditions, Holds, Unmet};
 pub use event::{GrantEvent, RecordedEvent};
-pub use ledger::{Change, Ledger, LedgerError};
-pub use live::LiveTable;
+pub use hours::{Hours, HoursError};
+pub use ledger::{Change, Ledger, LedgerError, Scope};
+pub use limits::{Limits, Runs};
+pub use live::{Asked, Counting, LiveTable};
 pub use meter::LookupMeter;
 pub use network::{Network, NetworkError};
-pub use policy::{Decision, Policies, Policy, PolicyError, PolicyText, StandingText, may_approve};
+pub use policy::{
+    Allowed, Asker, ConditionTexts, Decision, Policies, Policy, PolicyError, PolicyText,
+    StandingText, may_approve,
+};
 pub use predicate::{PredicateError, RowPredicate};
 pub use resource::{Pattern, Resource, ResourceError};
 pub use subject::{Subject, SubjectError};
 pub use terms::{
-    Ask, DirectGrant, Grant, GrantState, GrantView, Request, RequestState, Standing, Terms,
+    Ask, DirectGrant, Grant, GrantState, GrantView, Live, Request, RequestState, Review, Standing,
+    Terms, Urgency, Used,
 };
 pub use view::{CatalogView, CataloguedColumn};
+pub use written::{AskText, Said, yes};
 
 pub type GrantId = u64;
 pub type RequestId = u64;
@@ -61,4 +75,20 @@ pub struct Cover {
     pub until: Option<Timestamp>,
     /// SQL over the relation's columns; rows for which it is true are raw. None: every row.
     pub rows: Option<Arc<str>>,
+    /// What has to be counted while this is shown.
+    pub meters: Vec<Meter>,
+    /// Those of the grants whose time begins to run with this.
+    pub unstarted: Vec<GrantId>,
 }
+
+/// A limited grant that something is shown by; equal to another of the same grant.
+#[derive(Clone, Debug)]
+pub struct Meter(pub Arc<Budget>);
+
+impl PartialEq for Meter {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.grant() == other.0.grant()
+    }
+}
+
+impl Eq for Meter {}

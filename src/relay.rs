@@ -72,6 +72,7 @@ pub struct Parties<C, S> {
 
 /// Something that a session waits for besides bytes.
 enum Done {
+    Spent(Result<(), Report>),
     Released(Result<Receipt, AuditError>),
     Refreshed(Result<(), Stale>),
     Answered(Vec<Result<InBandTable, Report>>),
@@ -280,6 +281,11 @@ where
         }
         match self.session.hold() {
             None | Some(Hold::Server) => {}
+            Some(Hold::Spend(grants)) => {
+                let (approvals, grants) = (self.around.approvals.clone(), grants.clone());
+                self.work =
+                    Some(Box::pin(async move { Done::Spent(approvals.spend(grants).await) }));
+            }
             Some(Hold::Release(event)) => {
                 let (audit, event, now) = (self.around.audit.clone(), (**event).clone(), self.now);
                 self.show_release(&event);
@@ -340,6 +346,9 @@ where
         self.client.news = true;
         self.server.news = true;
         match done {
+            Done::Spent(result) => {
+                self.step(|session, env, out| session.spent(result, env, out));
+            }
             Done::Released(Ok(receipt)) => {
                 self.step(|session, env, out| session.released(receipt, env, out));
             }

@@ -11,6 +11,7 @@ mod backend;
 mod bind;
 mod cancel;
 mod copy_in;
+mod counted;
 mod ends;
 mod errors;
 mod explain;
@@ -39,13 +40,13 @@ use crate::analysis::sensitive::Watch;
 use crate::audit;
 use crate::audit::Receipt;
 use crate::decision::{Dates, Encoding, Forms, Standpoint, World};
-use crate::grant::{LiveTable, LookupMeter};
+use crate::grant::{GrantId, LiveTable, LookupMeter};
 use crate::model::{Client, ColumnId, Oid, Report, Timestamp};
 use crate::wire::TxStatus;
 
 pub use cancel::Reach;
 pub use explain::{Column, Explanation, Gates, Needed, State, Verdict};
-pub use in_band::{InBandCall, InBandColumn, InBandTable, InBandType};
+pub use in_band::{InBandCall, InBandColumn, InBandTable, InBandType, Patience};
 pub use plan::PlanCache;
 use queue::Queue;
 use tables::Tables;
@@ -102,6 +103,8 @@ pub struct Tally {
 /// Why the client's next message has to wait, and what the shell must do about it.
 #[derive(Debug)]
 pub enum Hold {
+    /// Note durably that these grants are used, then [`Session::spent`].
+    Spend(Vec<GrantId>),
     /// Append this record durably, then [`Session::released`].
     Release(Box<audit::Event>),
     /// Refresh the schema snapshot, then [`Session::refreshed`].

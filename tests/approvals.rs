@@ -23,6 +23,7 @@ fn view() -> CatalogView {
     let table = Table {
         name: RelationName::new("public", "customers"),
         columns: columns.iter().map(|(c, class)| (c.to_string(), class.to_string())).collect(),
+        subject: None,
         place: String::new(),
     };
     let catalog = Catalog { tables: vec![table], classes: BTreeMap::new(), functions: vec![] };
@@ -61,7 +62,10 @@ fn standing() -> Vec<Standing> {
         subject: "billing_app".into(),
         resources: vec!["public.customers.email".into()],
         actions: vec![Action::Read],
-        networks: vec!["10.2.0.0/16".into()],
+        conditions: ConditionTexts {
+            networks: vec!["10.2.0.0/16".into()],
+            ..ConditionTexts::default()
+        },
         reason: "invoices".into(),
     };
     vec![text.resolve(&[view()]).expect("sound")]
@@ -84,32 +88,27 @@ fn open(dir: &Path) -> Approvals {
 }
 
 fn ask(resource: &str, duration: Duration) -> Ask {
-    Ask {
-        resource: resource.into(),
-        actions: Actions::READ,
-        duration,
-        rows: None,
-        reason: "INC-42".into(),
-        ticket: None,
-        not_before: None,
-        max_rows: None,
-        max_uses: None,
-    }
+    Ask::to_read(resource, duration, "INC-42")
 }
 
 const HALF_HOUR: Duration = Duration::from_secs(1800);
 
-fn sees(store: &Approvals, who: User, column: &str) -> bool {
-    let client = Client {
-        user: who,
+fn client(user: User) -> Client {
+    Client {
+        user,
         address: Some("10.2.0.1".parse().expect("an address")),
         application: "psql".into(),
         database: "shop".into(),
-    };
+    }
+}
+
+fn sees(store: &Approvals, who: User, column: &str) -> bool {
+    let client = client(who);
     let relation = RelationName::new("public", "customers");
     let column = ColumnPath { relation, column: column.into() };
     let class = view().class(&column).expect("catalogued").to_owned();
-    store.table().cover(&client, &column, &class, Action::Read, store.now()).is_some()
+    let asked = Asked { action: Action::Read, now: store.now(), counting: Counting::Nothing };
+    store.table().cover(&client, &column, &class, asked).is_some()
 }
 
 /// A clock that stands until it is set.
@@ -131,7 +130,8 @@ async fn a_request_lives_from_filing_to_expiry() {
     let store =
         Approvals::open(Settings { clock, on_event: Arc::new(on_event), ..settings(dir.path()) })
             .unwrap();
-    let request = store.request(&alice(), &view(), ask("customers.ssn", HALF_HOUR)).await.unwrap();
+    let request =
+        store.request(&client(alice()), &view(), ask("customers.ssn", HALF_HOUR)).await.unwrap();
     assert_eq!(request.state, RequestState::Pending);
     assert!(!sees(&store, alice(), "ssn"));
     assert!(store.approve(&alice(), request.id).await.is_err(), "not by the requester");
@@ -156,7 +156,7 @@ async fn the_end_of_a_grant_wakes_whoever_watches() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let short = ask("customers.email", Duration::from_millis(300));
-    let request = store.request(&alice(), &view(), short).await.unwrap();
+    let request = store.request(&client(alice()), &view(), short).await.unwrap();
     let id = request.grant.expect("granted at once");
     let mut epochs = store.subscribe();
     let state = || store.grants().into_iter().find(|g| g.grant.id == id).map(|g| g.state);
@@ -183,8 +183,8 @@ async fn a_revocation_counts_before_it_is_answered() {
     assert_eq!((view.state, view.ended_by.as_deref()), (GrantState::Revoked, Some("dora")));
     assert!(!sees(&store, alice(), "ssn"));
     assert!(sees(&store, user("bob", &[], &[]), "ssn"));
-    assert!(store.revoke_all(&alice()).await.is_err());
-    assert_eq!(store.revoke_all(&dora()).await.unwrap().len(), 1);
+    assert!(store.revoke_all(&alice(), Scope::Everything).await.is_err());
+    assert_eq!(store.revoke_all(&dora(), Scope::Everything).await.unwrap().len(), 1);
     assert!(!sees(&store, user("bob", &[], &[]), "ssn"));
     assert!(sees(&store, user("billing_app", &[], &[]), "email"), "standing grants stand");
 }
@@ -193,10 +193,12 @@ async fn a_revocation_counts_before_it_is_answered() {
 async fn a_restart_keeps_every_acknowledged_change() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let pending = store.request(&alice(), &view(), ask("customers.ssn", HALF_HOUR)).await.unwrap();
-    let granted = store.request(&alice(), &view(), ask("class:email", HALF_HOUR)).await.unwrap();
+    let pending =
+        store.request(&client(alice()), &view(), ask("customers.ssn", HALF_HOUR)).await.unwrap();
+    let granted =
+        store.request(&client(alice()), &view(), ask("class:email", HALF_HOUR)).await.unwrap();
     let revoked =
-        store.request(&alice(), &view(), ask("customers.email", HALF_HOUR)).await.unwrap();
+        store.request(&client(alice()), &view(), ask("customers.email", HALF_HOUR)).await.unwrap();
     store.revoke(&alice(), revoked.grant.unwrap()).await.unwrap();
     let before: Vec<_> = store.grants().into_iter().map(|g| (g.grant, g.state)).collect();
     drop(store);
@@ -221,10 +223,13 @@ async fn a_reload_replaces_policies_and_standing_grants() {
     let store = open(dir.path());
     let billing = || user("billing_app", &[], &[]);
     assert!(sees(&store, billing(), "email"));
-    let pending = store.request(&alice(), &view(), ask("customers.ssn", HALF_HOUR)).await.unwrap();
+    let pending =
+        store.request(&client(alice()), &view(), ask("customers.ssn", HALF_HOUR)).await.unwrap();
     store.replace_policies(Policies::default(), vec![]).await.unwrap();
     assert!(!sees(&store, billing(), "email"));
-    assert!(store.request(&alice(), &view(), ask("customers.email", HALF_HOUR)).await.is_err());
+    assert!(
+        store.request(&client(alice()), &view(), ask("customers.email", HALF_HOUR)).await.is_err()
+    );
     assert!(store.approve(&dora(), pending.id).await.is_err(), "today's policies decide");
     store.replace_policies(policies(), standing()).await.unwrap();
     assert!(sees(&store, billing(), "email"));
@@ -236,7 +241,7 @@ async fn a_clock_that_went_back_while_the_proxy_was_down_ends_all_grants() {
     let dir = tempfile::tempdir().unwrap();
     let at = |secs| Settings { clock: manual_clock(secs).0, ..settings(dir.path()) };
     let store = Approvals::open(at(1_003_600)).unwrap();
-    store.request(&alice(), &view(), ask("customers.email", HALF_HOUR)).await.unwrap();
+    store.request(&client(alice()), &view(), ask("customers.email", HALF_HOUR)).await.unwrap();
     drop(store);
     let store = Approvals::open(at(1_003_597)).unwrap();
     let state = |store: &Approvals| store.grants().last().unwrap().state;
@@ -267,7 +272,7 @@ async fn an_audit_that_hears_nothing_ends_what_counts_and_then_hears_all() {
     })
     .unwrap();
     broken.store(1, Ordering::SeqCst);
-    store.request(&alice(), &view(), ask("customers.email", HALF_HOUR)).await.unwrap();
+    store.request(&client(alice()), &view(), ask("customers.email", HALF_HOUR)).await.unwrap();
     let mut epochs = store.subscribe();
     while sees(&store, alice(), "email") {
         tokio::time::timeout(PATIENCE, epochs.changed()).await.unwrap().unwrap();

@@ -149,6 +149,9 @@ mod record {
             by: Some("alice".to_owned()),
             approvers: Vec::new(),
             policy: None,
+            conditions: None,
+            limits: None,
+            urgency: keyhole::audit::Urgency::Ordinary,
         }));
         for event in [statement("select 'Canary'"), grant] {
             assert!(!format!("{event:?}").contains("Canary"));

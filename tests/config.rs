@@ -107,7 +107,7 @@ fn policies_and_standing_grants_are_resolved_against_the_catalog() {
     assert_eq!(policies[1].approvers, [Subject::Group("dba".to_owned())]);
     let standing = config.grant_standing(&views).expect("they were checked");
     assert_eq!(standing[0].actions.to_string(), "read, lookup");
-    assert_eq!(standing[0].networks[0].to_string(), "10.2.0.0/16");
+    assert_eq!(standing[0].conditions.networks[0].to_string(), "10.2.0.0/16");
     assert_eq!(standing[0].resources[0].to_string(), "public.customers.email");
     assert_eq!(config.standing[0].place.line, line(SAMPLE, "[[standing]]"));
 }

@@ -14,7 +14,7 @@ use keyhole::auth::scram::{ITERATIONS_DEFAULT, MockKey, Verifier};
 use keyhole::catalog::{Catalog, Class, Hiding, MaskSpec, Table};
 use keyhole::control::desk::{Database, Deed, Desk, Occurrence, Part, Unready};
 use keyhole::control::{console, http};
-use keyhole::grant::{Action, Ask, Policies, PolicyText};
+use keyhole::grant::{Ask, Policies, PolicyText};
 use keyhole::model::{Epoch, RelationName, Secret, SqlState, Timestamp, User};
 use keyhole::net::Listener;
 use keyhole::schema::{Column, Relation, RelationKind, Snapshot, ValueType};
@@ -82,7 +82,7 @@ fn catalog() -> Catalog {
         ("phone".to_owned(), "phone".to_owned()),
     ]);
     let name = RelationName::new("public", "customers");
-    let table = Table { name, columns, place: "catalog.toml:1".into() };
+    let table = Table { name, columns, subject: None, place: "catalog.toml:1".into() };
     Catalog { classes, tables: vec![table], functions: Vec::new() }
 }
 
@@ -117,16 +117,9 @@ fn schema() -> Snapshot {
 }
 
 fn policy(database: &Database) -> Policies {
-    let text = PolicyText {
-        name: "anything".into(),
-        subjects: vec!["*".into()],
-        resources: vec!["*".into()],
-        actions: vec![Action::Read],
-        max_duration: "1h".into(),
-        approvals: 1,
-        approvers: vec!["group:dba".into()],
-        reason: None,
-    };
+    let text = "name = 'anything'\nsubjects = ['*']\nresources = ['*']\nactions = ['read']\n\
+                max_duration = '1h'\napprovals = 1\napprovers = ['group:dba']";
+    let text: PolicyText = toml::from_str(text).expect("a policy");
     let policy = text.resolve(&[database.view(&database.name)]).expect("a policy");
     Policies(vec![policy])
 }
@@ -249,19 +242,16 @@ impl Office {
     /// Somebody's request for customers' addresses.
     async fn request(&self, name: &str) -> u64 {
         let view = (self.desk.databases)()[0].view("shop");
-        let ask = Ask {
-            resource: "customers.email".into(),
-            actions: [Action::Read].into_iter().collect(),
-            duration: Duration::from_secs(1800),
-            rows: None,
-            reason: "INC-42: refund".into(),
-            ticket: None,
-            not_before: None,
-            max_rows: None,
-            max_uses: None,
-        };
+        let half_hour = Duration::from_secs(1800);
+        let ask = Ask::to_read("customers.email", half_hour, "INC-42: refund");
         let requester = users().into_iter().find(|user| *user.name == *name).expect("a user");
-        let request = self.desk.approvals.request(&requester, &view, ask).await;
+        let client = keyhole::model::Client {
+            user: requester,
+            address: None,
+            application: "psql".into(),
+            database: "shop".into(),
+        };
+        let request = self.desk.approvals.request(&client, &view, ask).await;
         request.expect("a request").id
     }
 

@@ -278,10 +278,17 @@ pub enum Conflict {
 pub struct InBand {
     pub name: String,
     /// None for a relation.
-    pub arguments: Option<Vec<Argument>>,
+    pub arguments: Option<Vec<Given>>,
     /// The bytes to replace.
     pub span: Range<usize>,
     pub alias: Option<String>,
+}
+
+/// An argument of a call: by its place, or `name => value`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    pub name: Option<String>,
+    pub value: Argument,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

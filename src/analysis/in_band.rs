@@ -1,6 +1,6 @@
 //! The proxy's own relations and functions, schema `keyhole`.
 
-use super::facts::{Argument, InBand};
+use super::facts::{Argument, Given, InBand};
 use super::tree::Node;
 use super::walk::Walker;
 
@@ -8,7 +8,7 @@ impl Walker<'_> {
     pub(super) fn in_band_call(&mut self, item: &Node, call: &Node, name: &str) {
         let mut arguments = Vec::new();
         for argument in call.nodes("args") {
-            match constant(argument) {
+            match given(argument) {
                 Some(argument) => arguments.push(argument),
                 None => return self.unsupported("keyhole functions with computed arguments"),
             }
@@ -16,12 +16,7 @@ impl Walker<'_> {
         self.in_band(item, name, Some((call, arguments)));
     }
 
-    pub(super) fn in_band(
-        &mut self,
-        item: &Node,
-        name: &str,
-        call: Option<(&Node, Vec<Argument>)>,
-    ) {
+    pub(super) fn in_band(&mut self, item: &Node, name: &str, call: Option<(&Node, Vec<Given>)>) {
         let at = call.as_ref().map_or(item, |(call, _)| call).location();
         let Some(first) = at.and_then(|at| self.token_at(at)) else {
             return self.unsupported("keyhole reference without a place in the text");
@@ -39,6 +34,16 @@ impl Walker<'_> {
             span: self.tokens[first].start..self.tokens[last].end,
             alias: item.node("alias").map(|a| a.text("aliasname").to_owned()),
         });
+    }
+}
+
+fn given(node: &Node) -> Option<Given> {
+    match node.kind {
+        "NamedArgExpr" => Some(Given {
+            name: Some(node.text("name").to_owned()),
+            value: constant(node.node("arg")?)?,
+        }),
+        _ => Some(Given { name: None, value: constant(node)? }),
     }
 }
 

@@ -154,6 +154,21 @@ pub struct Grant {
     pub approvers: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// From where and when it counts, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<String>,
+    /// How far it reaches, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<String>,
+    pub urgency: Urgency,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    Ordinary,
+    /// An emergency: nobody was asked before.
+    BreakGlass,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -163,7 +178,15 @@ pub enum GrantStep {
     Approved,
     Denied,
     Cancelled,
+    /// Nobody decided in time.
+    Lapsed,
     Granted,
+    /// It lasts longer.
+    Extended,
+    /// Its time began with its first use.
+    Started,
+    /// Break-glass access was looked at.
+    Reviewed,
     Revoked,
     Expired,
     Exhausted,

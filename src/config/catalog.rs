@@ -115,7 +115,9 @@ impl Merge {
             let message = format!("table {name} names no columns");
             self.problems.push(source.problem(span.clone(), message));
         }
-        self.catalog.tables.push(Table { name, columns, place: source.place(span).to_string() });
+        let subject = raw.subject;
+        let place = source.place(span).to_string();
+        self.catalog.tables.push(Table { name, columns, subject, place });
     }
 
     fn function(&mut self, source: &Source, raw: Spanned<raw::Function>) {

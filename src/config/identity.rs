@@ -9,7 +9,7 @@ use super::builder::Builder;
 use super::raw::{self, Texts};
 use super::source::{Place, Problems};
 use super::{Credential, PolicyConfig, Role, StandingConfig, UserConfig};
-use crate::grant::{Action, CatalogView, PolicyError, PolicyText, StandingText};
+use crate::grant::{Action, CatalogView, ConditionTexts, PolicyError, PolicyText, StandingText};
 use crate::model::Secret;
 
 const VERIFIER_PREFIX: &str = "SCRAM-SHA-256$";
@@ -83,26 +83,9 @@ pub(super) fn policies(
         let place = builder.source.place(entry.span());
         let raw = entry.into_inner();
         let name = raw.name.get_ref().clone();
-        let spans = [
-            ("name", raw.name.span()),
-            ("subjects", raw.subjects.span()),
-            ("resources", raw.resources.span()),
-            ("actions", raw.actions.span()),
-            ("max_duration", raw.max_duration.span()),
-            ("approvers", raw.approvers.as_ref().map_or(raw.approvals.span(), Spanned::span)),
-            ("reason", raw.reason.as_ref().map(Spanned::span).unwrap_or_default()),
-        ];
+        let spans = policy_spans(&raw);
         let before = builder.problems.0.len();
-        let text = PolicyText {
-            name: name.clone(),
-            subjects: texts(raw.subjects.into_inner()),
-            resources: texts(raw.resources.into_inner()),
-            actions: actions(builder, &format!("actions of policy \"{name}\""), raw.actions),
-            max_duration: raw.max_duration.into_inner(),
-            approvals: raw.approvals.into_inner(),
-            approvers: raw.approvers.map(|list| texts(list.into_inner())).unwrap_or_default(),
-            reason: raw.reason.map(Spanned::into_inner),
-        };
+        let text = policy_text(builder, &name, raw);
         if let Some(views) = views
             && builder.problems.0.len() == before
             && let Err(error) = text.resolve(views)
@@ -112,6 +95,69 @@ pub(super) fn policies(
         policies.push(PolicyConfig { text, place });
     }
     policies
+}
+
+type Spans = Vec<(&'static str, Range<usize>)>;
+
+fn policy_spans(raw: &raw::Policy) -> Spans {
+    let text = |text: &Option<raw::Text>| text.as_ref().map(Spanned::span).unwrap_or_default();
+    let texts =
+        |list: &Option<Spanned<Texts>>| list.as_ref().map(Spanned::span).unwrap_or_default();
+    let number = |number: &Option<Spanned<u32>>| number.as_ref().map(Spanned::span);
+    vec![
+        ("name", raw.name.span()),
+        ("subjects", raw.subjects.span()),
+        ("resources", raw.resources.span()),
+        ("actions", raw.actions.span()),
+        ("max_duration", raw.max_duration.span()),
+        ("approvals", raw.approvals.span()),
+        ("approvers", raw.approvers.as_ref().map_or(raw.approvals.span(), Spanned::span)),
+        ("reason", text(&raw.reason)),
+        ("denials", number(&raw.denials).unwrap_or_default()),
+        ("decide_within", text(&raw.decide_within)),
+        ("auto_per_week", number(&raw.auto_per_week).unwrap_or_default()),
+        ("networks", texts(&raw.networks)),
+        ("hours", text(&raw.hours)),
+        ("applications", texts(&raw.applications)),
+        ("unused", text(&raw.unused)),
+        ("review_within", text(&raw.review_within)),
+    ]
+}
+
+fn policy_text(builder: &mut Builder<'_>, name: &str, raw: raw::Policy) -> PolicyText {
+    PolicyText {
+        name: name.to_owned(),
+        subjects: texts(raw.subjects.into_inner()),
+        resources: texts(raw.resources.into_inner()),
+        actions: actions(builder, &format!("actions of policy \"{name}\""), raw.actions),
+        max_duration: raw.max_duration.into_inner(),
+        approvals: raw.approvals.into_inner(),
+        approvers: raw.approvers.map(|list| texts(list.into_inner())).unwrap_or_default(),
+        reason: raw.reason.map(Spanned::into_inner),
+        denials: raw.denials.map_or(1, Spanned::into_inner),
+        decide_within: raw.decide_within.map(Spanned::into_inner),
+        auto_per_week: raw.auto_per_week.map(Spanned::into_inner),
+        conditions: conditions(raw.networks, raw.hours, raw.applications),
+        max_rows: raw.max_rows,
+        max_uses: raw.max_uses,
+        max_subjects: raw.max_subjects,
+        unused: raw.unused.map(Spanned::into_inner),
+        break_glass: raw.break_glass,
+        review_within: raw.review_within.map(Spanned::into_inner),
+    }
+}
+
+fn conditions(
+    networks: Option<Spanned<Texts>>,
+    hours: Option<raw::Text>,
+    applications: Option<Spanned<Texts>>,
+) -> ConditionTexts {
+    let list = |list: Option<Spanned<Texts>>| list.map(|l| texts(l.into_inner()));
+    ConditionTexts {
+        networks: list(networks).unwrap_or_default(),
+        hours: hours.map(Spanned::into_inner),
+        applications: list(applications).unwrap_or_default(),
+    }
 }
 
 pub(super) fn standing(
@@ -129,6 +175,8 @@ pub(super) fn standing(
             ("resources", raw.resources.span()),
             ("actions", raw.actions.span()),
             ("networks", raw.networks.as_ref().map(Spanned::span).unwrap_or_default()),
+            ("hours", raw.hours.as_ref().map(Spanned::span).unwrap_or_default()),
+            ("applications", raw.applications.as_ref().map(Spanned::span).unwrap_or_default()),
             ("reason", raw.reason.span()),
         ];
         if subject == "*" {
@@ -142,7 +190,7 @@ pub(super) fn standing(
             subject: raw.subject.into_inner(),
             resources: texts(raw.resources.into_inner()),
             actions: actions(builder, &key, raw.actions),
-            networks: raw.networks.map(|list| texts(list.into_inner())).unwrap_or_default(),
+            conditions: conditions(raw.networks, raw.hours, raw.applications),
             reason: raw.reason.into_inner(),
         };
         if let Some(views) = views
@@ -166,10 +214,12 @@ fn makes_no_sense(
     place: &Place,
 ) {
     let key = match error {
-        PolicyError::Subject { key, .. } | PolicyError::Value { key, .. } => key,
+        PolicyError::Subject { key, .. }
+        | PolicyError::Value { key, .. }
+        | PolicyError::Duration { key, .. } => key,
         PolicyError::Resource(_) => "resources",
         PolicyError::Network(_) => "networks",
-        PolicyError::Duration(_) => "max_duration",
+        PolicyError::Hours(_) => "hours",
         PolicyError::Reason(_) => "reason",
     };
     // A regular expression's error is a drawing of several lines; the last one says it.
@@ -180,7 +230,8 @@ fn makes_no_sense(
         | PolicyError::Value { .. }
         | PolicyError::Resource(_)
         | PolicyError::Network(_)
-        | PolicyError::Duration(_) => said,
+        | PolicyError::Hours(_)
+        | PolicyError::Duration { .. } => said,
     };
     let place = spans
         .iter()

@@ -245,6 +245,19 @@ pub(super) struct Policy {
     pub(super) approvals: Spanned<u32>,
     pub(super) approvers: Option<Spanned<Texts>>,
     pub(super) reason: Option<Text>,
+    pub(super) denials: Option<Spanned<u32>>,
+    pub(super) decide_within: Option<Text>,
+    pub(super) auto_per_week: Option<Spanned<u32>>,
+    pub(super) networks: Option<Spanned<Texts>>,
+    pub(super) hours: Option<Text>,
+    pub(super) applications: Option<Spanned<Texts>>,
+    pub(super) max_rows: Option<u64>,
+    pub(super) max_uses: Option<u64>,
+    pub(super) max_subjects: Option<u64>,
+    pub(super) unused: Option<Text>,
+    #[serde(default)]
+    pub(super) break_glass: bool,
+    pub(super) review_within: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -254,6 +267,8 @@ pub(super) struct Standing {
     pub(super) resources: Spanned<Texts>,
     pub(super) actions: Spanned<Texts>,
     pub(super) networks: Option<Spanned<Texts>>,
+    pub(super) hours: Option<Text>,
+    pub(super) applications: Option<Spanned<Texts>>,
     pub(super) reason: Text,
 }
 
@@ -282,6 +297,7 @@ pub(super) struct Class {
 #[serde(deny_unknown_fields)]
 pub(super) struct Table {
     pub(super) name: Text,
+    pub(super) subject: Option<String>,
     pub(super) columns: BTreeMap<String, Text>,
 }
 

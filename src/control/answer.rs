@@ -6,7 +6,8 @@ use super::grammar::{Command, GrantWords, Probe, ResourceWords, Revoked, Subject
 use super::show;
 use super::table::{Answer, Cell, Column, Table, postgres_text};
 use crate::grant::{
-    Ask, CatalogView, DirectGrant, GrantView, Request, RequestState, ResourceError, Subject,
+    Ask, CatalogView, DirectGrant, GrantView, Request, RequestState, ResourceError, Scope, Subject,
+    Urgency,
 };
 use crate::model::{Report, SqlState, quote_ident, show_duration};
 use crate::telemetry::sessions::Dismissal;
@@ -24,6 +25,7 @@ pub fn columns(command: &Command) -> Option<&'static [Column]> {
         | Command::Approve(_)
         | Command::Deny { .. }
         | Command::Revoke(_)
+        | Command::Review { .. }
         | Command::KillSession(_)
         | Command::Reload
         | Command::Pause
@@ -39,7 +41,10 @@ fn deed(command: &Command) -> Option<Deed> {
         Command::Approve(id) => Some(Deed::Approve(*id)),
         Command::Deny { request, .. } => Some(Deed::Deny(*request)),
         Command::Revoke(Revoked::One(id)) => Some(Deed::Revoke(*id)),
-        Command::Revoke(Revoked::All) => Some(Deed::RevokeAll),
+        Command::Revoke(Revoked::All | Revoked::AllFrom(_) | Revoked::AllOn { .. }) => {
+            Some(Deed::RevokeAll)
+        }
+        Command::Review { grant, .. } => Some(Deed::Review(*grant)),
         Command::KillSession(id) => Some(Deed::KillSession(*id)),
         Command::Reload => Some(Deed::Reload),
         Command::Show(_) | Command::Pause | Command::Resume | Command::Set | Command::Probe(_) => {
@@ -93,9 +98,14 @@ async fn run(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answ
             desk.approvals.revoke(&operator.user, *id).await?;
             Ok(done("REVOKE", Vec::new()))
         }
-        Command::Revoke(Revoked::All) => {
-            let revoked = desk.approvals.revoke_all(&operator.user).await?;
+        Command::Revoke(what @ (Revoked::All | Revoked::AllFrom(_) | Revoked::AllOn { .. })) => {
+            let scope = scope(&(desk.databases)(), what)?;
+            let revoked = desk.approvals.revoke_all(&operator.user, scope).await?;
             Ok(done(&format!("REVOKE {}", revoked.len()), Vec::new()))
+        }
+        Command::Review { grant, note } => {
+            desk.approvals.review(&operator.user, *grant, note.clone()).await?;
+            Ok(done("REVIEW", Vec::new()))
         }
         Command::KillSession(id) => match desk.sessions.find(*id) {
             Some(session) => {
@@ -152,6 +162,12 @@ fn describe_grant(view: &GrantView) -> String {
     if let Some(end) = grant.expires_at {
         text.push_str(&format!(" until {}", postgres_text(end)));
     }
+    if let Some(duration) = grant.from_first_use {
+        text.push_str(&format!(", {} from its first use", show_duration(duration)));
+    }
+    if !grant.limits.is_none() {
+        text.push_str(&format!(", {}", grant.limits));
+    }
     text
 }
 
@@ -175,7 +191,8 @@ fn describe_approval(request: &Request) -> String {
             RequestState::Pending
             | RequestState::Approved
             | RequestState::Denied
-            | RequestState::Cancelled,
+            | RequestState::Cancelled
+            | RequestState::Lapsed,
             _,
         ) => format!(
             "request {} has {} of {} approvals",
@@ -183,6 +200,31 @@ fn describe_approval(request: &Request) -> String {
             request.approved_by.len(),
             request.approvals_needed
         ),
+    }
+}
+
+/// Which grants a REVOKE means.
+fn scope(databases: &[Database], what: &Revoked) -> Result<Scope, Report> {
+    match what {
+        Revoked::One(_) | Revoked::All => Ok(Scope::Everything),
+        Revoked::AllFrom(words) => Ok(Scope::Of(subject(words))),
+        Revoked::AllOn { resource, database } => {
+            let text = written(resource);
+            let view = match database {
+                Some(name) => named(databases, name)?,
+                None => only(databases, &text)?,
+            };
+            let resource = view.resolve(&text).map_err(|error| unclear(&error))?;
+            let classes = view.classes_of(&resource);
+            Ok(Scope::On { database: view.database.clone(), resource, classes })
+        }
+    }
+}
+
+fn subject(words: &SubjectWords) -> Subject {
+    match words {
+        SubjectWords::User(name) => Subject::User(name.clone()),
+        SubjectWords::Group(name) => Subject::Group(name.clone()),
     }
 }
 
@@ -196,10 +238,7 @@ fn understand(
         Some(name) => named(databases, name)?,
         None => only(databases, &text)?,
     };
-    let subject = match &words.subject {
-        SubjectWords::User(name) => Subject::User(name.clone()),
-        SubjectWords::Group(name) => Subject::Group(name.clone()),
-    };
+    let subject = subject(&words.subject);
     let ask = Ask {
         resource: text,
         actions: words.actions.iter().copied().collect(),
@@ -208,8 +247,9 @@ fn understand(
         reason: words.reason.clone(),
         ticket: words.ticket.clone(),
         not_before: words.starting,
-        max_rows: None,
-        max_uses: None,
+        limits: words.limits,
+        runs: words.runs,
+        urgency: Urgency::Ordinary,
     };
     Ok((catalog, DirectGrant { subject, ask }))
 }

@@ -66,7 +66,10 @@ impl Desk {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let in_force = |view: &GrantView| match view.state {
             GrantState::Active | GrantState::Standing => true,
-            GrantState::Scheduled | GrantState::Expired | GrantState::Revoked => false,
+            GrantState::Scheduled
+            | GrantState::Expired
+            | GrantState::Revoked
+            | GrantState::Exhausted => false,
         };
         let is_open = |request: &Request| request.state == RequestState::Pending;
         let grants = self.approvals.grants().iter().filter(|view| in_force(view)).count();
@@ -155,6 +158,7 @@ pub enum Deed {
     Deny(u64),
     Revoke(u64),
     RevokeAll,
+    Review(u64),
     KillSession(u64),
     Reload,
 }
@@ -168,6 +172,7 @@ impl Deed {
             Self::Deny(_) => "deny",
             Self::Revoke(_) => "revoke",
             Self::RevokeAll => "revoke all",
+            Self::Review(_) => "review",
             Self::KillSession(_) => "kill session",
             Self::Reload => "reload",
         }
@@ -176,9 +181,11 @@ impl Deed {
     /// The id of the request, grant or session it was done to.
     pub fn subject_id(self) -> Option<u64> {
         match self {
-            Self::Approve(id) | Self::Deny(id) | Self::Revoke(id) | Self::KillSession(id) => {
-                Some(id)
-            }
+            Self::Approve(id)
+            | Self::Deny(id)
+            | Self::Revoke(id)
+            | Self::Review(id)
+            | Self::KillSession(id) => Some(id),
             Self::Login { .. } | Self::Grant | Self::RevokeAll | Self::Reload => None,
         }
     }

@@ -3,13 +3,16 @@
 
 mod cursor;
 mod grant;
+mod help;
 
 use std::time::Duration;
 
 use self::cursor::{Cursor, Lexeme, Piece, lex};
-use crate::grant::{Action, GrantId, RequestId};
+use crate::grant::{Action, GrantId, Limits, RequestId, Runs};
 use crate::model::{Report, SqlState, Timestamp};
 use crate::telemetry::sessions::SessionId;
+
+pub use help::HELP;
 
 /// Commands in one query.
 pub const COMMANDS_MAX: usize = 100;
@@ -25,6 +28,11 @@ pub enum Command {
         reason: String,
     },
     Revoke(Revoked),
+    /// Break-glass access has been looked at.
+    Review {
+        grant: GrantId,
+        note: String,
+    },
     KillSession(SessionId),
     Reload,
     /// Understood, and refused: nothing behind the proxy can be paused yet.
@@ -76,10 +84,17 @@ impl Topic {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Revoked {
     One(GrantId),
     All,
+    /// `ALL FROM alice`
+    AllFrom(SubjectWords),
+    /// `ALL ON customers.email IN shop`
+    AllOn {
+        resource: ResourceWords,
+        database: Option<String>,
+    },
 }
 
 /// What drivers ask to see whether somebody is there.
@@ -105,6 +120,8 @@ pub struct GrantWords {
     pub starting: Option<Timestamp>,
     pub reason: String,
     pub ticket: Option<String>,
+    pub limits: Limits,
+    pub runs: Runs,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,7 +167,9 @@ const SHOW_FORM: &str = "SHOW HELP | VERSION | GRANTS | REQUESTS | SESSIONS | CA
                          DATABASES | STATS";
 const APPROVE_FORM: &str = "APPROVE 3, with the id that SHOW REQUESTS lists";
 const DENY_FORM: &str = "DENY 3 REASON 'no ticket', with the id that SHOW REQUESTS lists";
-const REVOKE_FORM: &str = "REVOKE 7, with the id that SHOW GRANTS lists, or REVOKE ALL";
+const REVOKE_FORM: &str = "REVOKE 7, with the id that SHOW GRANTS lists, or REVOKE ALL \
+     [FROM alice | FROM GROUP support | ON customers.email | ON CLASS email [IN shop]]";
+const REVIEW_FORM: &str = "REVIEW 7 REASON 'incident 42 was real', with the id of a grant";
 const KILL_FORM: &str = "KILL SESSION 12, with the id that SHOW SESSIONS lists";
 const SELECT_HINT: &str =
     "This is the console, not a database: SHOW HELP lists its commands. Data is on the data port.";
@@ -190,33 +209,6 @@ const DATABASE_VERBS: &[&str] = &[
     "WITH",
 ];
 
-/// Each command by example and what it does: `SHOW HELP`.
-pub const HELP: &[(&str, &str)] = &[
-    ("SHOW HELP", "this list"),
-    ("SHOW VERSION", "the proxy's version"),
-    ("SHOW GRANTS", "grants in force, to come, standing, or ended in the last day"),
-    ("SHOW REQUESTS", "requests that wait or were decided in the last day"),
-    ("SHOW SESSIONS", "who is connected to the data port, and what they see raw"),
-    ("SHOW CATALOG", "which columns are personal data, and how they are hidden"),
-    ("SHOW POLICIES", "who may request what, and who approves"),
-    ("SHOW DATABASES", "the databases behind the proxy"),
-    ("SHOW STATS", "counters since the start"),
-    (
-        "GRANT READ ON shop.public.customers.email TO alice FOR '30 minutes' REASON 'INC-42'",
-        "grants access at once, to a column or a table; beside READ: LOOKUP, WRITE, EXPORT",
-    ),
-    ("GRANT … ON CLASS email IN shop …", "to every column of a class"),
-    ("GRANT … WHERE id = 42 TO …", "to those rows only"),
-    ("GRANT … TO GROUP support …", "to everybody in a group"),
-    ("GRANT … STARTING '2026-01-31 09:00+01' TICKET 'T-1'", "from then on, with a ticket"),
-    ("APPROVE 3", "approves a request of somebody else"),
-    ("DENY 3 REASON 'no ticket'", "denies a request"),
-    ("REVOKE 7", "ends a grant at once, open results included"),
-    ("REVOKE ALL", "ends every grant but the standing ones"),
-    ("KILL SESSION 12", "ends a session on the data port"),
-    ("RELOAD", "reads configuration and catalog again"),
-];
-
 /// Reads a query: any number of commands, none for an empty text.
 ///
 /// # Errors
@@ -249,6 +241,12 @@ fn command(text: &str, lexemes: &[Lexeme]) -> Result<Command, SyntaxError> {
         }
         "DENY" => deny(&mut cursor)?,
         "REVOKE" => revoke(&mut cursor)?,
+        "REVIEW" => {
+            cursor.expect_form(REVIEW_FORM);
+            let grant = cursor.number("the id of a grant")?;
+            cursor.expect("REASON")?;
+            Command::Review { grant, note: reason(&mut cursor)? }
+        }
         "KILL" => {
             cursor.expect_form(KILL_FORM);
             cursor.expect("SESSION")?;
@@ -298,7 +296,15 @@ fn deny(cursor: &mut Cursor<'_>) -> Result<Command, SyntaxError> {
 fn revoke(cursor: &mut Cursor<'_>) -> Result<Command, SyntaxError> {
     cursor.expect_form(REVOKE_FORM);
     if cursor.take("ALL").is_some() {
-        return Ok(Command::Revoke(Revoked::All));
+        let what = if cursor.take("FROM").is_some() {
+            Revoked::AllFrom(grant::subject(cursor)?)
+        } else if cursor.take("ON").is_some() {
+            let (resource, database) = grant::placed(cursor)?;
+            Revoked::AllOn { resource, database }
+        } else {
+            Revoked::All
+        };
+        return Ok(Command::Revoke(what));
     }
     cursor.number("the id of a grant, or ALL").map(|grant| Command::Revoke(Revoked::One(grant)))
 }

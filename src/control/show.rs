@@ -2,9 +2,11 @@
 
 use super::desk::{Database, Desk};
 use super::grammar::{HELP, Topic};
-use super::table::{Cell, Column, Table};
+use super::table::{Cell, Column, Table, postgres_text};
 use crate::catalog::{Class, DatePrecision, Hiding, MaskSpec};
-use crate::grant::{Actions, Grant, GrantView, Network, Pattern, Policies, Request, Subject};
+use crate::grant::{
+    Actions, Grant, GrantView, Network, Pattern, Policies, Request, Subject, Urgency,
+};
 use crate::model::{ColumnPath, show_duration};
 use crate::telemetry::sessions::Session;
 
@@ -37,6 +39,10 @@ const GRANT_COLUMNS: &[Column] = &[
     Column::text("policy"),
     Column::time("ended_at"),
     Column::text("ended_by"),
+    Column::text("conditions"),
+    Column::text("limits"),
+    Column::text("used"),
+    Column::text("review"),
 ];
 
 const REQUEST_COLUMNS: &[Column] = &[
@@ -61,6 +67,11 @@ const REQUEST_COLUMNS: &[Column] = &[
     Column::text("closed_by"),
     Column::text("closed_reason"),
     Column::int("grant"),
+    Column::time("decide_by"),
+    Column::int("extends"),
+    Column::text("conditions"),
+    Column::text("limits"),
+    Column::text("urgency"),
 ];
 
 const SESSION_COLUMNS: &[Column] = &[
@@ -97,6 +108,12 @@ const POLICY_COLUMNS: &[Column] = &[
     Column::int("approvals"),
     Column::text("approvers"),
     Column::text("reason"),
+    Column::text("conditions"),
+    Column::text("limits"),
+    Column::int("auto_per_week"),
+    Column::int("denials"),
+    Column::text("decide_within"),
+    Column::text("urgency"),
 ];
 
 const DATABASE_COLUMNS: &[Column] = &[
@@ -168,7 +185,7 @@ fn grant_row(view: &GrantView) -> Vec<Cell> {
         grant.resource.to_string().into(),
         actions(grant.actions),
         grant.rows.as_ref().map(|rows| rows.shown.clone()).into(),
-        list(&grant.networks, Network::to_string),
+        list(&grant.conditions.networks, Network::to_string),
         grant.not_before.into(),
         grant.expires_at.into(),
         grant.reason.clone().into(),
@@ -179,7 +196,32 @@ fn grant_row(view: &GrantView) -> Vec<Cell> {
         grant.policy.clone().into(),
         view.ended_at.into(),
         view.ended_by.clone().into(),
+        words(&grant.conditions),
+        words(&grant.limits),
+        view.used
+            .map(|used| {
+                format!("{} rows, {} uses, {} subjects", used.rows, used.uses, used.subjects)
+            })
+            .into(),
+        review(view).into(),
     ]
+}
+
+fn review(view: &GrantView) -> Option<String> {
+    let review = view.grant.review.as_ref()?;
+    Some(match &view.reviewed_by {
+        Some(name) => format!("reviewed by {name}"),
+        None => {
+            let reviewers: Vec<_> = review.reviewers.iter().map(Subject::to_string).collect();
+            format!("due {} by {}", postgres_text(review.due), reviewers.join(", "))
+        }
+    })
+}
+
+/// NULL for nothing.
+fn words(words: &impl ToString) -> Cell {
+    let words = words.to_string();
+    if words.is_empty() { Cell::Null } else { words.into() }
 }
 
 fn request_row(request: &Request) -> Vec<Cell> {
@@ -206,6 +248,15 @@ fn request_row(request: &Request) -> Vec<Cell> {
         request.closed_by.clone().into(),
         request.closed_reason.clone().into(),
         request.grant.into(),
+        request.decide_by.into(),
+        request.extends.into(),
+        words(&request.conditions),
+        words(&terms.limits),
+        match terms.urgency {
+            Urgency::Ordinary => "ordinary",
+            Urgency::BreakGlass => "break-glass",
+        }
+        .into(),
     ]
 }
 
@@ -284,6 +335,18 @@ fn policy_rows(policies: &Policies) -> Vec<Vec<Cell>> {
             u64::from(policy.approvals).into(),
             list(&policy.approvers, Subject::to_string),
             policy.reason.as_ref().map(|pattern| pattern.as_str()).into(),
+            words(&policy.conditions),
+            words(&policy.limits),
+            policy.auto_per_week.map(u64::from).into(),
+            u64::from(policy.denials).into(),
+            show_duration(policy.decide_within).into(),
+            match policy.urgency {
+                Urgency::Ordinary => "ordinary".to_owned(),
+                Urgency::BreakGlass => {
+                    format!("break-glass, review within {}", show_duration(policy.review_within))
+                }
+            }
+            .into(),
         ]
     };
     policies.0.iter().enumerate().map(row).collect()

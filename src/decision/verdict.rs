@@ -1,29 +1,31 @@
 //! From what a statement touches to how it may run.
 
 use super::refusal::{denied, obstacle};
-use super::{Decision, Hidden, Lookup, Persist, Release, Scrub, Standpoint, Way, writes};
+use super::{Decision, Hidden, Lookup, Persist, Release, Scrub, Standpoint, Way, counting, writes};
 use crate::analysis::facts::{
     Analysis, ClassedCall, Flow, Kind, Obstacle, Place, Reference, Shape,
 };
 use crate::analysis::sensitive::Reach;
 use crate::catalog::Hiding;
-use crate::grant::Action;
+use crate::grant::{Action, Asked, Counting};
 use crate::mask;
 use crate::model::{ColumnId, ColumnPath, ROLE_DDL, RelationName, Report};
 
 /// Decides how the statement may run for who asks.
 pub fn decide(analysis: &Analysis, standpoint: Standpoint<'_>) -> Decision {
     let mut release = Release::default();
+    let counting = counting::of(analysis, standpoint);
     let hidden: Vec<Vec<Hidden>> = analysis
         .references
         .iter()
-        .map(|reference| hidden_in(reference, standpoint, &mut release))
+        .map(|reference| hidden_in(reference, standpoint, counting, &mut release))
         .collect();
     let scrub = scrub(analysis, standpoint);
     let (way, guarded) = match verdict(analysis, &hidden, standpoint, &mut release) {
         Ok(allowed) => allowed,
         Err(report) => (Way::Refuse(report), Vec::new()),
     };
+    counting::note(analysis, standpoint, &mut release);
     Decision { way, hidden, guarded, release, scrub }
 }
 
@@ -32,6 +34,7 @@ pub fn decide(analysis: &Analysis, standpoint: Standpoint<'_>) -> Decision {
 fn hidden_in(
     reference: &Reference,
     standpoint: Standpoint<'_>,
+    counting: Counting,
     release: &mut Release,
 ) -> Vec<Hidden> {
     let action = match reference.flow {
@@ -44,7 +47,7 @@ fn hidden_in(
     }
     let mut hidden = Vec::new();
     for column in readable(reference, standpoint) {
-        match standpoint.cover(column, action) {
+        match standpoint.cover_counting(column, action, counting) {
             Some(cover) => {
                 if reference.touched.contains(&column) {
                     release.add(column, &cover);
@@ -216,7 +219,8 @@ fn classed(call: &ClassedCall, standpoint: Standpoint<'_>) -> Result<(), Box<Rep
         column: "result".to_owned(),
     };
     let Standpoint { client, grants, now, .. } = standpoint;
-    match grants.cover(client, &path, &call.class, Action::Read, now) {
+    let asked = Asked { action: Action::Read, now, counting: Counting::Nothing };
+    match grants.cover(client, &path, &call.class, asked) {
         Some(cover) if cover.rows.is_none() => Ok(()),
         Some(_) | None => Err(Box::new(
             Report::error(

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::terms::{Ask, Terms};
-use super::{Action, Actions, CatalogView, Resource, RowPredicate};
+use super::{Action, Actions, CatalogView, Limits, Resource, RowPredicate, Runs};
 use crate::model::{Report, SqlState, Timestamp, User};
 
 /// Reasons and tickets are no longer than this.
@@ -43,13 +43,19 @@ impl Ask {
             Some(ticket) => Some(text("ticket", ticket)?).filter(|ticket| !ticket.is_empty()),
             None => None,
         };
-        for (limit, asked) in [("max_rows", self.max_rows), ("max_uses", self.max_uses)] {
-            if asked.is_some() {
-                return Err(Report::error(
-                    SqlState::FEATURE_NOT_SUPPORTED,
-                    format!("{limit} is not enforced yet, so no grant can promise it"),
-                ));
-            }
+        let Limits { max_rows, max_uses, max_subjects, unused } = self.limits;
+        if [max_rows, max_uses, max_subjects].contains(&Some(0)) || unused == Some(Duration::ZERO) {
+            return Err(invalid("a limit of nothing leaves nothing to grant"));
+        }
+        let shows: Actions = [Action::Read].into_iter().collect();
+        if (max_rows.is_some() || max_subjects.is_some()) && !self.actions.is_subset(shows) {
+            return Err(Report::error(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "rows and subjects can be counted for read only",
+            ));
+        }
+        if self.runs == Runs::FromFirstUse && self.not_before.is_some() {
+            return Err(invalid("a grant begins at a moment or with its first use, not both"));
         }
         let latest = now.checked_add(AHEAD_MAX).unwrap_or(now);
         if self.not_before.is_some_and(|start| start > latest) {
@@ -76,6 +82,9 @@ impl Ask {
             not_before: self.not_before,
             reason,
             ticket,
+            limits: self.limits,
+            runs: self.runs,
+            urgency: self.urgency,
         })
     }
 

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Grant, GrantId, Request, RequestId};
+use super::{Grant, GrantId, Request, RequestId, Usage};
 use crate::model::Timestamp;
 
 /// Everything that can happen to requests and grants. The store appends these and nothing else;
@@ -11,11 +11,12 @@ pub enum GrantEvent {
     Requested {
         request: Box<Request>,
     },
-    /// One approval; the grant follows when there are enough.
+    /// One approval; the grant, or its longer life, follows when there are enough.
     Approved {
         request: RequestId,
         by: String,
     },
+    /// One denial; the request is closed when there are enough.
     Denied {
         request: RequestId,
         by: String,
@@ -25,8 +26,42 @@ pub enum GrantEvent {
         request: RequestId,
         by: String,
     },
+    /// Nobody decided in time.
+    Lapsed {
+        request: RequestId,
+    },
     Granted {
         grant: Box<Grant>,
+    },
+    /// A grant lasts longer than it did.
+    Extended {
+        grant: GrantId,
+        request: RequestId,
+        expires_at: Timestamp,
+        approvers: Vec<String>,
+    },
+    /// A grant whose time runs from its first use was used.
+    Started {
+        grant: GrantId,
+        expires_at: Timestamp,
+    },
+    /// What one proxy has used of a limited grant since it last told.
+    Used {
+        grant: GrantId,
+        /// The process that counted.
+        proxy: String,
+        #[serde(flatten)]
+        usage: Usage,
+    },
+    /// A limit is reached.
+    Exhausted {
+        grant: GrantId,
+    },
+    /// Somebody has looked at what was done in an emergency.
+    Reviewed {
+        grant: GrantId,
+        by: String,
+        note: String,
     },
     Revoked {
         grant: GrantId,
@@ -59,13 +94,19 @@ impl GrantEvent {
     pub fn grant(&self) -> Option<GrantId> {
         match self {
             Self::Granted { grant } | Self::StandingAdded { grant } => Some(grant.id),
-            Self::Revoked { grant, .. }
+            Self::Extended { grant, .. }
+            | Self::Started { grant, .. }
+            | Self::Used { grant, .. }
+            | Self::Exhausted { grant }
+            | Self::Reviewed { grant, .. }
+            | Self::Revoked { grant, .. }
             | Self::Expired { grant }
             | Self::StandingRemoved { grant } => Some(*grant),
             Self::Requested { .. }
             | Self::Approved { .. }
             | Self::Denied { .. }
-            | Self::Cancelled { .. } => None,
+            | Self::Cancelled { .. }
+            | Self::Lapsed { .. } => None,
         }
     }
 
@@ -81,7 +122,13 @@ impl GrantEvent {
             Self::Approved { .. } => "approved",
             Self::Denied { .. } => "denied",
             Self::Cancelled { .. } => "cancelled",
+            Self::Lapsed { .. } => "lapsed",
             Self::Granted { .. } => "granted",
+            Self::Extended { .. } => "extended",
+            Self::Started { .. } => "started",
+            Self::Used { .. } => "used",
+            Self::Exhausted { .. } => "exhausted",
+            Self::Reviewed { .. } => "reviewed",
             Self::Revoked { .. } => "revoked",
             Self::Expired { .. } => "expired",
             Self::StandingAdded { .. } => "standing_added",

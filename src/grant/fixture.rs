@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Action, Ask, CatalogView, Policies, PolicyText};
+use super::{
+    Ask, CatalogView, DirectGrant, Grant, GrantEvent, Ledger, Policies, PolicyText, Subject,
+};
 use crate::catalog::{Catalog, Table};
-use crate::model::{RelationName, Timestamp, User};
+use crate::model::{Client, RelationName, Timestamp, User};
 
 pub(super) fn view() -> CatalogView {
     view_of(
@@ -25,6 +27,7 @@ pub(super) fn view_of(database: &str, tables: &[TableText<'_>]) -> CatalogView {
     let table = |(schema, name, columns): &TableText<'_>| Table {
         name: RelationName::new(*schema, *name),
         columns: columns.iter().map(|(c, class)| (c.to_string(), class.to_string())).collect(),
+        subject: None,
         place: String::new(),
     };
     let tables = tables.iter().map(table).collect();
@@ -49,16 +52,26 @@ pub(super) fn dora() -> User {
 }
 
 pub(super) fn ask(resource: &str, minutes: u64) -> Ask {
-    Ask {
-        resource: resource.into(),
-        actions: [Action::Read].into_iter().collect(),
-        duration: Duration::from_secs(minutes * 60),
-        rows: None,
-        reason: "INC-42: refund".into(),
-        ticket: None,
-        not_before: None,
-        max_rows: None,
-        max_uses: None,
+    Ask::to_read(resource, Duration::from_secs(minutes * 60), "INC-42: refund")
+}
+
+/// Alice's grant of the contract's catalog, as a request at second 0 gives it.
+pub(super) fn granted(resource: &str, minutes: u64) -> Grant {
+    let ledger = Ledger::default();
+    let direct =
+        DirectGrant { subject: Subject::User("alice".into()), ask: ask(resource, minutes) };
+    let event = ledger.grant(&dora(), &view(), &direct, at(0)).unwrap().remove(0);
+    let GrantEvent::Granted { grant } = event else { panic!("{event:?}") };
+    *grant
+}
+
+/// At the end of a connection from nowhere in particular.
+pub(super) fn client(user: User) -> Client {
+    Client {
+        user,
+        address: Some([10, 2, 0, 1].into()),
+        application: "psql".into(),
+        database: "shop".into(),
     }
 }
 

@@ -1,7 +1,8 @@
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Action, Cover, Grant, Resource, Subject};
+use super::{Action, Cover, Grant, GrantId, Holds, Live, Meter, Resource, Subject};
 use crate::model::{Client, ColumnPath, Epoch, RelationName, Timestamp};
 
 /// Every grant that may be live, published whole. Ask it anew for every statement: a table that
@@ -16,62 +17,59 @@ pub struct LiveTable {
     /// The first moment at which nothing counts any more because the store may be out of reach;
     /// None: no such moment.
     pub valid_until: Option<Timestamp>,
-    users: Arc<HashMap<Arc<str>, Arc<Held>>>,
-    groups: Arc<HashMap<Arc<str>, Arc<Held>>>,
+    users: Shelf,
+    groups: Shelf,
     anyone: Arc<Held>,
 }
 
 /// The grants of one subject.
 #[derive(Clone, Debug, Default)]
 struct Held {
-    columns: HashMap<ColumnPath, Vec<Arc<Grant>>>,
-    tables: HashMap<RelationName, Vec<Arc<Grant>>>,
-    classes: HashMap<Arc<str>, Vec<Arc<Grant>>>,
-    all: Vec<Arc<Grant>>,
+    columns: HashMap<ColumnPath, Vec<Live>>,
+    tables: HashMap<RelationName, Vec<Live>>,
+    classes: HashMap<Arc<str>, Vec<Live>>,
+    all: Vec<Live>,
 }
 
 impl LiveTable {
     /// The table of these grants. A grant counts in `[not_before, expires_at)`.
     pub fn new(epoch: Epoch, grants: impl IntoIterator<Item = Arc<Grant>>) -> Self {
+        Self::of(epoch, grants.into_iter().map(Live::from))
+    }
+
+    /// The same, with what is left of them.
+    pub fn of(epoch: Epoch, grants: impl IntoIterator<Item = Live>) -> Self {
         let mut table = Self { epoch, ..Self::default() };
-        for grant in grants {
-            table.insert(grant);
+        for live in grants {
+            table.insert(live);
         }
         table
     }
 
     /// Adds a grant. On a copy of a published table this copies what the grant's subject holds
     /// and leaves the rest shared.
-    pub(crate) fn insert(&mut self, grant: Arc<Grant>) {
-        let list = self.held_mut(&grant.subject).list_mut(&grant.resource);
-        list.push(grant);
+    pub(crate) fn insert(&mut self, live: Live) {
+        let list = self.held_mut(&live.grant.subject).list_mut(&live.grant.resource);
+        list.push(live);
     }
 
     /// Takes a grant out.
     pub(crate) fn remove(&mut self, grant: &Grant) {
         let held = self.held_mut(&grant.subject);
-        held.list_mut(&grant.resource).retain(|other| other.id != grant.id);
+        held.list_mut(&grant.resource).retain(|other| other.grant.id != grant.id);
         held.drop_empty();
         let empty = held.is_empty();
         match &grant.subject {
-            Subject::User(name) if empty => {
-                Arc::make_mut(&mut self.users).remove(&**name);
-            }
-            Subject::Group(name) if empty => {
-                Arc::make_mut(&mut self.groups).remove(&**name);
-            }
+            Subject::User(name) if empty => self.users.remove(name),
+            Subject::Group(name) if empty => self.groups.remove(name),
             Subject::User(_) | Subject::Group(_) | Subject::Anyone => {}
         }
     }
 
     fn held_mut(&mut self, subject: &Subject) -> &mut Held {
         let held = match subject {
-            Subject::User(name) => {
-                Arc::make_mut(&mut self.users).entry(name.as_str().into()).or_default()
-            }
-            Subject::Group(name) => {
-                Arc::make_mut(&mut self.groups).entry(name.as_str().into()).or_default()
-            }
+            Subject::User(name) => self.users.entry(name),
+            Subject::Group(name) => self.groups.entry(name),
             Subject::Anyone => &mut self.anyone,
         };
         Arc::make_mut(held)
@@ -80,75 +78,133 @@ impl LiveTable {
     /// Why `client` may do `action` with the column, or None. Takes no lock, does no I/O, and
     /// allocates only when something covers.
     ///
-    /// A grant on every row beats those on some rows; among several, the one that lasts longest
-    /// is taken. Grants on some rows are combined with OR, until the first of them ends.
+    /// A grant on every row beats those on some rows; among several, one without limits, then one
+    /// whose time runs already, then the one that lasts longest. Grants on some rows are combined
+    /// with OR, until the first of them ends.
     pub fn cover(
         &self,
         client: &Client,
         column: &ColumnPath,
         class: &str,
-        action: Action,
-        now: Timestamp,
+        asked: Asked,
     ) -> Option<Cover> {
-        if self.valid_until.is_some_and(|until| now >= until) {
+        if self.valid_until.is_some_and(|until| asked.now >= until) {
             return None;
         }
-        let user = self.users.get(&*client.user.name);
-        let groups = client.user.groups.iter().filter_map(|group| self.groups.get(group.as_str()));
-        let mut every_row: Option<&Grant> = None;
-        let mut some_rows: Vec<&Grant> = Vec::new();
+        let user = self.users.get(&client.user.name);
+        let groups = client.user.groups.iter().filter_map(|group| self.groups.get(group));
+        let mut every_row: Option<Counts<'_>> = None;
+        let mut some_rows: Vec<Counts<'_>> = Vec::new();
         for held in user.into_iter().chain(groups).chain([&self.anyone]) {
-            for grant in held.on(column, class).filter(|g| counts(g, client, action, now)) {
-                if grant.rows.is_some() {
-                    some_rows.push(grant);
-                } else if every_row.is_none_or(|best| outlives(grant, best)) {
-                    every_row = Some(grant);
+            for live in held.on(column, class) {
+                let Some(found) = Counts::now(live, client, asked) else { continue };
+                if live.grant.rows.is_some() {
+                    some_rows.push(found);
+                } else if every_row.is_none_or(|best| found.beats(best)) {
+                    every_row = Some(found);
                 }
             }
         }
         match every_row {
-            Some(grant) => {
-                Some(Cover { grants: vec![grant.id], until: grant.expires_at, rows: None })
-            }
+            Some(found) => Some(Cover {
+                grants: vec![found.live.grant.id],
+                until: found.until,
+                rows: None,
+                meters: found.meter().into_iter().collect(),
+                unstarted: found.unstarted().into_iter().collect(),
+            }),
             None => combine(some_rows),
         }
     }
 }
 
-/// Whether the grant speaks of this action by this client at this moment.
-fn counts(grant: &Grant, client: &Client, action: Action, now: Timestamp) -> bool {
-    let database = grant.database.as_deref().is_none_or(|name| name == &*client.database);
-    let network = grant.networks.is_empty()
-        || client.address.is_some_and(|from| grant.networks.iter().any(|net| net.contains(from)));
-    database
-        && network
-        && grant.actions.contains(action)
-        && grant.not_before <= now
-        && grant.expires_at.is_none_or(|end| now < end)
+/// What is asked of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub action: Action,
+    pub now: Timestamp,
+    pub counting: Counting,
 }
 
-/// Whether `one` ends after `other`; the older grant wins a tie.
-fn outlives(one: &Grant, other: &Grant) -> bool {
-    match (one.expires_at, other.expires_at) {
-        (None, None) => one.id < other.id,
-        (None, Some(_)) => true,
-        (Some(_), None) => false,
-        (Some(a), Some(b)) => a > b || (a == b && one.id < other.id),
+/// Which limited grants are of use to a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// Its values go elsewhere than into rows that can be counted: only grants without limits of
+    /// rows and subjects.
+    Nothing,
+    /// Every raw value stands in a row of its result.
+    Rows,
+    /// And each row tells whose values they are.
+    Subjects,
+    /// It has been counted: what is used up may be used up by it.
+    Paid,
+}
+
+/// A grant that speaks of what is asked.
+#[derive(Clone, Copy)]
+struct Counts<'a> {
+    live: &'a Live,
+    until: Option<Timestamp>,
+}
+
+impl<'a> Counts<'a> {
+    /// The grant if it speaks of this action by this client at this moment.
+    fn now(live: &'a Live, client: &Client, asked: Asked) -> Option<Self> {
+        let grant = &*live.grant;
+        let Asked { action, now, counting } = asked;
+        let database = grant.database.as_deref().is_none_or(|name| name == &*client.database);
+        let lives = grant.not_before <= now && grant.expires_at.is_none_or(|end| now < end);
+        let affordable = live.budget.as_ref().is_none_or(|budget| {
+            let limits = budget.limits();
+            let (rows, subjects) = (limits.max_rows.is_some(), limits.max_subjects.is_some());
+            match counting {
+                Counting::Nothing => !rows && !subjects && !budget.is_spent(),
+                Counting::Rows => !subjects && !budget.is_spent(),
+                Counting::Subjects => !budget.is_spent(),
+                Counting::Paid => true,
+            }
+        });
+        if !(database && lives && affordable && grant.actions.contains(action)) {
+            return None;
+        }
+        let until = match grant.conditions.hold(client, now)? {
+            Holds::Always => grant.expires_at,
+            Holds::Until(end) => Some(grant.expires_at.map_or(end, |expires| expires.min(end))),
+        };
+        Some(Self { live, until })
+    }
+
+    /// Whether it is the better one of two; the older grant wins a tie.
+    fn beats(self, other: Self) -> bool {
+        let rank = |found: Self| {
+            let Live { grant, budget } = found.live;
+            let end = found.until.map_or(Timestamp::MAX, |end| end);
+            (budget.is_some(), grant.from_first_use.is_some(), Reverse(end), grant.id)
+        };
+        rank(self) < rank(other)
+    }
+
+    fn meter(self) -> Option<Meter> {
+        self.live.budget.clone().map(Meter)
+    }
+
+    fn unstarted(self) -> Option<GrantId> {
+        self.live.grant.from_first_use.map(|_| self.live.grant.id)
     }
 }
 
-/// One cover of grants that show some rows each; of those with the same rows, the longest.
-fn combine(grants: Vec<&Grant>) -> Option<Cover> {
-    let mut chosen: Vec<(&Grant, &Arc<str>)> = Vec::new();
-    for grant in grants {
-        let Some(rows) = grant.rows.as_ref().map(|rows| &rows.sql) else { continue };
+/// One cover of grants that show some rows each; of those with the same rows, the best.
+fn combine(grants: Vec<Counts<'_>>) -> Option<Cover> {
+    let mut chosen: Vec<(Counts<'_>, &Arc<str>)> = Vec::new();
+    for found in grants {
+        let Some(rows) = found.live.grant.rows.as_ref().map(|rows| &rows.sql) else { continue };
         match chosen.iter_mut().find(|(_, other)| *other == rows) {
-            Some(same) if outlives(grant, same.0) => same.0 = grant,
+            Some(same) if found.beats(same.0) => same.0 = found,
             Some(_) => {}
-            None => chosen.push((grant, rows)),
+            None => chosen.push((found, rows)),
         }
     }
-    chosen.sort_by_key(|(grant, _)| grant.id);
+    chosen.sort_by_key(|(found, _)| found.live.grant.id);
     let rows = match chosen.as_slice() {
         [] => return None,
         [(_, only)] => Arc::clone(only),
@@ -158,25 +214,67 @@ fn combine(grants: Vec<&Grant>) -> Option<Cover> {
         }
     };
     Some(Cover {
-        grants: chosen.iter().map(|(grant, _)| grant.id).collect(),
-        until: chosen.iter().filter_map(|(grant, _)| grant.expires_at).min(),
+        grants: chosen.iter().map(|(found, _)| found.live.grant.id).collect(),
+        until: chosen.iter().filter_map(|(found, _)| found.until).min(),
         rows: Some(rows),
+        meters: chosen.iter().filter_map(|(found, _)| found.meter()).collect(),
+        unstarted: chosen.iter().filter_map(|(found, _)| found.unstarted()).collect(),
     })
+}
+
+/// What is held by name, in compartments: a change copies one of them and shares the others with
+/// the table before it.
+#[derive(Clone, Debug, Default)]
+struct Shelf(Arc<Vec<Compartment>>);
+
+type Compartment = Arc<HashMap<Arc<str>, Arc<Held>>>;
+
+/// A million subjects are then a thousand to a compartment.
+const COMPARTMENTS: usize = 1024;
+
+impl Shelf {
+    fn get(&self, name: &str) -> Option<&Arc<Held>> {
+        self.0.get(compartment(name))?.get(name)
+    }
+
+    fn entry(&mut self, name: &str) -> &mut Arc<Held> {
+        self.compartment_mut(name).entry(name.into()).or_default()
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.compartment_mut(name).remove(name);
+    }
+
+    fn compartment_mut(&mut self, name: &str) -> &mut HashMap<Arc<str>, Arc<Held>> {
+        let all = Arc::make_mut(&mut self.0);
+        if all.is_empty() {
+            all.resize_with(COMPARTMENTS, Compartment::default);
+        }
+        Arc::make_mut(&mut all[compartment(name)])
+    }
+}
+
+/// FNV-1a: it only spreads names evenly.
+fn compartment(name: &str) -> usize {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    usize::try_from(hash >> 32).unwrap_or(0) % COMPARTMENTS
 }
 
 impl Held {
     /// The grants that speak of this column.
-    fn on(&self, column: &ColumnPath, class: &str) -> impl Iterator<Item = &Grant> {
+    fn on(&self, column: &ColumnPath, class: &str) -> impl Iterator<Item = &Live> {
         let lists = [
             self.columns.get(column),
             self.tables.get(&column.relation),
             self.classes.get(class),
             Some(&self.all),
         ];
-        lists.into_iter().flatten().flatten().map(Arc::as_ref)
+        lists.into_iter().flatten().flatten()
     }
 
-    fn list_mut(&mut self, resource: &Resource) -> &mut Vec<Arc<Grant>> {
+    fn list_mut(&mut self, resource: &Resource) -> &mut Vec<Live> {
         match resource {
             Resource::Column(path) => self.columns.entry(path.clone()).or_default(),
             Resource::Table(relation) => self.tables.entry(relation.clone()).or_default(),

@@ -1,15 +1,19 @@
+//! Who may ask for what, for how long, and who has to agree.
+
+mod text;
+
 use std::time::Duration;
 
 use regex::Regex;
-use serde::Deserialize;
 
-use super::terms::Terms;
-use super::{Action, Actions, CatalogView, NetworkError, Pattern, ResourceError};
-use super::{Standing, Subject, SubjectError};
-use crate::model::{DurationError, Report, SqlState, User, parse_duration, show_duration};
+use super::terms::{Terms, Urgency};
+use super::{Actions, Conditions, Limits, Pattern, Subject};
+use crate::model::{Client, Report, SqlState, Timestamp, User, show_duration};
 
-/// Who may ask for what, for how long, and who has to agree. The first policy that matches
-/// subject, resource and actions decides; where none matches, nothing can be requested.
+pub use text::{ConditionTexts, PolicyError, PolicyText, StandingText};
+
+/// The first policy that matches subject, resource, actions and urgency decides; where none
+/// matches, nothing can be requested.
 #[derive(Clone, Debug, Default)]
 pub struct Policies(pub Vec<Policy>);
 
@@ -22,164 +26,77 @@ pub struct Policy {
     pub max_duration: Duration,
     /// How many different people must approve; 0: granted at once.
     pub approvals: u32,
+    /// Who approves; of break-glass access, who reviews.
     pub approvers: Vec<Subject>,
     /// Must be found somewhere in the reason; anchor it with `^…$` to match the whole.
     pub reason: Option<Regex>,
+    /// How many different approvers must deny before a request is closed.
+    pub denials: u32,
+    /// How long a request waits for its decision.
+    pub decide_within: Duration,
+    /// How many grants a user gets at once in seven days.
+    pub auto_per_week: Option<u32>,
+    /// Hold when it is requested, and for every statement under the grant.
+    pub conditions: Conditions,
+    /// Grants get no more than this.
+    pub limits: Limits,
+    /// Break-glass policies speak of break-glass requests, others of others.
+    pub urgency: Urgency,
+    /// How long break-glass access waits for its review.
+    pub review_within: Duration,
 }
 
 /// What the policies say about a request.
 #[derive(Clone, Debug)]
 pub enum Decision {
-    AutoApprove { policy: String },
-    NeedsApproval { policy: String, approvals: u32, approvers: Vec<Subject> },
+    Allowed(Box<Allowed>),
     Refused(Report),
 }
 
-/// A `[[policy]]` of the configuration.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyText {
-    pub name: String,
-    pub subjects: Vec<String>,
-    pub resources: Vec<String>,
-    pub actions: Vec<Action>,
-    pub max_duration: String,
-    #[serde(default)]
+/// A request that may be made, and how it goes on.
+#[derive(Clone, Debug)]
+pub struct Allowed {
+    pub policy: String,
+    /// 0: granted at once.
     pub approvals: u32,
-    #[serde(default)]
-    pub approvers: Vec<String>,
-    pub reason: Option<String>,
+    pub approvers: Vec<Subject>,
+    pub denials: u32,
+    pub decide_within: Duration,
+    pub conditions: Conditions,
+    pub limits: Limits,
+    /// Of break-glass access: how long it waits for its review.
+    pub review_within: Option<Duration>,
 }
 
-/// A `[[standing]]` of the configuration.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StandingText {
-    pub subject: String,
-    pub resources: Vec<String>,
-    pub actions: Vec<Action>,
-    #[serde(default)]
-    pub networks: Vec<String>,
-    pub reason: String,
-}
-
-/// A policy or standing grant that makes no sense; `key` is the configuration's.
-#[derive(Debug, thiserror::Error)]
-pub enum PolicyError {
-    #[error("{key}: {source}")]
-    Subject { key: &'static str, source: SubjectError },
-    #[error("resources: {0}")]
-    Resource(#[from] ResourceError),
-    #[error("networks: {0}")]
-    Network(#[from] NetworkError),
-    #[error("max_duration: {0}")]
-    Duration(#[from] DurationError),
-    #[error("reason: {0}")]
-    Reason(#[from] Box<regex::Error>),
-    #[error("{key}: {problem}")]
-    Value { key: &'static str, problem: &'static str },
-}
-
-impl PolicyText {
-    /// The policy, its names resolved against the catalogs of all databases.
-    ///
-    /// # Errors
-    /// [`PolicyError`] names the key.
-    pub fn resolve(&self, views: &[CatalogView]) -> Result<Policy, PolicyError> {
-        let value = |key, problem| Err(PolicyError::Value { key, problem });
-        if self.name.trim().is_empty() {
-            return value("name", "a policy needs a name");
-        }
-        if self.subjects.is_empty() {
-            return value("subjects", "a policy for nobody allows nothing");
-        }
-        if self.resources.is_empty() {
-            return value("resources", "a policy on nothing allows nothing");
-        }
-        if self.actions.is_empty() {
-            return value("actions", "a policy for no action allows nothing");
-        }
-        if self.approvals > 0 && self.approvers.is_empty() {
-            return value("approvers", "approvals are needed, so somebody must be able to approve");
-        }
-        Ok(Policy {
-            name: self.name.clone(),
-            subjects: subjects("subjects", &self.subjects)?,
-            resources: patterns(&self.resources, views)?,
-            actions: self.actions.iter().copied().collect(),
-            max_duration: parse_duration(&self.max_duration)?,
-            approvals: self.approvals,
-            approvers: subjects("approvers", &self.approvers)?,
-            reason: match &self.reason {
-                Some(pattern) => Some(Regex::new(pattern).map_err(Box::new)?),
-                None => None,
-            },
-        })
-    }
-}
-
-impl StandingText {
-    /// The standing grant, its names resolved against the catalogs of all databases.
-    ///
-    /// # Errors
-    /// [`PolicyError`] names the key.
-    pub fn resolve(&self, views: &[CatalogView]) -> Result<Standing, PolicyError> {
-        let value = |key, problem| Err(PolicyError::Value { key, problem });
-        if self.resources.is_empty() {
-            return value("resources", "a standing grant on nothing allows nothing");
-        }
-        if self.actions.is_empty() {
-            return value("actions", "a standing grant for no action allows nothing");
-        }
-        if self.reason.trim().is_empty() {
-            return value("reason", "a standing grant says why it stands");
-        }
-        let subject = |source| PolicyError::Subject { key: "subject", source };
-        Ok(Standing {
-            subject: Subject::parse(&self.subject).map_err(subject)?,
-            resources: patterns(&self.resources, views)?,
-            actions: self.actions.iter().copied().collect(),
-            networks: self
-                .networks
-                .iter()
-                .map(|network| super::Network::parse(network))
-                .collect::<Result<_, _>>()?,
-            reason: self.reason.clone(),
-        })
-    }
-}
-
-fn subjects(key: &'static str, texts: &[String]) -> Result<Vec<Subject>, PolicyError> {
-    let read =
-        |text: &String| Subject::parse(text).map_err(|source| PolicyError::Subject { key, source });
-    texts.iter().map(read).collect()
-}
-
-fn patterns(texts: &[String], views: &[CatalogView]) -> Result<Vec<Pattern>, PolicyError> {
-    texts.iter().map(|text| Ok(Pattern::resolve(text, views)?)).collect()
+/// Who asks, and from where.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    pub user: &'a User,
+    /// None: a request that was made before is looked at again.
+    pub client: Option<&'a Client>,
+    pub now: Timestamp,
 }
 
 impl Policies {
     /// What the first policy that matches says. A matching policy that asks for a shorter
-    /// duration or another reason refuses; later ones are not tried.
-    pub fn decide(&self, terms: &Terms, requester: &User) -> Decision {
+    /// duration or another reason refuses; later ones are not tried. `at_once` tells how many
+    /// grants the user got at once in the last seven days under the policy of that name.
+    pub fn decide(
+        &self,
+        terms: &Terms,
+        asker: Asker<'_>,
+        at_once: impl Fn(&str) -> u32,
+    ) -> Decision {
+        let requester = asker.user;
         for policy in &self.0 {
             if policy.mismatch(terms, requester).is_some() {
                 continue;
             }
-            if let Some(problem) = policy.objection(terms) {
+            if let Some(problem) = policy.objection(terms, asker) {
                 let hint = format!("Ask again in the way that policy \"{}\" wants.", policy.name);
                 return Decision::Refused(refused(problem).hint(hint));
             }
-            let policy_name = policy.name.clone();
-            return match policy.approvals {
-                0 => Decision::AutoApprove { policy: policy_name },
-                approvals => Decision::NeedsApproval {
-                    policy: policy_name,
-                    approvals,
-                    approvers: policy.approvers.clone(),
-                },
-            };
+            return policy.allow(terms, at_once(&policy.name));
         }
         let report = refused(format!(
             "no policy lets {} request {} on {}",
@@ -213,13 +130,18 @@ impl Policy {
             Some(format!("covers {}", list(&self.resources)))
         } else if !terms.actions.is_subset(self.actions) {
             Some(format!("allows {}", self.actions))
+        } else if self.urgency != terms.urgency {
+            Some(match self.urgency {
+                Urgency::BreakGlass => "is for break-glass access".to_owned(),
+                Urgency::Ordinary => "is not for break-glass access".to_owned(),
+            })
         } else {
             None
         }
     }
 
     /// What a policy that speaks of these terms has against them.
-    fn objection(&self, terms: &Terms) -> Option<String> {
+    fn objection(&self, terms: &Terms, asker: Asker<'_>) -> Option<String> {
         let name = &self.name;
         if terms.duration > self.max_duration {
             return Some(format!(
@@ -228,9 +150,37 @@ impl Policy {
                 show_duration(terms.duration)
             ));
         }
-        let pattern = self.reason.as_ref()?;
-        let found = pattern.is_match(&terms.reason);
-        (!found).then(|| format!("policy \"{name}\" wants a reason that matches {pattern}"))
+        if let Some(pattern) = self.reason.as_ref().filter(|p| !p.is_match(&terms.reason)) {
+            return Some(format!("policy \"{name}\" wants a reason that matches {pattern}"));
+        }
+        let unmet = asker.client.and_then(|client| self.conditions.unmet(client, asker.now))?;
+        Some(format!("policy \"{name}\" allows it {unmet}"))
+    }
+
+    fn allow(&self, terms: &Terms, at_once: u32) -> Decision {
+        let name = &self.name;
+        let mut approvals = self.approvals;
+        if let Some(cap) = self.auto_per_week.filter(|cap| at_once >= *cap) {
+            if self.approvers.is_empty() {
+                return Decision::Refused(
+                    refused(format!("policy \"{name}\" grants at most {cap} requests a week"))
+                        .detail(format!("You had {at_once} in the last seven days."))
+                        .hint("Ask an administrator for a grant."),
+                );
+            }
+            approvals = 1;
+        }
+        let emergency = self.urgency == Urgency::BreakGlass;
+        Decision::Allowed(Box::new(Allowed {
+            policy: name.clone(),
+            approvals,
+            approvers: self.approvers.clone(),
+            denials: self.denials,
+            decide_within: self.decide_within,
+            conditions: self.conditions.clone(),
+            limits: terms.limits.and(self.limits),
+            review_within: emergency.then_some(self.review_within),
+        }))
     }
 }
 

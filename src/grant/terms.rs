@@ -3,7 +3,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actions, GrantId, Network, Pattern, RequestId, Resource, RowPredicate, Subject};
+use super::{
+    Actions, Budget, Conditions, GrantId, Limits, Pattern, RequestId, Resource, RowPredicate, Runs,
+    Subject,
+};
 use crate::model::Timestamp;
 
 /// What somebody asks for, as written.
@@ -19,10 +22,46 @@ pub struct Ask {
     pub ticket: Option<String>,
     /// When the time starts to run; None: on approval.
     pub not_before: Option<Timestamp>,
-    /// Not enforced yet, so asking for it is refused.
-    pub max_rows: Option<u64>,
-    /// Not enforced yet, so asking for it is refused.
-    pub max_uses: Option<u64>,
+    pub limits: Limits,
+    pub runs: Runs,
+    pub urgency: Urgency,
+}
+
+impl Ask {
+    /// To read all rows, without further conditions.
+    pub fn to_read(
+        resource: impl Into<String>,
+        duration: Duration,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self {
+            resource: resource.into(),
+            actions: Actions::READ,
+            duration,
+            rows: None,
+            reason: reason.into(),
+            ticket: None,
+            not_before: None,
+            limits: Limits::default(),
+            runs: Runs::FromApproval,
+            urgency: Urgency::Ordinary,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    #[default]
+    Ordinary,
+    /// At once, under a policy for emergencies, and looked at afterwards.
+    BreakGlass,
+}
+
+impl Urgency {
+    pub fn is_ordinary(&self) -> bool {
+        *self == Self::Ordinary
+    }
 }
 
 /// What a DBA grants without a request: `GRANT READ ON … TO …`.
@@ -45,6 +84,12 @@ pub struct Terms {
     pub not_before: Option<Timestamp>,
     pub reason: String,
     pub ticket: Option<String>,
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
+    #[serde(default, skip_serializing_if = "Runs::is_from_approval")]
+    pub runs: Runs,
+    #[serde(default, skip_serializing_if = "Urgency::is_ordinary")]
+    pub urgency: Urgency,
 }
 
 /// A permission. Each field that is set narrows it.
@@ -58,8 +103,13 @@ pub struct Grant {
     pub actions: Actions,
     /// None: every row.
     pub rows: Option<RowPredicate>,
-    /// Where the client must connect from; empty: from anywhere.
-    pub networks: Vec<Network>,
+    #[serde(flatten)]
+    pub conditions: Conditions,
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
+    /// How long it lasts from its first use, which has not happened; its time runs then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_first_use: Option<Duration>,
     /// 1970 for standing grants: they have no beginning.
     pub not_before: Timestamp,
     /// The first moment at which it no longer holds; None only for standing grants.
@@ -72,6 +122,31 @@ pub struct Grant {
     pub request: Option<RequestId>,
     /// The policy that allowed it; None for a DBA's own GRANT.
     pub policy: Option<String>,
+    /// Of a grant that nobody approved, as it was an emergency: what follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
+}
+
+/// An emergency has to be looked at afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    pub due: Timestamp,
+    pub reviewers: Vec<Subject>,
+}
+
+/// A grant with what is left of it.
+#[derive(Clone, Debug)]
+pub struct Live {
+    pub grant: Arc<Grant>,
+    /// None: without limits.
+    pub budget: Option<Arc<Budget>>,
+}
+
+impl From<Arc<Grant>> for Live {
+    fn from(grant: Arc<Grant>) -> Self {
+        let budget = Budget::of(&grant);
+        Self { grant, budget }
+    }
 }
 
 /// A grant of the configuration: no request, no end.
@@ -80,7 +155,7 @@ pub struct Standing {
     pub subject: Subject,
     pub resources: Vec<Pattern>,
     pub actions: Actions,
-    pub networks: Vec<Network>,
+    pub conditions: Conditions,
     pub reason: String,
 }
 
@@ -92,6 +167,8 @@ pub enum GrantState {
     Scheduled,
     Expired,
     Revoked,
+    /// A limit was reached.
+    Exhausted,
     Standing,
 }
 
@@ -100,10 +177,31 @@ pub enum GrantState {
 pub struct GrantView {
     pub grant: Arc<Grant>,
     pub state: GrantState,
-    /// When it was revoked or expired.
+    /// When it ended.
     pub ended_at: Option<Timestamp>,
     /// Who revoked it.
     pub ended_by: Option<String>,
+    /// What of its limits is used; None without limits.
+    pub used: Option<Used>,
+    /// Of a grant that has to be reviewed, who has.
+    pub reviewed_by: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Used {
+    pub rows: u64,
+    pub uses: u64,
+    pub subjects: u64,
+}
+
+impl GrantView {
+    /// Whether it counts or will.
+    pub fn is_open(&self) -> bool {
+        match self.state {
+            GrantState::Active | GrantState::Scheduled | GrantState::Standing => true,
+            GrantState::Expired | GrantState::Revoked | GrantState::Exhausted => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -113,6 +211,8 @@ pub enum RequestState {
     Approved,
     Denied,
     Cancelled,
+    /// Nobody decided in time.
+    Lapsed,
 }
 
 /// A request and what became of it.
@@ -138,6 +238,23 @@ pub struct Request {
     pub decided_at: Option<Timestamp>,
     /// The grant that came of it.
     pub grant: Option<GrantId>,
+    /// How many must deny it before it is denied.
+    #[serde(default = "one")]
+    pub denials_needed: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denied_by: Vec<String>,
+    /// It lapses then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decide_by: Option<Timestamp>,
+    /// The grant that is to last longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends: Option<GrantId>,
+    #[serde(default, skip_serializing_if = "Conditions::is_none")]
+    pub conditions: Conditions,
+}
+
+fn one() -> u32 {
+    1
 }
 
 impl GrantState {
@@ -147,6 +264,7 @@ impl GrantState {
             Self::Scheduled => "scheduled",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
+            Self::Exhausted => "exhausted",
             Self::Standing => "standing",
         }
     }
@@ -159,6 +277,7 @@ impl RequestState {
             Self::Approved => "approved",
             Self::Denied => "denied",
             Self::Cancelled => "cancelled",
+            Self::Lapsed => "lapsed",
         }
     }
 }

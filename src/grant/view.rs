@@ -15,6 +15,8 @@ pub struct CatalogView {
     pub columns: Vec<CataloguedColumn>,
     /// Of each catalogued table that exists, the columns that hold and derive from no PII.
     plain: HashMap<RelationName, HashMap<String, ValueType>>,
+    /// The column that says whose data a row is, as the catalog names it.
+    subjects: HashMap<RelationName, String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +30,11 @@ impl CatalogView {
     /// the other columns.
     pub fn new(database: impl Into<String>, catalog: &Catalog, schema: Option<&Snapshot>) -> Self {
         let mut columns = Vec::new();
-        let mut plain = HashMap::new();
+        let (mut plain, mut subjects) = (HashMap::new(), HashMap::new());
         for table in &catalog.tables {
+            if let Some(subject) = &table.subject {
+                subjects.insert(table.name.clone(), subject.clone());
+            }
             for (column, class) in &table.columns {
                 let path = ColumnPath { relation: table.name.clone(), column: column.clone() };
                 columns.push(CataloguedColumn { path, class: class.clone() });
@@ -56,12 +61,32 @@ impl CatalogView {
             plain.insert(table.name.clone(), open.collect());
         }
         columns.sort_by(|a, b| a.path.cmp(&b.path));
-        Self { database: database.into(), columns, plain }
+        Self { database: database.into(), columns, plain, subjects }
     }
 
     /// The class of a catalogued column.
     pub fn class(&self, path: &ColumnPath) -> Option<&str> {
         self.columns.iter().find(|column| column.path == *path).map(|column| &*column.class)
+    }
+
+    /// The column of a catalogued table that the catalog names as whose data a row is.
+    pub fn subject(&self, relation: &RelationName) -> Option<&str> {
+        self.subjects.get(relation).map(String::as_str)
+    }
+
+    /// The classes of the columns that the resource stands for.
+    pub fn classes_of(&self, resource: &Resource) -> Vec<String> {
+        let within = |column: &&CataloguedColumn| match resource {
+            Resource::Column(path) => column.path == *path,
+            Resource::Table(relation) => column.path.relation == *relation,
+            Resource::Class(class) => column.class == *class,
+            Resource::All => true,
+        };
+        let mut classes: Vec<String> =
+            self.columns.iter().filter(within).map(|column| column.class.clone()).collect();
+        classes.sort();
+        classes.dedup();
+        classes
     }
 
     /// The columns over which a row predicate on `relation` may speak; None when the relation's

@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use crate::catalog::{Hiding, MaskSpec};
 use crate::decision::World;
-use crate::grant::{
-    Action, Actions, Ask, GrantState, GrantView, LiveTable, Request, RequestState, Subject,
-};
+use crate::grant::{Action, Asked, Counting, GrantView, LiveTable, Request, RequestState, Subject};
 use crate::model::{Client, Report, SqlState, Timestamp, parse_duration, show_duration};
-use crate::session::{InBandCall, InBandTable};
+use crate::session::{InBandCall, InBandTable, Patience};
 use crate::store::approvals::Approvals;
 
 /// On whose behalf, and in which world, calls are answered.
@@ -35,18 +33,27 @@ impl Asker {
 
     async fn rows(&self, call: &InBandCall) -> Result<Vec<Row>, Report> {
         match call {
-            InBandCall::Request { what, duration, reason } => {
-                let request = self.request(what, duration, reason).await?;
-                Ok(vec![self.request_row(&request)])
+            InBandCall::Request { ask, patience } => {
+                let ask = ask.read()?;
+                let request = self.approvals.request(&self.client, &self.world.view, ask).await?;
+                self.decided(request, *patience).await
+            }
+            InBandCall::Extend { grant, duration, reason, patience } => {
+                let id = number("a grant is extended by its number", grant)?;
+                let by = parse_duration(duration).map_err(|error| invalid(error.to_string()))?;
+                let reason = reason.clone();
+                let request = self.approvals.extend(&self.client, id, by, reason).await?;
+                self.decided(request, *patience).await
             }
             InBandCall::Cancel { id } => {
-                let id = id.trim().parse().map_err(|_| {
-                    let message = "a request is cancelled by its number";
-                    Report::error(SqlState::INVALID_PARAMETER_VALUE, message)
-                        .hint("SELECT * FROM keyhole.my_requests lists the numbers.")
-                })?;
+                let id = number("a request is cancelled by its number", id)?;
                 let request = self.approvals.cancel(&self.client.user, id).await?;
                 Ok(vec![self.request_row(&request)])
+            }
+            InBandCall::Revoke { grant } => {
+                let id = number("a grant is given back by its number", grant)?;
+                let view = self.approvals.revoke(&self.client.user, id).await?;
+                Ok(vec![grant_row(&view)])
             }
             InBandCall::MyGrants => Ok(self.my_grants().iter().map(grant_row).collect()),
             InBandCall::MyRequests => Ok(self.my_requests()),
@@ -54,21 +61,12 @@ impl Asker {
         }
     }
 
-    async fn request(&self, what: &str, duration: &str, reason: &str) -> Result<Request, Report> {
-        let duration = parse_duration(duration)
-            .map_err(|error| Report::error(SqlState::INVALID_PARAMETER_VALUE, error.to_string()))?;
-        let ask = Ask {
-            resource: what.to_owned(),
-            actions: Actions::READ,
-            duration,
-            rows: None,
-            reason: reason.to_owned(),
-            ticket: None,
-            not_before: None,
-            max_rows: None,
-            max_uses: None,
+    async fn decided(&self, request: Request, patience: Patience) -> Result<Vec<Row>, Report> {
+        let request = match patience {
+            Patience::AtOnce => request,
+            Patience::UntilDecided => self.approvals.decided(request.id).await?,
         };
-        self.approvals.request(&self.client.user, &self.world.view, ask).await
+        Ok(vec![self.request_row(&request)])
     }
 
     /// id, state, resource, expires_at, note
@@ -89,11 +87,7 @@ impl Asker {
         let mut grants = self.approvals.grants();
         grants.retain(|view| {
             let here = view.grant.database.as_deref();
-            let lives = match view.state {
-                GrantState::Active | GrantState::Scheduled | GrantState::Standing => true,
-                GrantState::Expired | GrantState::Revoked => false,
-            };
-            lives
+            view.is_open()
                 && view.grant.subject.includes(&self.client.user)
                 && here.is_none_or(|database| *database == *self.client.database)
         });
@@ -125,8 +119,8 @@ impl Asker {
         let columns = self.world.sensitive.columns.values();
         let mut rows: Vec<Row> = columns
             .map(|column| {
-                let cover =
-                    grants.cover(&self.client, &column.path, &column.class, Action::Read, now);
+                let asked = Asked { action: Action::Read, now, counting: Counting::Subjects };
+                let cover = grants.cover(&self.client, &column.path, &column.class, asked);
                 let until = cover.map(|cover| {
                     let rows = if cover.rows.is_some() { ", some rows" } else { "" };
                     let end = cover.until.map_or("further notice".to_owned(), postgres_text);
@@ -145,6 +139,16 @@ impl Asker {
         rows.dedup();
         rows
     }
+}
+
+fn invalid(message: impl Into<String>) -> Report {
+    Report::error(SqlState::INVALID_PARAMETER_VALUE, message)
+}
+
+fn number(what: &str, text: &str) -> Result<u64, Report> {
+    text.trim().parse().map_err(|_| {
+        invalid(what).hint("keyhole.my_requests and keyhole.my_grants list the numbers.")
+    })
 }
 
 /// id, state, resource, actions, rows, expires_at, reason
@@ -178,6 +182,7 @@ fn note(request: &Request) -> String {
             (Some(grant), false) => format!("grant {grant}, by {}", request.approved_by.join(", ")),
             (None, _) => "approved".to_owned(),
         },
+        RequestState::Lapsed => "nobody decided in time".to_owned(),
         RequestState::Denied | RequestState::Cancelled => {
             let by = request.closed_by.as_deref().unwrap_or("nobody");
             match &request.closed_reason {

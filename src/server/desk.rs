@@ -84,6 +84,7 @@ fn remember(house: &House, occurrence: &Occurrence) {
             | Deed::Deny(_)
             | Deed::Revoke(_)
             | Deed::RevokeAll
+            | Deed::Review(_)
             | Deed::KillSession(_)
             | Deed::Reload,
             _,

@@ -30,7 +30,10 @@ fn look(house: &House, records: &mut u64) {
     let grants = house.approvals.grants();
     let live = grants.iter().filter(|view| match view.state {
         GrantState::Active | GrantState::Standing => true,
-        GrantState::Scheduled | GrantState::Expired | GrantState::Revoked => false,
+        GrantState::Scheduled
+        | GrantState::Expired
+        | GrantState::Revoked
+        | GrantState::Exhausted => false,
     });
     metrics.grants_live.set(live.count() as i64);
     let requests = house.approvals.requests();

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use crate::audit::{Event, Grant as Record, GrantStep, StatementText, Strings};
+use crate::audit::{Event, Grant as Record, GrantStep, StatementText, Strings, Urgency};
+use crate::grant;
 use crate::grant::{Grant, GrantEvent, GrantId, RecordedEvent, Request, RequestId};
 use crate::store::approvals::{Approvals, EventSink};
 use crate::store::audit_log::AuditLog;
@@ -54,6 +55,11 @@ impl GrantEvents {
         if recorded.sequence <= memory.last {
             return Ok(());
         }
+        if let GrantEvent::Used { .. } = recorded.event {
+            // Each statement's own record says by which grants it showed how many rows.
+            memory.last = recorded.sequence;
+            return Ok(());
+        }
         let record = memory.describe(&recorded.event);
         let written = self.audit.append_durable(Event::Grant(Box::new(record)), recorded.at);
         self.runtime.block_on(written).map_err(|error| error.to_string())?;
@@ -82,6 +88,33 @@ impl Memory {
             GrantEvent::Cancelled { request, by } => {
                 self.on_request(*request, GrantStep::Cancelled, by)
             }
+            GrantEvent::Lapsed { request } => {
+                let mut record = self.on_request(*request, GrantStep::Lapsed, "");
+                record.by = None;
+                record
+            }
+            GrantEvent::Extended { grant, request, expires_at, approvers } => {
+                let mut record = self.on_grant(*grant, GrantStep::Extended, None);
+                record.request = Some(*request);
+                record.expires_at = Some(*expires_at);
+                record.approvers.clone_from(approvers);
+                self.grants.insert(*grant, record.clone());
+                record
+            }
+            GrantEvent::Started { grant, expires_at } => {
+                let mut record = self.on_grant(*grant, GrantStep::Started, None);
+                record.expires_at = Some(*expires_at);
+                self.grants.insert(*grant, record.clone());
+                record
+            }
+            GrantEvent::Used { grant, .. } | GrantEvent::Exhausted { grant } => {
+                self.on_grant(*grant, GrantStep::Exhausted, None)
+            }
+            GrantEvent::Reviewed { grant, by, note } => {
+                let mut record = self.on_grant(*grant, GrantStep::Reviewed, Some(by));
+                record.reason = Some(note.clone());
+                record
+            }
             GrantEvent::Granted { grant } | GrantEvent::StandingAdded { grant } => {
                 let record = of_grant(grant);
                 self.grants.insert(grant.id, record.clone());
@@ -100,7 +133,9 @@ impl Memory {
     /// Drops what no later event will name.
     fn forget(&mut self, event: &GrantEvent) {
         match event {
-            GrantEvent::Denied { request, .. } | GrantEvent::Cancelled { request, .. } => {
+            GrantEvent::Cancelled { request, .. }
+            | GrantEvent::Lapsed { request }
+            | GrantEvent::Extended { request, .. } => {
                 self.requests.remove(request);
             }
             GrantEvent::Granted { grant } => {
@@ -113,8 +148,14 @@ impl Memory {
             | GrantEvent::StandingRemoved { grant } => {
                 self.grants.remove(grant);
             }
+            // A denial may not be the last; a grant that is used goes on.
             GrantEvent::Requested { .. }
             | GrantEvent::Approved { .. }
+            | GrantEvent::Denied { .. }
+            | GrantEvent::Started { .. }
+            | GrantEvent::Used { .. }
+            | GrantEvent::Exhausted { .. }
+            | GrantEvent::Reviewed { .. }
             | GrantEvent::StandingAdded { .. } => {}
         }
     }
@@ -152,6 +193,9 @@ fn unknown(step: GrantStep) -> Record {
         by: None,
         approvers: Vec::new(),
         policy: None,
+        conditions: None,
+        limits: None,
+        urgency: Urgency::Ordinary,
     }
 }
 
@@ -172,6 +216,12 @@ fn of_request(request: &Request) -> Record {
         by: Some(request.requester.clone()),
         approvers: Vec::new(),
         policy: Some(request.policy.clone()),
+        conditions: words(&request.conditions),
+        limits: words(&terms.limits),
+        urgency: match terms.urgency {
+            grant::Urgency::Ordinary => Urgency::Ordinary,
+            grant::Urgency::BreakGlass => Urgency::BreakGlass,
+        },
     }
 }
 
@@ -193,7 +243,17 @@ fn of_grant(grant: &Grant) -> Record {
         by,
         approvers: grant.approvers.clone(),
         policy: grant.policy.clone(),
+        conditions: words(&grant.conditions),
+        limits: words(&grant.limits),
+        urgency: match grant.review {
+            None => Urgency::Ordinary,
+            Some(_) => Urgency::BreakGlass,
+        },
     }
+}
+
+fn words(words: &impl ToString) -> Option<String> {
+    Some(words.to_string()).filter(|words| !words.is_empty())
 }
 
 fn text(rows: &str) -> StatementText {

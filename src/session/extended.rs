@@ -17,7 +17,7 @@ use super::prepared::{Made, MadeBy, MadeScrub, Prepared, Spelling};
 use super::queue::{Ends, Expected, Origin, Run};
 use super::stream::kept;
 use super::tables::Portal;
-use super::{Effects, Env, Hold, Session};
+use super::{Effects, Env, Session};
 use crate::model::Report;
 use crate::rewrite::InBandAnswer;
 use crate::wire::frontend::{Execute, Parse, Target};
@@ -176,8 +176,7 @@ impl Session {
         if let Err(report) = self.within_limit(&run.release, env) {
             return self.refuse_in_batch(run.text.clone(), report, env, out);
         }
-        let event = self.release_event(run.number, run.text.clone(), &run.release, env.world);
-        self.hold = Some(Hold::Release(Box::new(event)));
+        self.hold = Some(self.spend_or_record(run.number, &run.text, &run.release, env));
         self.after = Some(Pending::Execute { frame: frame.to_vec(), run: Box::new(run) });
     }
 

@@ -214,8 +214,7 @@ impl Session {
         if let Err(report) = self.within_limit(&release, env) {
             return self.refuse_query(text, report, env, out);
         }
-        let event = self.release_event(number, text.clone(), &release, env.world);
-        self.hold = Some(Hold::Release(Box::new(event)));
+        self.hold = Some(self.spend_or_record(number, &text, &release, env));
         self.after = Some(Pending::Query { plan, answers, text, number });
     }
 

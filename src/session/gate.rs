@@ -55,6 +55,7 @@ impl Gate {
         vetted: &HashSet<Oid>,
     ) -> Result<Self, Closed> {
         let world = standpoint.world;
+        let counting = run.release.counting();
         if world.sensitive.watch == Watch::Nothing {
             return Ok(Self::Open { raw: Vec::new() });
         }
@@ -65,7 +66,7 @@ impl Gate {
             }
             if world.sensitive.column(*column).is_some() {
                 let granted = standpoint
-                    .cover(*column, crate::grant::Action::Read)
+                    .cover_counting(*column, crate::grant::Action::Read, counting)
                     .is_some_and(|cover| cover.rows.is_none());
                 if granted && run.release.columns.contains(column) {
                     raw.push(*column);

@@ -6,18 +6,42 @@ use std::fmt::Write as _;
 use super::explain::Explanation;
 use super::plan::{Missing, Plan, Planned};
 use super::{Env, Session};
-use crate::analysis::facts::{Argument, InBand};
+use crate::analysis::facts::{Argument, Given, InBand};
+use crate::grant::{AskText, Said, yes};
 use crate::model::{Report, SqlState, quote_ident, quote_literal};
 use crate::rewrite::InBandAnswer;
 
 /// What the shell is asked to look up or do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InBandCall {
-    Request { what: String, duration: String, reason: String },
-    Cancel { id: String },
+    Request {
+        ask: Box<AskText>,
+        patience: Patience,
+    },
+    /// A longer life of one's own grant.
+    Extend {
+        grant: String,
+        duration: String,
+        reason: String,
+        patience: Patience,
+    },
+    Cancel {
+        id: String,
+    },
+    /// One's own grant is given back.
+    Revoke {
+        grant: String,
+    },
     MyGrants,
     MyRequests,
     Catalog,
+}
+
+/// Whether the call returns before the request is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    AtOnce,
+    UntilDecided,
 }
 
 /// The answer: rows in PostgreSQL's text form.
@@ -81,7 +105,8 @@ impl InBandCall {
     /// The columns of its answer.
     pub fn columns(&self) -> &'static [InBandColumn] {
         match self {
-            Self::Request { .. } | Self::Cancel { .. } => &REQUEST,
+            Self::Request { .. } | Self::Extend { .. } | Self::Cancel { .. } => &REQUEST,
+            Self::Revoke { .. } => &MY_GRANTS,
             Self::MyGrants => &MY_GRANTS,
             Self::MyRequests => &MY_REQUESTS,
             Self::Catalog => &CATALOG,
@@ -105,16 +130,20 @@ impl Understood {
     /// No such relation or function, or arguments that do not fit.
     pub(super) fn read(reference: &InBand, values: Parameters<'_>) -> Result<Self, Box<Report>> {
         let arguments = reference.arguments.as_deref();
-        let text = |index: usize| argument(arguments?.get(index)?, values);
-        let call = match (reference.name.as_str(), arguments.map(<[Argument]>::len)) {
-            ("request", Some(3)) => {
-                let (Some(what), Some(duration), Some(reason)) = (text(0), text(1), text(2)) else {
-                    return Err(misused("keyhole.request takes no NULL"));
-                };
-                InBandCall::Request { what, duration, reason }
+        let text = |index: usize| argument(&arguments?.get(index)?.value, values);
+        let count = arguments.map(<[Given]>::len);
+        let is_named = arguments.is_some_and(|all| all.iter().any(|one| one.name.is_some()));
+        let call = match (reference.name.as_str(), count) {
+            ("request", Some(_)) => request(arguments.unwrap_or_default(), values)?,
+            ("extend", Some(_)) => extend(arguments.unwrap_or_default(), values)?,
+            (name, Some(_)) if is_named => {
+                return Err(misused(&format!("keyhole.{name} takes no named arguments")));
             }
             ("cancel", Some(1)) => {
                 InBandCall::Cancel { id: text(0).ok_or_else(|| misused("which request?"))? }
+            }
+            ("revoke", Some(1)) => {
+                InBandCall::Revoke { grant: text(0).ok_or_else(|| misused("which grant?"))? }
             }
             ("my_grants", None | Some(0)) => InBandCall::MyGrants,
             ("my_requests", None | Some(0)) => InBandCall::MyRequests,
@@ -136,6 +165,83 @@ impl Understood {
     }
 }
 
+/// `('customers.email', '30 minutes', 'reason', rows => 'id = 42', wait => true)`
+fn request(given: &[Given], values: Parameters<'_>) -> Result<InBandCall, Box<Report>> {
+    let (mut ask, mut patience) = (AskText::default(), Patience::AtOnce);
+    let places = places(given, values, ["resource", "duration", "reason"], |name, value| {
+        if name == "wait" {
+            patience = wait(value.as_deref())?;
+            return Ok(());
+        }
+        match ask.field_mut(name) {
+            Some(field) if field.is_none() => *field = value,
+            Some(_) => return Err(misused(&format!("{name} is given twice"))),
+            None if ["subject", "user", "for"].contains(&name) => return Err(for_others()),
+            None => return Err(misused(&format!("keyhole.request has no {name}"))),
+        }
+        Ok(())
+    })?;
+    [ask.resource, ask.duration, ask.reason] = places;
+    Ok(InBandCall::Request { ask: Box::new(ask), patience })
+}
+
+fn extend(given: &[Given], values: Parameters<'_>) -> Result<InBandCall, Box<Report>> {
+    let mut patience = Patience::AtOnce;
+    let places = places(given, values, ["grant", "duration", "reason"], |name, value| {
+        if name != "wait" {
+            return Err(misused(&format!("keyhole.extend has no {name}")));
+        }
+        patience = wait(value.as_deref())?;
+        Ok(())
+    })?;
+    let [grant, duration, reason] = places;
+    Ok(InBandCall::Extend { grant, duration, reason, patience })
+}
+
+/// The arguments that have to be there, by place or name; others go to `other`.
+fn places(
+    given: &[Given],
+    values: Parameters<'_>,
+    names: [&str; 3],
+    mut other: impl FnMut(&str, Option<String>) -> Result<(), Box<Report>>,
+) -> Result<[String; 3], Box<Report>> {
+    let mut places: [Option<String>; 3] = [None, None, None];
+    for (index, one) in given.iter().enumerate() {
+        let value = argument(&one.value, values);
+        let place = match &one.name {
+            None => Some(index).filter(|index| *index < names.len()),
+            Some(name) => names.iter().position(|known| known == name),
+        };
+        match (place, &one.name) {
+            (Some(place), _) if places[place].is_none() => places[place] = value,
+            (Some(place), _) => return Err(misused(&format!("{} is given twice", names[place]))),
+            (None, Some(name)) => other(name, value)?,
+            (None, None) => {
+                return Err(misused("more than three arguments go by name: rows => 'id = 42'"));
+            }
+        }
+    }
+    let [Some(first), Some(second), Some(third)] = places else {
+        let why =
+            format!("{}, {} and {} have to be given, and not NULL", names[0], names[1], names[2]);
+        return Err(misused(&why));
+    };
+    Ok([first, second, third])
+}
+
+fn wait(value: Option<&str>) -> Result<Patience, Box<Report>> {
+    Ok(match yes("wait", value)? {
+        Said::Yes => Patience::UntilDecided,
+        Said::No => Patience::AtOnce,
+    })
+}
+
+fn for_others() -> Box<Report> {
+    Report::error(SqlState::INSUFFICIENT_PRIVILEGE, "a request is for oneself")
+        .hint("Whoever needs access asks for it; a DBA can GRANT it on the console.")
+        .into()
+}
+
 fn argument(argument: &Argument, values: Parameters<'_>) -> Option<String> {
     match argument {
         Argument::Text(text) => Some(text.clone()),
@@ -151,7 +257,8 @@ fn argument(argument: &Argument, values: Parameters<'_>) -> Option<String> {
 fn misused(why: &str) -> Box<Report> {
     Report::error(SqlState::UNDEFINED_OBJECT, why)
         .hint(
-            "keyhole.request('table.column', '30 minutes', 'reason'), keyhole.my_grants, \
+            "keyhole.request('table.column', '30 minutes', 'reason'), keyhole.extend(7, '10 \
+             minutes', 'reason'), keyhole.cancel(3), keyhole.revoke(7), keyhole.my_grants, \
              keyhole.my_requests, keyhole.catalog, keyhole.explain('select …')",
         )
         .into()
@@ -174,8 +281,8 @@ pub(super) fn from_item(
         );
     }
     sql.push_str(" WHERE false");
-    for argument in reference.arguments.iter().flatten() {
-        if let Argument::Parameter(number) = argument {
+    for given in reference.arguments.iter().flatten() {
+        if let Argument::Parameter(number) = &given.value {
             let _ = write!(sql, " AND CAST(${number} AS pg_catalog.text) IS NULL");
         }
     }

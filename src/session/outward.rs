@@ -2,6 +2,7 @@
 //! row with masks in it only what lies before the last of them is gathered.
 
 use super::backend::Pass;
+use super::counted::Counted;
 use super::errors::{self, protocol};
 use super::gate::{Front, Gate, Unmaskable, mask_front};
 use super::stream::WHOLE_LEN;
@@ -73,6 +74,10 @@ impl Session {
             tag::DATA_ROW | tag::COPY_DATA if raw && header.len <= WHOLE_LEN => Way::Whole,
             tag::DATA_ROW => match &self.queue.gate {
                 Gate::Open { .. } => {
+                    // What is counted by more than rows is not there yet.
+                    if self.count_row(None, env, out) == Counted::Cut {
+                        return Way::Pieces(Outward::Dropped(header.len));
+                    }
                     self.queue.progress.rows += 1;
                     self.queue.progress.bytes += header.len as u64;
                     Way::Pieces(passing)
@@ -123,6 +128,10 @@ impl Session {
         if payload.len() < needed {
             return Way::More;
         }
+        if self.count_row(None, env, out) == Counted::Cut {
+            return Way::Pieces(Outward::Dropped(header.len));
+        }
+        let Gate::Masking { fields } = &self.queue.gate else { return Way::Whole };
         let rest = header.len - 5 - needed;
         let before = out.to_client.len();
         let standpoint = self.standpoint(env);

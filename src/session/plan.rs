@@ -18,6 +18,7 @@ use crate::decision::{
     Dates, Decision, Encoding, Forms, Hidden, Mode, Release, Scrub, Standpoint, Way, World,
     ask_for, decide,
 };
+use crate::grant::Action::{Lookup, Read};
 use crate::model::{ColumnId, Epoch, Oid, Report, SqlState};
 use crate::rewrite::{self, Decided, InBandAnswer};
 
@@ -360,18 +361,19 @@ fn prepares(analyses: &[Analysis], name: &str) -> bool {
 /// The release again, resting on the grants that are live now.
 fn fresh(release: &Release, standpoint: Standpoint<'_>) -> Release {
     let mut now = Release::default();
+    let cover = |column, action| standpoint.cover_counting(column, action, release.counting());
     for column in &release.columns {
-        if let Some(cover) = standpoint.cover(*column, crate::grant::Action::Read) {
+        if let Some(cover) = cover(*column, Read) {
             now.add(*column, &cover);
         }
     }
     for column in &release.lookups {
-        if let Some(cover) = standpoint.cover(*column, crate::grant::Action::Lookup) {
+        if let Some(cover) = cover(*column, Lookup) {
             now.add_lookup(*column, 0, &cover);
         }
     }
-    now.values = release.values;
-    now
+    let Release { values, weight, ref subjects, .. } = *release;
+    Release { values, weight, subjects: subjects.clone(), ..now }
 }
 
 /// Observe mode: nothing is changed, everything that would have been is on record as raw.

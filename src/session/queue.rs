@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::counted::Fields;
 use super::gate::Gate;
 use super::prepared::Prepared;
 use crate::audit;
@@ -236,6 +237,8 @@ pub(super) struct Queue {
     pub remains: Remains,
     pub progress: Progress,
     pub gate: Gate,
+    /// Where the fields stand by which the subjects of a result are counted.
+    pub counted: Option<Fields>,
 }
 
 impl Queue {
@@ -275,6 +278,7 @@ impl Queue {
     pub(super) fn fresh(&mut self) {
         self.progress = Progress::default();
         self.gate = Gate::default();
+        self.counted = None;
     }
 
     /// What runs now.

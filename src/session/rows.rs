@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use super::backend::Pass;
+use super::counted::{self, Counted};
 use super::errors::{self, protocol};
 use super::gate::{Closed, Gate, mask_row};
 use super::prepared::Shape;
@@ -112,9 +113,22 @@ impl Session {
             [one] => format_of(*one),
             many => format_of(many.get(index).copied().unwrap_or(0)),
         };
+        let named = |column: ColumnId| {
+            let relation = env.world.schema.relation(column.relation);
+            let name = relation.and_then(|relation| relation.column_numbered(column.number));
+            name.map_or_else(String::new, |column| column.name.clone())
+        };
+        let counted = match counted::fields(columns, &run.release, named) {
+            Ok(counted) => counted,
+            Err(report) => {
+                self.cut(&report, audit::Decision::Refused, env, out);
+                return Pass::No;
+            }
+        };
         match Gate::open(columns, format, &run, self.standpoint(env), &self.vetted) {
             Ok(gate) => {
                 self.queue.gate = gate;
+                self.queue.counted = counted;
                 self.queue.progress.checked = env.grants.epoch;
                 Pass::Yes
             }
@@ -132,6 +146,9 @@ impl Session {
     pub(super) fn row(&mut self, payload: &[u8], env: Env<'_>, out: &mut Effects) -> Pass {
         if matches!(self.queue.gate, Gate::Shut) {
             return self.own_row(payload, out);
+        }
+        if self.count_row(Some(payload), env, out) == Counted::Cut {
+            return Pass::No;
         }
         self.queue.progress.rows += 1;
         let before = out.to_client.len();

@@ -20,9 +20,9 @@ use self::shared::Shared;
 use self::writer::{Command, Work, Writer};
 use crate::grant::{
     Ask, CatalogView, DirectGrant, GrantId, GrantView, LedgerError, LiveTable, Policies,
-    RecordedEvent, Request, RequestId, Standing,
+    RecordedEvent, Request, RequestId, RequestState, Scope, Standing,
 };
-use crate::model::{Epoch, Report, SqlState, Timestamp, User};
+use crate::model::{Client, Epoch, Report, SqlState, Timestamp, User};
 
 pub use clock::{Clock, steady_clock};
 pub use peek::{peek, standing_only};
@@ -148,7 +148,7 @@ impl Approvals {
     /// The report says why not, in the words of the policy or the catalog.
     pub async fn request(
         &self,
-        requester: &User,
+        requester: &Client,
         catalog: &CatalogView,
         ask: Ask,
     ) -> Result<Request, Report> {
@@ -160,6 +160,68 @@ impl Approvals {
             .await?;
         let id = events.iter().find_map(|recorded| recorded.event.requested());
         self.request_view(id)
+    }
+
+    /// Files a request for a longer life of one's own grant.
+    ///
+    /// # Errors
+    /// The report says why not, in the words of the policy.
+    pub async fn extend(
+        &self,
+        requester: &Client,
+        grant: GrantId,
+        by: Duration,
+        reason: String,
+    ) -> Result<Request, Report> {
+        let requester = requester.clone();
+        let events = self
+            .change(Box::new(move |ledger, policies, now| {
+                ledger.extend(policies, &requester, grant, by, &reason, now)
+            }))
+            .await?;
+        let id = events.iter().find_map(|recorded| recorded.event.requested());
+        self.request_view(id)
+    }
+
+    /// Waits until the request is decided, or taken back, or has lapsed.
+    ///
+    /// # Errors
+    /// It is not known, or the store has stopped.
+    pub async fn decided(&self, id: RequestId) -> Result<Request, Report> {
+        let mut changes = self.inner.shared.changes.subscribe();
+        loop {
+            changes.mark_unchanged();
+            let request = self.request_view(Some(id))?;
+            if request.state != RequestState::Pending {
+                return Ok(request);
+            }
+            changes.changed().await.map_err(|_| stopped())?;
+        }
+    }
+
+    /// Notes that one statement runs under these grants. When this returns, it is durable.
+    ///
+    /// # Errors
+    /// One of them does not count any more or is used up, or the store cannot be written.
+    pub async fn spend(&self, grants: Vec<GrantId>) -> Result<(), Report> {
+        let work: Work = Box::new(move |ledger, _, now| ledger.spend(&grants, now));
+        self.change(work).await.map(drop)
+    }
+
+    /// Says that somebody has looked at what was done under a break-glass grant.
+    ///
+    /// # Errors
+    /// Unknown, no break-glass grant, reviewed already, one's own, or not among the reviewers.
+    pub async fn review(
+        &self,
+        by: &User,
+        grant: GrantId,
+        note: String,
+    ) -> Result<GrantView, Report> {
+        let by = by.clone();
+        let work: Work = Box::new(move |ledger, _, _| ledger.review(&by, grant, &note));
+        let events = self.change(work).await?;
+        self.ended_or_begun(&events).pop().ok_or_else(stopped)
     }
 
     /// Adds one approval; the last one needed makes the grant.
@@ -187,8 +249,10 @@ impl Approvals {
         reason: Option<String>,
     ) -> Result<Request, Report> {
         let approver = approver.clone();
-        self.change(Box::new(move |ledger, _, _| ledger.deny(&approver, id, reason.as_deref())))
-            .await?;
+        self.change(Box::new(move |ledger, _, now| {
+            ledger.deny(&approver, id, reason.as_deref(), now)
+        }))
+        .await?;
         self.request_view(Some(id))
     }
 
@@ -198,7 +262,7 @@ impl Approvals {
     /// Unknown, not pending, or somebody else's.
     pub async fn cancel(&self, by: &User, id: RequestId) -> Result<Request, Report> {
         let by = by.clone();
-        self.change(Box::new(move |ledger, _, _| ledger.cancel(&by, id))).await?;
+        self.change(Box::new(move |ledger, _, now| ledger.cancel(&by, id, now))).await?;
         self.request_view(Some(id))
     }
 
@@ -230,14 +294,15 @@ impl Approvals {
         self.ended_or_begun(&events).pop().ok_or_else(stopped)
     }
 
-    /// Ends every grant but the standing ones.
+    /// Ends every grant of the scope but the standing ones.
     ///
     /// # Errors
     /// Needs the role `control`.
-    pub async fn revoke_all(&self, by: &User) -> Result<Vec<GrantView>, Report> {
+    pub async fn revoke_all(&self, by: &User, scope: Scope) -> Result<Vec<GrantView>, Report> {
         let by = by.clone();
-        let events =
-            self.change(Box::new(move |ledger, _, now| ledger.revoke_all(&by, now))).await?;
+        let events = self
+            .change(Box::new(move |ledger, _, now| ledger.revoke_all(&by, &scope, now)))
+            .await?;
         Ok(self.ended_or_begun(&events))
     }
 

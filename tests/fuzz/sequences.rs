@@ -156,6 +156,7 @@ impl Play {
             match hold {
                 Hold::Release(_) if choices.chance(20) => self.bench.not_released(),
                 Hold::Release(_) => LOG.with(|log| self.bench.release(log)),
+                Hold::Spend(_) => self.bench.spent(Ok(())),
                 Hold::Refresh => self.bench.refreshed(),
                 Hold::InBand(_) => self.bench.refuse_calls(),
                 Hold::Server => return,

@@ -40,6 +40,7 @@ pub(crate) fn read(text: &str) -> Catalog {
         Table {
             name: RelationName::new(schema, name.trim_matches('"')),
             columns: entry.columns,
+            subject: None,
             place,
         }
     });

@@ -8,7 +8,7 @@ use keyhole::analysis::mention::Hits;
 use keyhole::analysis::parse::{ParseError, Parsed, parse};
 use keyhole::analysis::{Context, SearchPath, analyse};
 use keyhole::decision::{Dates, Decision, Encoding, Forms, Hidden, Standpoint, Way, World, decide};
-use keyhole::grant::{Action, Grant, LiveTable, Resource, Subject};
+use keyhole::grant::{Action, Conditions, Grant, Limits, LiveTable, Resource, Subject};
 use keyhole::model::{Client, ColumnPath, Epoch, Timestamp, User};
 use keyhole::rewrite::{Decided, rewrite};
 
@@ -276,7 +276,9 @@ fn grant(resource: Resource, rows: Option<&str>) -> Arc<Grant> {
         resource,
         actions: Action::EVERY.into_iter().collect(),
         rows: rows.map(predicate),
-        networks: Vec::new(),
+        conditions: Conditions::default(),
+        limits: Limits::default(),
+        from_first_use: None,
         not_before: NOW,
         expires_at: Timestamp::from_second(3600).ok(),
         reason: "INC-1".into(),
@@ -285,5 +287,6 @@ fn grant(resource: Resource, rows: Option<&str>) -> Arc<Grant> {
         approvers: Vec::new(),
         request: None,
         policy: None,
+        review: None,
     })
 }

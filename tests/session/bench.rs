@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use keyhole::audit::{self, Event, Receipt};
 use keyhole::decision::World;
-use keyhole::grant::{Action, Grant, LiveTable, LookupMeter, Resource, Subject};
+use keyhole::grant::{
+    Action, Budget, Conditions, Grant, Limits, Live, LiveTable, LookupMeter, Resource, Subject,
+};
 use keyhole::model::{Client, ColumnPath, Epoch, RelationName, Timestamp, User};
 use keyhole::session::{Close, Effects, Env, Hold, PlanCache, Session, Start};
 use keyhole::store::audit_log::AuditLog;
@@ -193,6 +195,16 @@ impl Bench {
 
     /// Alice may read this column of customers until `seconds` after the start.
     pub(crate) fn grant(&mut self, column: &str, seconds: i64) {
+        self.grant_limited(column, seconds, Limits::default());
+    }
+
+    /// The same, with limits; what is left of them is what this gives.
+    pub(crate) fn grant_limited(
+        &mut self,
+        column: &str,
+        seconds: i64,
+        limits: Limits,
+    ) -> Option<Arc<Budget>> {
         let grant = Grant {
             id: 1,
             subject: Subject::User("alice".into()),
@@ -203,7 +215,9 @@ impl Bench {
             }),
             actions: [Action::Read].into_iter().collect(),
             rows: None,
-            networks: Vec::new(),
+            conditions: Conditions::default(),
+            limits,
+            from_first_use: None,
             not_before: at(0),
             expires_at: Some(at(seconds)),
             reason: "INC-1".into(),
@@ -212,8 +226,18 @@ impl Bench {
             approvers: Vec::new(),
             request: None,
             policy: None,
+            review: None,
         };
-        self.grants = LiveTable::new(Epoch(self.grants.epoch.0 + 1), [Arc::new(grant)]);
+        let live = Live::from(Arc::new(grant));
+        let budget = live.budget.clone();
+        self.grants = LiveTable::of(Epoch(self.grants.epoch.0 + 1), [live]);
+        budget
+    }
+
+    /// The uses that the session wants on record are, or are not.
+    pub(crate) fn spent(&mut self, result: Result<(), keyhole::model::Report>) {
+        self.step(|session, _, _, env, out| session.spent(result, env, out));
+        self.client(b"");
     }
 
     pub(crate) fn revoke(&mut self) {

@@ -386,6 +386,7 @@ fn end_hold(bench: &mut Bench, log: &Log, count: usize) {
     match bench.session.hold() {
         Some(Hold::Release(_)) if count.is_multiple_of(2) => bench.release(log),
         Some(Hold::Release(_)) => bench.not_released(),
+        Some(Hold::Spend(_)) => bench.spent(Ok(())),
         Some(Hold::Refresh) => bench.refreshed(),
         Some(Hold::InBand(_)) => bench.refuse_calls(),
         Some(Hold::Server) | None => {}

@@ -130,6 +130,7 @@ fn catalogued(schema: &str, name: &str, columns: &[(&str, &str)]) -> Table {
     Table {
         name: RelationName::new(schema, name),
         columns: columns.iter().map(|(c, class)| ((*c).to_owned(), (*class).to_owned())).collect(),
+        subject: None,
         place: "catalog.toml:1".to_owned(),
     }
 }

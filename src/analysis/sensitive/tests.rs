@@ -84,6 +84,7 @@ fn catalog(entries: &[(&str, &str, &str)]) -> Catalog {
         catalog.tables.push(Table {
             name: RelationName::new("public", *table),
             columns: [((*column).to_owned(), (*class).to_owned())].into(),
+            subject: None,
             place: format!("{table}.{column}"),
         });
     }

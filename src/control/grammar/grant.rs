@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::cursor::{Cursor, Piece};
 use super::{GrantWords, ResourceWords, SubjectWords, SyntaxError};
-use crate::grant::Action;
+use crate::grant::{Action, Limits, Runs};
 use crate::model::{Timestamp, parse_duration};
 
 pub(super) const FORM: &str = "GRANT READ[, LOOKUP, WRITE, EXPORT] ON shop.public.customers.email \
      | ON CLASS email [IN shop] [WHERE id = 42] TO alice | TO GROUP support FOR '30 minutes' \
-     [STARTING '2026-01-31 09:00+01'] REASON 'INC-42' [TICKET 'INC-42']";
+     [STARTING '2026-01-31 09:00+01' | FROM FIRST USE] REASON 'INC-42' [TICKET 'INC-42'] \
+     [MAX 10 ROWS | USES | SUBJECTS] [UNUSED '10 minutes']";
 
 /// Parts of the longest path: database, schema, table, column.
 const PATH_PARTS_MAX: usize = 4;
@@ -19,11 +20,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<GrantWords, SyntaxError> {
     cursor.expect_form(FORM);
     let actions = actions(cursor)?;
     cursor.expect("ON")?;
-    let resource = resource(cursor)?;
-    let database = match cursor.take("IN") {
-        Some(()) => Some(cursor.name("the name of a database")?),
-        None => None,
-    };
+    let (resource, database) = placed(cursor)?;
     let rows = match cursor.take("WHERE") {
         Some(()) => Some(cursor.text_until("TO")?.to_owned()),
         None => None,
@@ -43,7 +40,21 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<GrantWords, SyntaxError> {
         starting: terms.starting,
         reason,
         ticket: terms.ticket,
+        limits: terms.limits,
+        runs: terms.runs.unwrap_or_default(),
     })
+}
+
+/// A resource, and the database it is in if that is said.
+pub(super) fn placed(
+    cursor: &mut Cursor<'_>,
+) -> Result<(ResourceWords, Option<String>), SyntaxError> {
+    let resource = resource(cursor)?;
+    let database = match cursor.take("IN") {
+        Some(()) => Some(cursor.name("the name of a database")?),
+        None => None,
+    };
+    Ok((resource, database))
 }
 
 fn actions(cursor: &mut Cursor<'_>) -> Result<Vec<Action>, SyntaxError> {
@@ -81,7 +92,7 @@ fn resource(cursor: &mut Cursor<'_>) -> Result<ResourceWords, SyntaxError> {
     Ok(ResourceWords::Path(parts))
 }
 
-fn subject(cursor: &mut Cursor<'_>) -> Result<SubjectWords, SyntaxError> {
+pub(super) fn subject(cursor: &mut Cursor<'_>) -> Result<SubjectWords, SyntaxError> {
     if cursor.take("GROUP").is_some() {
         return who(cursor, "the name of a group").map(SubjectWords::Group);
     }
@@ -108,6 +119,8 @@ struct Terms {
     starting: Option<Timestamp>,
     reason: Option<String>,
     ticket: Option<String>,
+    limits: Limits,
+    runs: Option<Runs>,
 }
 
 impl Terms {
@@ -123,14 +136,39 @@ impl Terms {
                 terms.reason.replace(super::reason(cursor)?).is_some()
             } else if cursor.take("TICKET").is_some() {
                 terms.ticket.replace(cursor.string("a ticket in quotes")?).is_some()
+            } else if cursor.take("MAX").is_some() {
+                terms.limit(cursor)?
+            } else if cursor.take("UNUSED").is_some() {
+                terms.limits.unused.replace(duration(cursor)?).is_some()
+            } else if cursor.take("FROM").is_some() {
+                cursor.expect("FIRST")?;
+                cursor.expect("USE")?;
+                terms.runs.replace(Runs::FromFirstUse).is_some()
             } else {
-                return Err(cursor.unexpected("FOR, STARTING, REASON or TICKET"));
+                let clauses = "FOR, STARTING, REASON, TICKET, MAX, UNUSED or FROM FIRST USE";
+                return Err(cursor.unexpected(clauses));
             };
             if again {
                 return Err(cursor.error_at("the clause stands twice", start));
             }
         }
         Ok(terms)
+    }
+
+    /// `10 ROWS`; whether it was said before.
+    fn limit(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, SyntaxError> {
+        let number = cursor.number("how many ROWS, USES or SUBJECTS")?;
+        let kinds = [
+            ("ROWS", &mut self.limits.max_rows),
+            ("USES", &mut self.limits.max_uses),
+            ("SUBJECTS", &mut self.limits.max_subjects),
+        ];
+        for (word, limit) in kinds {
+            if cursor.take(word).is_some() {
+                return Ok(limit.replace(number).is_some());
+            }
+        }
+        Err(cursor.unexpected("ROWS, USES or SUBJECTS"))
     }
 }
 

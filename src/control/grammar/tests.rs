@@ -80,8 +80,41 @@ fn a_grant_says_what_to_whom_how_long_and_why() {
             starting: None,
             reason: "INC-42".into(),
             ticket: None,
+            limits: Limits::default(),
+            runs: Runs::FromApproval,
         }
     );
+}
+
+#[test]
+fn a_grant_may_be_limited() {
+    let words = granted(
+        "GRANT READ ON customers TO alice FOR '1h' REASON 'x' MAX 10 ROWS MAX 3 USES \
+         max 2 subjects UNUSED '10 minutes' FROM FIRST USE",
+    );
+    let Limits { max_rows, max_uses, max_subjects, unused } = words.limits;
+    assert_eq!((max_rows, max_uses, max_subjects), (Some(10), Some(3), Some(2)));
+    assert_eq!((unused, words.runs), (Some(Duration::from_secs(600)), Runs::FromFirstUse));
+    for wrong in ["MAX ROWS", "MAX 10 ROWS MAX 9 ROWS", "MAX 10 COLUMNS", "FROM FIRST", "UNUSED 10"]
+    {
+        let text = format!("GRANT READ ON customers TO alice FOR '1h' REASON 'x' {wrong}");
+        assert!(parse(&text).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn what_is_revoked_can_be_said() {
+    let one = |text: &str| parse(text).unwrap().remove(0);
+    let subject = SubjectWords::Group("support".into());
+    assert_eq!(one("REVOKE ALL FROM GROUP support"), Command::Revoke(Revoked::AllFrom(subject)));
+    let resource = ResourceWords::Class("email".into());
+    let database = Some("shop".to_owned());
+    assert_eq!(
+        one("revoke all on class email in shop"),
+        Command::Revoke(Revoked::AllOn { resource, database })
+    );
+    let note = "it was real".to_owned();
+    assert_eq!(one("REVIEW 7 REASON 'it was real'"), Command::Review { grant: 7, note });
 }
 
 #[test]

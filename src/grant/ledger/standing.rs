@@ -1,5 +1,5 @@
 use super::Ledger;
-use crate::grant::{Grant, GrantEvent, Standing};
+use crate::grant::{Grant, GrantEvent, Limits, Standing};
 use crate::model::Timestamp;
 
 /// Who grants and ends standing grants.
@@ -38,7 +38,9 @@ fn grants(standing: &Standing) -> impl Iterator<Item = Grant> {
         resource: pattern.resource.clone(),
         actions: standing.actions,
         rows: None,
-        networks: standing.networks.clone(),
+        conditions: standing.conditions.clone(),
+        limits: Limits::default(),
+        from_first_use: None,
         // No beginning: a clock that is set back must not suspend it.
         not_before: Timestamp::UNIX_EPOCH,
         expires_at: None,
@@ -48,6 +50,7 @@ fn grants(standing: &Standing) -> impl Iterator<Item = Grant> {
         approvers: Vec::new(),
         request: None,
         policy: None,
+        review: None,
     })
 }
 

@@ -1,6 +1,11 @@
+mod life;
+
 use super::*;
-use crate::grant::fixture::{alice, ask, at, dora, policies, user, view};
-use crate::grant::{Ask, DirectGrant, Pattern, Policies, Resource, Standing};
+use crate::grant::fixture::{alice, ask, at, client, dora, policies, user, view};
+use crate::grant::{
+    Action, Actions, Ask, Asked, Counting, DirectGrant, GrantEvent, Limits, Pattern, Policies,
+    RecordedEvent, Resource, Runs, Standing,
+};
 use crate::model::{Report, SqlState};
 
 /// A ledger with its events, as the store keeps it.
@@ -23,7 +28,7 @@ impl Book {
     }
 
     fn request(&mut self, ask: &Ask, now: i64) -> Request {
-        let events = self.ledger.request(&policies(), &alice(), &view(), ask, at(now));
+        let events = self.ledger.request(&policies(), &client(alice()), &view(), ask, at(now));
         let events = self.record(events, now);
         self.ledger.request_view(events[0].requested().unwrap()).unwrap()
     }
@@ -31,6 +36,14 @@ impl Book {
     fn state(&self, grant: GrantId, now: i64) -> GrantState {
         self.ledger.grant_view(grant, at(now)).unwrap().state
     }
+}
+
+fn limits(max_rows: Option<u64>, max_uses: Option<u64>) -> Limits {
+    Limits { max_rows, max_uses, ..Limits::default() }
+}
+
+fn export() -> Actions {
+    [Action::Read, Action::Export].into_iter().collect()
 }
 
 fn direct(subject: &str, resource: &str) -> DirectGrant {
@@ -74,7 +87,7 @@ fn replaying_the_events_gives_the_same_state() {
     let denied = book.request(&ask("employees.salary", 10), 2);
     let events = book.ledger.approve(&policies(), &dora(), first.id, at(3));
     book.record(events, 3);
-    let events = book.ledger.deny(&dora(), denied.id, Some("not needed"));
+    let events = book.ledger.deny(&dora(), denied.id, Some("not needed"), at(9));
     book.record(events, 4);
     let events = book.ledger.grant(&dora(), &view(), &direct("group:support", "customers"), at(5));
     book.record(events, 5);
@@ -98,11 +111,12 @@ fn replaying_the_events_gives_the_same_state() {
 #[test]
 fn nobody_grants_or_approves_for_themselves() {
     let mut book = Book::default();
-    let own = book.ledger.request(&policies(), &dora(), &view(), &ask("customers.ssn", 5), at(0));
+    let own =
+        book.ledger.request(&policies(), &client(dora()), &view(), &ask("customers.ssn", 5), at(0));
     book.record(own, 0);
     let error = book.ledger.approve(&policies(), &dora(), 1, at(1)).unwrap_err();
     assert!(error.message.contains("own request"), "{error:?}");
-    assert!(book.ledger.deny(&dora(), 1, None).is_err());
+    assert!(book.ledger.deny(&dora(), 1, None, at(9)).is_err());
     for subject in ["dora", "group:dba", "*"] {
         let direct = direct(subject, "customers.ssn");
         let error = book.ledger.grant(&dora(), &view(), &direct, at(1)).unwrap_err();
@@ -119,7 +133,8 @@ fn two_approvals_are_two_people() {
     let mut two = policies();
     two.0[1].approvals = 2;
     let mut book = Book::default();
-    let filed = book.ledger.request(&two, &alice(), &view(), &ask("customers.ssn", 5), at(0));
+    let filed =
+        book.ledger.request(&two, &client(alice()), &view(), &ask("customers.ssn", 5), at(0));
     book.record(filed, 0);
     let first = book.ledger.approve(&two, &dora(), 1, at(1));
     assert_eq!(book.record(first, 1).len(), 1, "no grant yet");
@@ -147,12 +162,12 @@ fn a_request_filed_under_laxer_policies_gains_nothing_by_waiting() {
 fn what_is_decided_stays_decided() {
     let mut book = Book::default();
     let request = book.request(&ask("customers.ssn", 30), 0);
-    assert!(book.ledger.cancel(&user("bob", &[], &[]), request.id).is_err());
-    let cancelled = book.ledger.cancel(&alice(), request.id);
+    assert!(book.ledger.cancel(&user("bob", &[], &[]), request.id, at(9)).is_err());
+    let cancelled = book.ledger.cancel(&alice(), request.id, at(9));
     book.record(cancelled, 1);
     assert!(book.ledger.approve(&policies(), &dora(), request.id, at(2)).is_err());
-    assert!(book.ledger.deny(&dora(), request.id, None).is_err());
-    assert!(book.ledger.cancel(&alice(), request.id).is_err());
+    assert!(book.ledger.deny(&dora(), request.id, None, at(9)).is_err());
+    assert!(book.ledger.cancel(&alice(), request.id, at(9)).is_err());
     assert_eq!(
         book.ledger.approve(&policies(), &dora(), 99, at(2)).unwrap_err().state,
         SqlState::UNDEFINED_OBJECT
@@ -181,8 +196,8 @@ fn standing_grants_follow_the_configuration_and_keep_their_numbers() {
     let standing = |resources: &[&str]| Standing {
         subject: Subject::User("billing_app".into()),
         resources: resources.iter().map(|r| Pattern::resolve(r, &[view()]).unwrap()).collect(),
-        actions: crate::grant::Actions::READ,
-        networks: vec![],
+        actions: Actions::READ,
+        conditions: crate::grant::Conditions::default(),
         reason: "invoices".into(),
     };
     let mut book = Book::default();
@@ -192,7 +207,7 @@ fn standing_grants_follow_the_configuration_and_keep_their_numbers() {
     assert_eq!(book.ledger.reconcile(std::slice::from_ref(&both)), [], "nothing new");
     assert_eq!(book.state(1, 1_000_000), GrantState::Standing);
     assert!(book.ledger.revoke(&dora(), 1, at(1)).unwrap_err().message.contains("configuration"));
-    assert_eq!(book.ledger.revoke_all(&dora(), at(1)).unwrap(), []);
+    assert_eq!(book.ledger.revoke_all(&dora(), &Scope::Everything, at(1)).unwrap(), []);
     let changed = book.ledger.reconcile(&[standing(&["class:phone", "class:id"])]);
     let changed = book.record(Ok(changed), 2);
     assert_eq!(changed[0], GrantEvent::StandingRemoved { grant: 1 });
@@ -207,15 +222,22 @@ fn standing_grants_follow_the_configuration_and_keep_their_numbers() {
 fn what_cannot_be_kept_is_refused() {
     let refused = |ask: Ask| {
         let ledger = Ledger::default();
-        ledger.request(&policies(), &alice(), &view(), &ask, at(0)).unwrap_err().message
+        ledger.request(&policies(), &client(alice()), &view(), &ask, at(0)).unwrap_err().message
     };
     let base = || ask("customers.ssn", 5);
     for (ask, words) in [
-        (Ask { max_rows: Some(1), ..base() }, "max_rows is not enforced"),
-        (Ask { max_uses: Some(1), ..base() }, "max_uses is not enforced"),
+        (Ask { limits: limits(Some(0), None), ..base() }, "leaves nothing"),
+        (
+            Ask { limits: limits(Some(9), None), actions: export(), ..base() },
+            "counted for read only",
+        ),
+        (
+            Ask { runs: Runs::FromFirstUse, not_before: Some(at(9)), ..base() },
+            "with its first use, not both",
+        ),
         (Ask { reason: "  ".into(), ..base() }, "a reason is needed"),
         (Ask { reason: "a\nb".into(), ..base() }, "no line breaks"),
-        (Ask { actions: crate::grant::Actions::default(), ..base() }, "nothing to do"),
+        (Ask { actions: Actions::default(), ..base() }, "nothing to do"),
         (Ask { rows: Some("id = 1".into()), ..base() }, "columns are not known"),
         (Ask { rows: Some("id = 1".into()), ..ask("*", 5) }, "on a column or a table"),
         (Ask { not_before: Some(at(40 * 86_400)), ..base() }, "31 days from now"),
@@ -227,7 +249,7 @@ fn what_cannot_be_kept_is_refused() {
     }
     let star = user("*", &["support"], &[]);
     let ledger = Ledger::default();
-    assert!(ledger.request(&policies(), &star, &view(), &base(), at(0)).is_err());
+    assert!(ledger.request(&policies(), &client(star), &view(), &base(), at(0)).is_err());
 }
 
 #[test]
@@ -251,13 +273,17 @@ fn one_user_cannot_fill_the_ledger() {
         book.request(&ask("customers.ssn", 5), now);
     }
     let one_more = ask("customers.ssn", 5);
-    let full = book.ledger.request(&policies(), &alice(), &view(), &one_more, at(50)).unwrap_err();
+    let full =
+        book.ledger.request(&policies(), &client(alice()), &view(), &one_more, at(50)).unwrap_err();
     assert_eq!(full.state, SqlState::PROGRAM_LIMIT_EXCEEDED);
     for now in 0..1_000 {
         book.request(&ask("customers.email", 60), now);
     }
     let one_more = ask("customers.email", 60);
-    let full = book.ledger.request(&policies(), &alice(), &view(), &one_more, at(999)).unwrap_err();
+    let full = book
+        .ledger
+        .request(&policies(), &client(alice()), &view(), &one_more, at(999))
+        .unwrap_err();
     assert!(full.message.contains("alice holds 1000 grants"), "{full:?}");
 }
 
@@ -279,20 +305,15 @@ fn what_ended_long_ago_is_forgotten_and_its_number_is_not_used_again() {
     book.request(&ask("customers.email", 1), 0);
     let due = book.ledger.due(at(60), 10);
     book.record(Ok(due), 60);
-    book.ledger.forget(at(60));
+    book.ledger.forget(at(60), at(61));
     assert_eq!(book.ledger.grants(at(61)).len(), 1);
-    book.ledger.forget(at(61));
+    book.ledger.forget(at(61), at(61));
     assert_eq!((book.ledger.grants(at(61)).len(), book.ledger.requests().len()), (0, 0));
     let request = book.request(&ask("customers.email", 1), 61);
     assert_eq!((request.id, request.grant), (2, Some(2)));
     let table =
         crate::grant::LiveTable::new(crate::model::Epoch(1), book.ledger.open_grants().cloned());
-    let client = crate::model::Client {
-        user: alice(),
-        address: None,
-        application: "psql".into(),
-        database: "shop".into(),
-    };
     let Resource::Column(path) = view().resolve("customers.email").unwrap() else { panic!() };
-    assert!(table.cover(&client, &path, "email", crate::grant::Action::Read, at(61)).is_some());
+    let asked = Asked { action: Action::Read, now: at(61), counting: Counting::Nothing };
+    assert!(table.cover(&client(alice()), &path, "email", asked).is_some());
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::grant::fixture::{at, user};
-use crate::grant::{Actions, Network, RowPredicate};
+use crate::grant::{Actions, Conditions, Hours, Limits, Network, RowPredicate};
 
 fn grant(id: u64) -> Grant {
     Grant {
@@ -14,7 +14,9 @@ fn grant(id: u64) -> Grant {
         resource: Resource::column("public", "customers", "email"),
         actions: Actions::READ,
         rows: None,
-        networks: vec![],
+        conditions: Conditions::default(),
+        limits: Limits::default(),
+        from_first_use: None,
         not_before: at(0),
         expires_at: Some(at(100)),
         reason: "r".into(),
@@ -23,11 +25,20 @@ fn grant(id: u64) -> Grant {
         approvers: vec![],
         request: None,
         policy: None,
+        review: None,
     }
+}
+
+fn from(network: &str) -> Conditions {
+    Conditions { networks: vec![Network::parse(network).unwrap()], ..Conditions::default() }
 }
 
 fn rows(sql: &str) -> Option<RowPredicate> {
     Some(RowPredicate { shown: sql.into(), sql: sql.into() })
+}
+
+fn nothing() -> Cover {
+    Cover { grants: vec![], until: None, rows: None, meters: vec![], unstarted: vec![] }
 }
 
 fn alice() -> Client {
@@ -43,19 +54,59 @@ fn email() -> ColumnPath {
     ColumnPath { relation: RelationName::new("public", "customers"), column: "email".into() }
 }
 
+fn asked(now: i64) -> Asked {
+    Asked { action: Action::Read, now: at(now), counting: Counting::Nothing }
+}
+
 fn cover(grants: &[Grant], now: i64) -> Option<Cover> {
     let table = LiveTable::new(Epoch(1), grants.iter().cloned().map(Arc::new));
-    table.cover(&alice(), &email(), "email", Action::Read, at(now))
+    table.cover(&alice(), &email(), "email", asked(now))
 }
 
 #[test]
 fn a_grant_counts_from_its_first_to_before_its_last_moment() {
     let grants = [grant(1)];
     assert_eq!(cover(&grants, -1), None);
-    let whole = Cover { grants: vec![1], until: Some(at(100)), rows: None };
+    let whole = Cover {
+        grants: vec![1],
+        until: Some(at(100)),
+        rows: None,
+        meters: vec![],
+        unstarted: vec![],
+    };
     assert_eq!(cover(&grants, 0), Some(whole));
     assert!(cover(&grants, 99).is_some());
     assert_eq!(cover(&grants, 100), None, "over exactly at its end");
+}
+
+#[test]
+fn a_limited_grant_is_for_what_can_be_counted() {
+    let limited = |limits| LiveTable::new(Epoch(1), [Arc::new(Grant { limits, ..grant(1) })]);
+    let covers = |table: &LiveTable, counting| {
+        let asked = Asked { counting, ..asked(1) };
+        table.cover(&alice(), &email(), "email", asked).map(|cover| cover.meters.len())
+    };
+    use Counting::{Nothing, Paid, Rows, Subjects};
+    let rows = limited(Limits { max_rows: Some(1), ..Limits::default() });
+    assert_eq!([Nothing, Rows, Subjects].map(|c| covers(&rows, c)), [None, Some(1), Some(1)]);
+    let subjects = limited(Limits { max_subjects: Some(1), ..Limits::default() });
+    assert_eq!([Nothing, Rows, Subjects].map(|c| covers(&subjects, c)), [None, None, Some(1)]);
+    let uses = limited(Limits { max_uses: Some(0), ..Limits::default() });
+    assert_eq!([Nothing, Subjects, Paid].map(|c| covers(&uses, c)), [None, None, Some(1)]);
+    let free = Grant { id: 2, expires_at: Some(at(50)), ..grant(1) };
+    let both =
+        [Grant { limits: Limits { max_rows: Some(9), ..Limits::default() }, ..grant(1) }, free];
+    assert_eq!(cover(&both, 1).unwrap().grants, [2], "what has no limits is used first");
+}
+
+#[test]
+fn hours_end_what_is_shown_before_the_grant_does() {
+    let hours = Some(Hours::parse("Tue 22:13-22:14 UTC").unwrap());
+    let conditions = Conditions { hours, ..Conditions::default() };
+    let office = Grant { conditions, expires_at: Some(at(900)), ..grant(1) };
+    let until = cover(std::slice::from_ref(&office), 1).unwrap().until;
+    assert_eq!(until, Some("2023-11-14T22:14:00Z".parse().unwrap()));
+    assert_eq!(cover(&[office], 41), None);
 }
 
 #[test]
@@ -84,15 +135,15 @@ fn what_differs_in_one_point_does_not_count() {
         Grant { resource: Resource::column("public", "customers", "ssn"), ..grant(1) },
         Grant { resource: Resource::Class("phone".into()), ..grant(1) },
         Grant { actions: [Action::Write].into_iter().collect(), ..grant(1) },
-        Grant { networks: vec![Network::parse("10.3.0.0/16").unwrap()], ..grant(1) },
+        Grant { conditions: from("10.3.0.0/16"), ..grant(1) },
     ] {
         assert_eq!(cover(&[other], 1), None);
     }
-    let near = Grant { networks: vec![Network::parse("10.2.0.0/16").unwrap()], ..grant(1) };
+    let near = Grant { conditions: from("10.2.0.0/16"), ..grant(1) };
     assert!(cover(std::slice::from_ref(&near), 1).is_some());
     let socket = Client { address: None, ..alice() };
     let table = LiveTable::new(Epoch(1), [Arc::new(near)]);
-    assert_eq!(table.cover(&socket, &email(), "email", Action::Read, at(1)), None);
+    assert_eq!(table.cover(&socket, &email(), "email", asked(1)), None);
 }
 
 #[test]
@@ -102,7 +153,7 @@ fn the_grant_that_lasts_longest_is_taken() {
     let part = Grant { rows: rows("(a)"), expires_at: Some(at(900)), ..grant(4) };
     assert_eq!(cover(&[short.clone(), grant(2), part.clone()], 1).unwrap().grants, [2]);
     let best = cover(&[short, grant(2), standing, part], 1).unwrap();
-    assert_eq!(best, Cover { grants: vec![3], until: None, rows: None });
+    assert_eq!(best, Cover { grants: vec![3], until: None, rows: None, ..nothing() });
 }
 
 #[test]
@@ -111,8 +162,12 @@ fn grants_on_some_rows_add_up_until_the_first_ends() {
     let b = Grant { rows: rows("(b)"), ..grant(2) };
     let a_longer = Grant { rows: rows("(a)"), ..grant(3) };
     let both = cover(&[a.clone(), b.clone()], 1).unwrap();
-    let expected =
-        Cover { grants: vec![1, 2], until: Some(at(50)), rows: Some("((a) OR (b))".into()) };
+    let expected = Cover {
+        grants: vec![1, 2],
+        until: Some(at(50)),
+        rows: Some("((a) OR (b))".into()),
+        ..nothing()
+    };
     assert_eq!(both, expected);
     let longest = cover(&[a.clone(), b, a_longer], 1).unwrap();
     assert_eq!((longest.grants, longest.until), (vec![2, 3], Some(at(100))));
@@ -124,8 +179,8 @@ fn nothing_counts_while_the_store_may_be_out_of_reach() {
     let standing = Grant { expires_at: None, ..grant(1) };
     let mut table = LiveTable::new(Epoch(1), [Arc::new(standing)]);
     table.valid_until = Some(at(30));
-    assert!(table.cover(&alice(), &email(), "email", Action::Read, at(29)).is_some());
-    assert!(table.cover(&alice(), &email(), "email", Action::Read, at(30)).is_none());
+    assert!(table.cover(&alice(), &email(), "email", asked(29)).is_some());
+    assert!(table.cover(&alice(), &email(), "email", asked(30)).is_none());
 }
 
 #[test]
@@ -133,11 +188,11 @@ fn a_copy_can_change_without_the_original() {
     let original = LiveTable::new(Epoch(1), [Arc::new(grant(1))]);
     let mut copy = original.clone();
     copy.remove(&grant(1));
-    copy.insert(Arc::new(Grant { subject: Subject::User("bob".into()), ..grant(2) }));
-    let sees =
-        |table: &LiveTable| table.cover(&alice(), &email(), "email", Action::Read, at(1)).is_some();
+    let other = Grant { subject: Subject::User("bob".into()), ..grant(2) };
+    copy.insert(Live::from(Arc::new(other)));
+    let sees = |table: &LiveTable| table.cover(&alice(), &email(), "email", asked(1)).is_some();
     assert!(sees(&original) && !sees(&copy));
-    assert!(!copy.users.contains_key("alice"), "nothing is left behind");
+    assert!(copy.users.get("alice").is_none(), "nothing is left behind");
 }
 
 /// What is shown: every row, or the rows of these predicates.
@@ -202,9 +257,19 @@ fn narrowed(grant: &Grant, how: u8) -> Grant {
     match how {
         0 => Grant { not_before: at(30).max(grant.not_before), ..one },
         1 => Grant { expires_at: Some(grant.expires_at.unwrap_or(at(20)).min(at(20))), ..one },
-        2 => Grant { networks: vec![Network::parse("192.0.2.0/24").unwrap()], ..one },
+        2 => Grant { conditions: from("192.0.2.0/24"), ..one },
         3 => Grant { rows: grant.rows.clone().or_else(|| rows("(d)")), ..one },
         4 => Grant { database: Some("crm".into()), ..one },
+        5 => Grant { limits: Limits { max_rows: Some(1), ..grant.limits }, ..one },
+        6 => Grant { limits: Limits { max_uses: Some(0), ..grant.limits }, ..one },
+        7 => {
+            let hours = Some(Hours::parse("Tue 22:13-22:14 UTC").unwrap());
+            Grant { conditions: Conditions { hours, ..Conditions::default() }, ..one }
+        }
+        8 => {
+            let applications = vec!["metabase".to_owned()];
+            Grant { conditions: Conditions { applications, ..Conditions::default() }, ..one }
+        }
         _ => Grant { actions: Actions::default(), ..one },
     }
 }
@@ -237,7 +302,7 @@ proptest! {
     fn a_field_more_only_narrows(
         grants in prop::collection::vec(any_grant(), 1..8),
         which in any::<prop::sample::Index>(),
-        how in 0u8..6,
+        how in 0u8..10,
         now in -30i64..70,
     ) {
         let mut narrower = grants.clone();

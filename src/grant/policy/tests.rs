@@ -1,9 +1,14 @@
 use super::*;
-use crate::grant::fixture::{alice, ask, at, dora, policies, user, view};
-use crate::grant::{Ask, Request, RequestState};
+use crate::grant::fixture::{alice, ask, at, client, dora, policies, user, view};
+use crate::grant::{Action, Ask, Request, RequestState};
 
 fn decide(ask: &Ask, requester: &User) -> Decision {
-    policies().decide(&ask.read(&view(), at(0)).unwrap(), requester)
+    decided(&policies(), &ask.read(&view(), at(0)).unwrap(), requester)
+}
+
+fn decided(policies: &Policies, terms: &Terms, requester: &User) -> Decision {
+    let from = client(requester.clone());
+    policies.decide(terms, Asker { user: requester, client: Some(&from), now: at(0) }, |_| 0)
 }
 
 fn refusal(ask: &Ask, requester: &User) -> String {
@@ -14,8 +19,11 @@ fn refusal(ask: &Ask, requester: &User) -> String {
 
 #[test]
 fn the_first_policy_that_matches_decides() {
-    let auto = decide(&ask("customers.email", 30), &alice());
-    assert!(matches!(auto, Decision::AutoApprove { policy } if policy.contains("support")));
+    let at_once = |ask: &Ask| match decide(ask, &alice()) {
+        Decision::Allowed(allowed) if allowed.approvals == 0 => allowed.policy,
+        other @ (Decision::Allowed(_) | Decision::Refused(_)) => panic!("{other:?}"),
+    };
+    assert!(at_once(&ask("customers.email", 30)).contains("support"));
     for (resource, who) in [
         ("customers.ssn", alice()),
         ("customers", alice()),
@@ -23,13 +31,11 @@ fn the_first_policy_that_matches_decides() {
         ("customers.email", user("bob", &[], &[])),
     ] {
         let needs = decide(&ask(resource, 30), &who);
-        let Decision::NeedsApproval { approvals: 1, approvers, .. } = needs else {
-            panic!("{resource}: {needs:?}")
-        };
-        assert_eq!(approvers, [Subject::Group("dba".into())]);
+        let Decision::Allowed(allowed) = needs else { panic!("{resource}: {needs:?}") };
+        assert_eq!(allowed.approvals, 1, "{resource}");
+        assert_eq!(allowed.approvers, [Subject::Group("dba".into())]);
     }
-    let class = decide(&ask("class:phone", 30), &alice());
-    assert!(matches!(class, Decision::AutoApprove { .. }));
+    at_once(&ask("class:phone", 30));
 }
 
 #[test]
@@ -49,12 +55,12 @@ fn where_no_policy_matches_nothing_can_be_requested() {
     let mut only_first = policies();
     only_first.0.truncate(1);
     let terms = ask("customers.ssn", 5).read(&view(), at(0)).unwrap();
-    let Decision::Refused(report) = only_first.decide(&terms, &alice()) else { panic!() };
+    let Decision::Refused(report) = decided(&only_first, &terms, &alice()) else { panic!() };
     assert!(report.detail.unwrap().contains("covers class:email, class:phone"));
-    let Decision::Refused(report) = only_first.decide(&terms, &dora()) else { panic!() };
+    let Decision::Refused(report) = decided(&only_first, &terms, &dora()) else { panic!() };
     assert!(report.detail.unwrap().contains("is for group:support"));
     let none = Policies::default();
-    assert!(matches!(none.decide(&terms, &alice()), Decision::Refused(_)));
+    assert!(matches!(decided(&none, &terms, &alice()), Decision::Refused(_)));
 }
 
 #[test]
@@ -67,32 +73,121 @@ fn nobody_decides_on_their_own_request_nor_without_being_an_approver() {
     assert!(may_approve(&dora(), "alice", &[]).is_err());
 }
 
+fn text(more: &str) -> PolicyText {
+    let text =
+        format!("name = 'p'\nsubjects = ['*']\nresources = ['*']\nactions = ['read']\n{more}\n");
+    let defaults = [("max_duration", "'1h'"), ("approvals", "0"), ("approvers", "['group:dba']")];
+    let rest: String = defaults
+        .iter()
+        .filter(|(key, _)| !more.lines().any(|line| line.starts_with(key)))
+        .map(|(key, value)| format!("{key} = {value}\n"))
+        .collect();
+    toml::from_str(&(text + &rest)).unwrap()
+}
+
 #[test]
 fn configuration_that_makes_no_sense_is_refused_by_key() {
-    let good = PolicyText {
-        name: "p".into(),
-        subjects: vec!["*".into()],
-        resources: vec!["*".into()],
-        actions: vec![Action::Read],
-        max_duration: "1h".into(),
-        approvals: 1,
-        approvers: vec!["group:dba".into()],
-        reason: None,
-    };
-    assert!(good.resolve(&[]).is_ok());
-    let cases = [
-        ("subjects", PolicyText { subjects: vec![], ..good.clone() }),
-        ("subjects", PolicyText { subjects: vec!["group:".into()], ..good.clone() }),
-        ("resources", PolicyText { resources: vec!["a b".into()], ..good.clone() }),
-        ("actions", PolicyText { actions: vec![], ..good.clone() }),
-        ("max_duration", PolicyText { max_duration: "long".into(), ..good.clone() }),
-        ("approvers", PolicyText { approvers: vec![], ..good.clone() }),
-        ("reason", PolicyText { reason: Some("(".into()), ..good.clone() }),
-    ];
-    for (key, text) in cases {
-        let error = text.resolve(&[]).unwrap_err().to_string();
+    assert!(text("").resolve(&[]).is_ok());
+    for (key, wrong) in [
+        ("max_duration", "max_duration = 'long'"),
+        ("approvers", "approvals = 1\napprovers = []"),
+        ("reason", "reason = '('"),
+        ("denials", "denials = 0"),
+        ("decide_within", "decide_within = 'soon'"),
+        ("auto_per_week", "approvals = 1\nauto_per_week = 3"),
+        ("networks", "networks = ['10.0.0.1/8']"),
+        ("hours", "hours = 'always'"),
+        ("applications", "applications = ['']"),
+        ("unused", "unused = '10'"),
+        ("approvals", "approvals = 1\nbreak_glass = true"),
+        ("approvers", "approvers = []\nbreak_glass = true"),
+        ("review_within", "review_within = '1h'"),
+        ("review_within", "break_glass = true\nreview_within = 'soon'"),
+    ] {
+        let error = text(wrong).resolve(&[]).unwrap_err().to_string();
         assert!(error.starts_with(key), "{key}: {error}");
     }
+    type Spoil = fn(&mut PolicyText);
+    let lists: [(&str, Spoil); 4] = [
+        ("subjects", |text| text.subjects.clear()),
+        ("subjects", |text| text.subjects = vec!["group:".into()]),
+        ("resources", |text| text.resources = vec!["a b".into()]),
+        ("actions", |text| text.actions.clear()),
+    ];
+    for (key, spoil) in lists {
+        let mut wrong = text("");
+        spoil(&mut wrong);
+        let error = wrong.resolve(&[]).unwrap_err().to_string();
+        assert!(error.starts_with(key), "{key}: {error}");
+    }
+}
+
+/// Each rule by itself: what the policy says, what is asked, and what comes of it: approvals
+/// needed, or words of the refusal.
+#[test]
+fn every_rule_decides() {
+    type Change = fn(&mut Ask);
+    let same: Change = |_| {};
+    let emergency: Change = |ask| ask.urgency = Urgency::BreakGlass;
+    let cases: [(&str, Change, Result<u32, &str>); 22] = [
+        ("", same, Ok(0)),
+        ("approvals = 2", same, Ok(2)),
+        ("max_duration = '29min'", same, Err("allows at most 29min, not 30min")),
+        ("reason = '^INC-[0-9]+'", same, Ok(0)),
+        ("reason = '^CHG-[0-9]+'", same, Err("wants a reason that matches ^CHG-[0-9]+")),
+        ("networks = ['10.2.0.0/16']", same, Ok(0)),
+        ("networks = ['10.3.0.0/16']", same, Err("allows it only from 10.3.0.0/16")),
+        ("applications = ['psql', 'metabase']", same, Ok(0)),
+        ("applications = ['metabase']", same, Err("only for the application metabase")),
+        ("hours = 'Tue 22:00-23:00 UTC'", same, Ok(0)),
+        ("hours = 'Tue 23:00-24:00 Europe/Berlin'", same, Ok(0)),
+        ("hours = 'Tue 08:00-18:00 UTC'", same, Err("only Tue 08:00-18:00 UTC")),
+        ("hours = 'Mon 22:00-23:00 UTC'", same, Err("only Mon 22:00-23:00 UTC")),
+        ("auto_per_week = 3", same, Ok(0)),
+        ("auto_per_week = 2", same, Ok(1)),
+        ("approvers = []\nauto_per_week = 2", same, Err("grants at most 2 requests a week")),
+        ("break_glass = true", same, Err("no policy lets alice")),
+        ("break_glass = true", emergency, Ok(0)),
+        ("", emergency, Err("no policy lets alice")),
+        ("", |ask| ask.actions = [Action::Write].into_iter().collect(), Err("no policy")),
+        ("max_rows = 5", |ask| ask.limits.max_rows = Some(9), Ok(0)),
+        ("denials = 2", same, Ok(0)),
+    ];
+    for (policy, change, expected) in cases {
+        let mut ask = ask("customers.email", 30);
+        change(&mut ask);
+        let (user, policies) = (alice(), Policies(vec![text(policy).resolve(&[view()]).unwrap()]));
+        let from = client(user.clone());
+        let terms = ask.read(&view(), at(0)).unwrap();
+        let asker = Asker { user: &user, client: Some(&from), now: at(0) };
+        match (policies.decide(&terms, asker, |_| 2), expected) {
+            (Decision::Allowed(allowed), Ok(approvals)) => {
+                assert_eq!(allowed.approvals, approvals, "{policy}");
+            }
+            (Decision::Refused(report), Err(words)) => {
+                assert!(report.message.contains(words), "{policy}: {}", report.message);
+            }
+            (decision, expected) => panic!("{policy}: {decision:?}, not {expected:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_narrower_limit_and_the_policys_conditions_go_into_the_grant() {
+    let policy =
+        text("max_rows = 5\nmax_uses = 9\nunused = '10min'\nhours = 'Tue 22:00-23:00 UTC'");
+    let policies = Policies(vec![policy.resolve(&[view()]).unwrap()]);
+    let mut ask = ask("customers.email", 30);
+    ask.limits.max_uses = Some(3);
+    let Decision::Allowed(allowed) =
+        decided(&policies, &ask.read(&view(), at(0)).unwrap(), &alice())
+    else {
+        panic!()
+    };
+    assert_eq!(allowed.limits.max_rows, Some(5));
+    assert_eq!(allowed.limits.max_uses, Some(3));
+    assert_eq!(allowed.limits.unused, Some(Duration::from_secs(600)));
+    assert_eq!(allowed.conditions.to_string(), "Tue 22:00-23:00 UTC");
 }
 
 #[test]
@@ -114,6 +209,11 @@ fn a_request_keeps_everything_it_was_filed_with() {
         closed_reason: None,
         decided_at: None,
         grant: None,
+        denials_needed: 1,
+        denied_by: vec![],
+        decide_by: Some(at(60)),
+        extends: None,
+        conditions: Conditions::default(),
     };
     let stored = serde_json::to_string(&request).unwrap();
     assert_eq!(serde_json::from_str::<Request>(&stored).unwrap(), request);

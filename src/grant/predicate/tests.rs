@@ -56,7 +56,7 @@ fn view() -> CatalogView {
     let snapshot = Snapshot::new(Epoch(1), 150_000, vec![relation], vec![], vec![]);
     let hidden = BTreeMap::from([("email".to_owned(), "email".to_owned())]);
     let catalog = Catalog {
-        tables: vec![Table { name, columns: hidden, place: String::new() }],
+        tables: vec![Table { name, columns: hidden, subject: None, place: String::new() }],
         ..Catalog::default()
     };
     CatalogView::new("shop", &catalog, Some(&snapshot))

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::analysis::facts::Analysis;
 use crate::analysis::sensitive::Reach;
 use crate::decision::{Standpoint, Way, decide};
-use crate::grant::{Action, Actions, Grant, GrantId, Resource, Subject};
+use crate::grant::{Action, Actions, Conditions, Grant, GrantId, Limits, Resource, Subject};
 use crate::model::{ColumnId, Oid, Timestamp};
 use crate::session::plan::masked;
 
@@ -119,7 +119,8 @@ fn table(column: ColumnId, standpoint: Standpoint<'_>) -> Option<Resource> {
 fn suffices(candidates: &[Candidate], analyses: &[Analysis], standpoint: Standpoint<'_>) -> bool {
     let mut grants = standpoint.grants.clone();
     for (id, (action, resource)) in (0..).zip(candidates) {
-        grants.insert(Arc::new(hypothetical(id, *action, resource.clone(), standpoint)));
+        let grant = hypothetical(id, *action, resource.clone(), standpoint);
+        grants.insert(Arc::new(grant).into());
     }
     let standpoint = Standpoint { grants: &grants, ..standpoint };
     analyses.iter().all(|analysis| {
@@ -143,7 +144,9 @@ fn hypothetical(
         resource,
         actions: [action].into_iter().collect(),
         rows: None,
-        networks: Vec::new(),
+        conditions: Conditions::default(),
+        limits: Limits::default(),
+        from_first_use: None,
         not_before: Timestamp::UNIX_EPOCH,
         expires_at: None,
         reason: String::new(),
@@ -152,5 +155,6 @@ fn hypothetical(
         approvers: Vec::new(),
         request: None,
         policy: None,
+        review: None,
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Shared {
     pub(super) table: ArcSwap<LiveTable>,
     pub(super) policies: ArcSwap<Policies>,
     pub(super) epoch: watch::Sender<Epoch>,
+    /// The last event that is true here.
+    pub(super) changes: watch::Sender<u64>,
     /// Written by the writer only, and never held during I/O.
     ledger: RwLock<Ledger>,
     /// Held while publishing, so that no publication overwrites another.
@@ -33,15 +35,18 @@ pub(super) enum Running {
 
 impl Shared {
     pub(super) fn new(clock: Clock, policies: Policies) -> Self {
+        // Tells the counts of this process from those of others.
+        let proxy = format!("{:016x}", rand::random::<u64>());
         // Valid until the first proof that the store can be written: not at all.
         let mut table = LiveTable::default();
         table.valid_until = Some(Timestamp::MIN);
         Self {
             clock,
             epoch: watch::Sender::new(table.epoch),
+            changes: watch::Sender::new(0),
             table: ArcSwap::from_pointee(table),
             policies: ArcSwap::from_pointee(policies),
-            ledger: RwLock::default(),
+            ledger: RwLock::new(Ledger::of(proxy)),
             publishing: Mutex::new(Running::Yes),
             published: Condvar::new(),
         }
@@ -66,8 +71,12 @@ impl Shared {
         for change in changes {
             match change {
                 Change::None => {}
-                Change::Begins(grant) => table.insert(Arc::clone(grant)),
+                Change::Begins(live) => table.insert(live.clone()),
                 Change::Ends(grant) => table.remove(grant),
+                Change::Becomes { old, new } => {
+                    table.remove(old);
+                    table.insert(new.clone());
+                }
             }
         }
         self.put(table);

@@ -16,6 +16,9 @@ const CLOCK_BACK_MAX: Duration = Duration::from_secs(5);
 /// So many expiries are written at once.
 const EXPIRIES_MAX: usize = 1_000;
 
+/// How often what was used of limited grants is written, while there are any.
+const COUNTS_EVERY: Duration = Duration::from_millis(200);
+
 /// What ended is remembered so long; the events stay.
 const MEMORY: Duration = Duration::from_secs(86_400);
 
@@ -85,8 +88,7 @@ impl Writer {
         standing: &[Standing],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let begins: Vec<_> =
-            self.shared.ledger().open_grants().cloned().map(Change::Begins).collect();
+        let begins: Vec<_> = self.shared.ledger().open().cloned().map(Change::Begins).collect();
         self.shared.publish(&begins);
         let mut events = Vec::new();
         if is_set_back(seen_at, now) {
@@ -130,13 +132,15 @@ impl Writer {
         let now = (self.shared.clock)();
         let next = self.shared.ledger().next_change(now);
         let next = next.map_or(self.next_health, |at| at.min(self.next_health));
-        between(now, next).min(SLEEP_MAX)
+        let longest = if self.shared.ledger().has_limits() { COUNTS_EVERY } else { SLEEP_MAX };
+        between(now, next).min(longest)
     }
 
     /// What time brings: expiries, the proof that the store can be written, forgetting.
     fn tick(&mut self) {
         let now = (self.shared.clock)();
-        let due = self.shared.ledger().due(now, EXPIRIES_MAX);
+        let mut due = self.shared.ledger().untold();
+        due.extend(self.shared.ledger().due(now, EXPIRIES_MAX));
         let retry = now >= self.next_health;
         if !due.is_empty() && (retry || self.is_sound()) {
             // A failure is logged below; the expiry itself rests on the time, not on the event.
@@ -148,7 +152,7 @@ impl Writer {
         if now >= self.next_forget {
             self.next_forget = after(now, FORGET_EVERY);
             let horizon = now.checked_sub(MEMORY).unwrap_or(Timestamp::MIN);
-            self.shared.ledger_mut().forget(horizon);
+            self.shared.ledger_mut().forget(horizon, now);
         }
     }
 
@@ -228,8 +232,12 @@ impl Writer {
         }
         self.undelivered.extend_from_slice(events);
         self.deliver();
-        if others.iter().any(|change| matches!(change, Change::Begins(_))) {
+        let begins = |change: &Change| matches!(change, Change::Begins(_) | Change::Becomes { .. });
+        if others.iter().any(begins) {
             self.shared.publish(&others);
+        }
+        if let Some(last) = events.last() {
+            self.shared.changes.send_replace(last.sequence);
         }
         Ok(())
     }

@@ -1,0 +1,345 @@
+//! Asking: for a grant, for a longer one, and what comes of it.
+
+use std::time::Duration;
+
+use super::{Ledger, invalid, limit, refused};
+use crate::grant::ask::{nameable, text};
+use crate::grant::{
+    Allowed, Ask, Asker, CatalogView, Conditions, Decision, DirectGrant, Grant, GrantEvent,
+    GrantId, GrantState, Policies, Request, RequestState, Resource, Review, Runs, Subject, Terms,
+    Urgency,
+};
+use crate::model::{Client, Report, Timestamp, User};
+
+/// So many requests of one user may wait for a decision.
+const PENDING_PER_USER_MAX: usize = 50;
+
+/// So many grants of one subject may be open: what `LiveTable::cover` walks through.
+const GRANTS_PER_SUBJECT_MAX: usize = 1_000;
+
+/// So many grants of one subject on some rows of one relation may be open: what becomes one OR.
+const ROW_GRANTS_PER_RELATION_MAX: usize = 32;
+
+/// A grant that waits for its first use waits no longer.
+const FIRST_USE_WITHIN: Duration = Duration::from_secs(86_400);
+
+/// However often it is extended, no grant lasts longer.
+const LIFE_MAX: Duration = Duration::from_secs(31 * 86_400);
+
+impl Ledger {
+    /// Files a request, with the grant where the policy needs no approval.
+    ///
+    /// # Errors
+    /// The report says why not, in the words of the policy or the catalog.
+    pub fn request(
+        &self,
+        policies: &Policies,
+        client: &Client,
+        view: &CatalogView,
+        ask: &Ask,
+        now: Timestamp,
+    ) -> Result<Vec<GrantEvent>, Report> {
+        let requester = &client.user;
+        nameable(requester)?;
+        let terms = ask.read(view, now)?;
+        let allowed = self.allowed(policies, &terms, requester, Some(client), now)?;
+        if terms.urgency == Urgency::BreakGlass {
+            self.may_break_glass(requester, now)?;
+        }
+        let request = self.filed(requester, terms, &allowed, None, now)?;
+        let granted = match allowed.approvals {
+            0 => {
+                let mut grant = self.granted(&request, &allowed, &[], now)?;
+                grant.review = review(&allowed, now)?;
+                Some(GrantEvent::Granted { grant: Box::new(grant) })
+            }
+            _ => None,
+        };
+        let requested = GrantEvent::Requested { request: Box::new(request) };
+        Ok([requested].into_iter().chain(granted).collect())
+    }
+
+    /// Files a request for a longer life of one's own grant, which goes on without a gap when it
+    /// is approved before its end.
+    ///
+    /// # Errors
+    /// The report says why not, in the words of the policy.
+    pub fn extend(
+        &self,
+        policies: &Policies,
+        client: &Client,
+        id: GrantId,
+        by: Duration,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Vec<GrantEvent>, Report> {
+        let requester = &client.user;
+        let entry = self.entry(id)?;
+        let grant = &entry.live.grant;
+        if !matches!(&grant.subject, Subject::User(name) if **name == *requester.name) {
+            return Err(refused(format!("grant {id} is not yours")));
+        }
+        match entry.view(now).state {
+            GrantState::Active | GrantState::Scheduled => {}
+            state @ (GrantState::Expired
+            | GrantState::Revoked
+            | GrantState::Exhausted
+            | GrantState::Standing) => {
+                return Err(invalid(format!(
+                    "grant {id} is {}, so it cannot be extended",
+                    state.as_str()
+                )));
+            }
+        }
+        if grant.review.is_some() {
+            return Err(refused("break-glass access is not extended")
+                .hint("Ask for a grant that somebody approves."));
+        }
+        if by.is_zero() {
+            return Err(invalid("an extension lasts longer than nothing"));
+        }
+        let reason = text("reason", reason)?;
+        if reason.is_empty() {
+            return Err(invalid("a reason is needed"));
+        }
+        let terms = Terms { duration: by, reason, ..terms_of(grant) };
+        let allowed = self.allowed(policies, &terms, requester, Some(client), now)?;
+        let request = self.filed(requester, terms, &allowed, Some(grant), now)?;
+        let extended = match allowed.approvals {
+            0 => Some(self.extended(&request, &[], now)?),
+            _ => None,
+        };
+        let requested = GrantEvent::Requested { request: Box::new(request) };
+        Ok([requested].into_iter().chain(extended).collect())
+    }
+
+    pub(super) fn allowed(
+        &self,
+        policies: &Policies,
+        terms: &Terms,
+        user: &User,
+        client: Option<&Client>,
+        now: Timestamp,
+    ) -> Result<Allowed, Report> {
+        let at_once = |policy: &str| self.history.at_once(policy, &user.name, now);
+        match policies.decide(terms, Asker { user, client, now }, at_once) {
+            Decision::Allowed(allowed) => Ok(*allowed),
+            Decision::Refused(report) => Err(report),
+        }
+    }
+
+    fn filed(
+        &self,
+        requester: &User,
+        mut terms: Terms,
+        allowed: &Allowed,
+        extends: Option<&Grant>,
+        now: Timestamp,
+    ) -> Result<Request, Report> {
+        let waiting = self
+            .requests
+            .values()
+            .filter(|request| request.state == RequestState::Pending)
+            .filter(|request| *request.requester == *requester.name);
+        if allowed.approvals > 0 && waiting.count() >= PENDING_PER_USER_MAX {
+            return Err(limit(format!("{PENDING_PER_USER_MAX} of your requests wait already")));
+        }
+        // What the approver sees is what is granted.
+        terms.limits = allowed.limits;
+        let decide_by = now.checked_add(allowed.decide_within).unwrap_or(Timestamp::MAX);
+        let end = extends.and_then(|grant| grant.expires_at);
+        Ok(Request {
+            id: self.request_last + 1,
+            requester: requester.name.to_string(),
+            groups: requester.groups.to_vec(),
+            terms,
+            policy: allowed.policy.clone(),
+            approvals_needed: allowed.approvals,
+            approvers: allowed.approvers.clone(),
+            requested_at: now,
+            state: RequestState::Pending,
+            approved_by: Vec::new(),
+            closed_by: None,
+            closed_reason: None,
+            decided_at: None,
+            grant: None,
+            denials_needed: allowed.denials,
+            denied_by: Vec::new(),
+            decide_by: Some(end.map_or(decide_by, |end| end.min(decide_by))),
+            extends: extends.map(|grant| grant.id),
+            conditions: allowed.conditions.clone(),
+        })
+    }
+
+    fn may_break_glass(&self, user: &User, now: Timestamp) -> Result<(), Report> {
+        match self.history.overdue(&user.name, now) {
+            None => Ok(()),
+            Some(grant) => Err(refused(format!(
+                "break-glass access is locked for {}: grant {grant} has not been reviewed in time",
+                user.name
+            ))
+            .hint(format!("A reviewer says REVIEW {grant} REASON '…' on the console."))),
+        }
+    }
+
+    /// The grant of a request that is decided.
+    pub(super) fn granted(
+        &self,
+        request: &Request,
+        allowed: &Allowed,
+        approvers: &[String],
+        now: Timestamp,
+    ) -> Result<Grant, Report> {
+        let subject = Subject::User(request.requester.clone());
+        let conditions = allowed.conditions.clone();
+        let terms =
+            Terms { limits: request.terms.limits.and(allowed.limits), ..request.terms.clone() };
+        let mut grant = self.grant_of(subject, &terms, conditions, now)?;
+        grant.requester.clone_from(&request.requester);
+        grant.approvers = approvers.to_vec();
+        grant.request = Some(request.id);
+        grant.policy = Some(request.policy.clone());
+        Ok(grant)
+    }
+
+    /// The longer life of the grant that the request is about.
+    pub(super) fn extended(
+        &self,
+        request: &Request,
+        approvers: &[String],
+        now: Timestamp,
+    ) -> Result<GrantEvent, Report> {
+        let id = request.extends.unwrap_or_default();
+        let entry = self.entry(id)?;
+        let view = entry.view(now);
+        let end = entry.live.grant.expires_at;
+        let (true, Some(end)) = (view.is_open(), end) else {
+            return Err(invalid(format!("grant {id} is over: {}", view.state.as_str())));
+        };
+        let latest = entry.live.grant.not_before.checked_add(LIFE_MAX).unwrap_or(Timestamp::MAX);
+        let expires_at = end
+            .checked_add(request.terms.duration)
+            .ok()
+            .filter(|longer| *longer <= latest)
+            .ok_or_else(|| limit("no grant lasts longer than 31 days, however it is extended"))?;
+        let approvers = approvers.to_vec();
+        Ok(GrantEvent::Extended { grant: id, request: request.id, expires_at, approvers })
+    }
+
+    /// A DBA's own GRANT, never to a subject that includes the DBA.
+    ///
+    /// # Errors
+    /// The report says why not.
+    pub fn grant(
+        &self,
+        by: &User,
+        view: &CatalogView,
+        direct: &DirectGrant,
+        now: Timestamp,
+    ) -> Result<Vec<GrantEvent>, Report> {
+        super::needs_control(by)?;
+        if direct.subject.includes(by) {
+            return Err(refused(format!("{} may not grant to themselves", by.name))
+                .detail(format!("The grant would be to {}, which includes you.", direct.subject))
+                .hint("Request it instead, and let somebody else approve."));
+        }
+        if direct.ask.urgency == Urgency::BreakGlass {
+            return Err(invalid("break-glass access is requested, not granted"));
+        }
+        let terms = direct.ask.read(view, now)?;
+        let approver = by.name.to_string();
+        let subject = direct.subject.clone();
+        let mut grant = self.grant_of(subject, &terms, Conditions::default(), now)?;
+        grant.requester.clone_from(&approver);
+        grant.approvers = vec![approver];
+        Ok(vec![GrantEvent::Granted { grant: Box::new(grant) }])
+    }
+
+    /// The grant that these terms give; its time runs from now, from the moment they name, or
+    /// from its first use.
+    fn grant_of(
+        &self,
+        subject: Subject,
+        terms: &Terms,
+        conditions: Conditions,
+        now: Timestamp,
+    ) -> Result<Grant, Report> {
+        let open = self.held.get(&subject).copied().unwrap_or_default();
+        if open >= GRANTS_PER_SUBJECT_MAX {
+            return Err(limit(format!("{subject} holds {open} grants, which is the limit")));
+        }
+        if terms.rows.is_some() {
+            self.room_for_rows(&subject, &terms.resource)?;
+        }
+        let not_before = terms.not_before.map_or(now, |start| start.max(now));
+        let (wait, from_first_use) = match terms.runs {
+            Runs::FromApproval => (Duration::ZERO, None),
+            Runs::FromFirstUse => (FIRST_USE_WITHIN, Some(terms.duration)),
+        };
+        let expires_at = not_before
+            .checked_add(terms.duration)
+            .and_then(|end| end.checked_add(wait))
+            .map_err(|_| invalid("the grant would end after the end of time"))?;
+        Ok(Grant {
+            id: self.grant_last + 1,
+            subject,
+            database: Some(terms.database.clone()),
+            resource: terms.resource.clone(),
+            actions: terms.actions,
+            rows: terms.rows.clone(),
+            conditions,
+            limits: terms.limits,
+            from_first_use,
+            not_before,
+            expires_at: Some(expires_at),
+            reason: terms.reason.clone(),
+            ticket: terms.ticket.clone(),
+            requester: String::new(),
+            approvers: Vec::new(),
+            request: None,
+            policy: None,
+            review: None,
+        })
+    }
+
+    fn room_for_rows(&self, subject: &Subject, resource: &Resource) -> Result<(), Report> {
+        let same = self
+            .open_grants()
+            .filter(|grant| grant.rows.is_some() && grant.subject == *subject)
+            .filter(|grant| grant.resource.relation() == resource.relation());
+        if same.count() >= ROW_GRANTS_PER_RELATION_MAX {
+            return Err(limit(format!(
+                "{subject} holds {ROW_GRANTS_PER_RELATION_MAX} grants on rows of this table, \
+                 which is the limit"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// What has to follow on break-glass access.
+fn review(allowed: &Allowed, now: Timestamp) -> Result<Option<Review>, Report> {
+    let Some(within) = allowed.review_within else { return Ok(None) };
+    let due = now
+        .checked_add(within)
+        .map_err(|_| invalid("the review would be due after the end of time"))?;
+    Ok(Some(Review { due, reviewers: allowed.approvers.clone() }))
+}
+
+/// What a grant was asked for with.
+fn terms_of(grant: &Grant) -> Terms {
+    Terms {
+        database: grant.database.clone().unwrap_or_default(),
+        resource: grant.resource.clone(),
+        class: None,
+        actions: grant.actions,
+        duration: Duration::ZERO,
+        rows: grant.rows.clone(),
+        not_before: None,
+        reason: String::new(),
+        ticket: grant.ticket.clone(),
+        limits: grant.limits,
+        runs: Runs::FromApproval,
+        urgency: Urgency::Ordinary,
+    }
+}
