@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use keyhole::catalog::{Catalog, Table};
 use keyhole::grant::{
-    Action, Actions, Ask, CatalogView, DirectGrant, GrantState, Policies, Policy, RecordedEvent,
-    RequestState, Standing, StandingText, Subject,
+    Action, Ask, Asked, CatalogView, ConditionTexts, Counting, DirectGrant, GrantState, Policies,
+    PolicyText, RecordedEvent, RequestState, Scope, Standing, StandingText, Subject,
 };
 use keyhole::model::{Client, ColumnPath, RelationName, SqlState, Timestamp, User};
 use keyhole::store::approvals::{Approvals, Clock, Settings, StoreError, steady_clock};
@@ -44,15 +44,13 @@ fn dora() -> User {
 }
 
 fn policies() -> Policies {
-    let policy = |name: &str, resource: &str, approvals| Policy {
-        name: name.into(),
-        subjects: vec![Subject::Anyone],
-        resources: vec![keyhole::grant::Pattern::resolve(resource, &[view()]).expect("known")],
-        actions: Actions::READ,
-        max_duration: Duration::from_secs(3600),
-        approvals,
-        approvers: vec![Subject::Group("dba".into())],
-        reason: None,
+    let policy = |name: &str, resource: &str, approvals: u32| {
+        let text = format!(
+            "name = '{name}'\nsubjects = ['*']\nresources = ['{resource}']\nactions = ['read']\n\
+             max_duration = '1h'\napprovals = {approvals}\napprovers = ['group:dba']"
+        );
+        let text: PolicyText = toml::from_str(&text).expect("a policy");
+        text.resolve(&[view()]).expect("it makes sense")
     };
     Policies(vec![policy("contact data at once", "class:email", 0), policy("the rest", "*", 1)])
 }
