@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::analysis::sensitive::{PiiColumn, Sensitive};
-use crate::grant::{Action, Asked, CatalogView, Counting, Cover, GrantId, LiveTable, Meter};
+use crate::grant::{Action, Asked, CatalogView, Claim, Counting, Cover, GrantId, LiveTable, Meter};
 use crate::mask::{Format, MaskError, Needs, WireMask};
 use crate::model::{Client, ColumnId, ColumnPath, Epoch, Report, Timestamp};
 use crate::schema::Snapshot;
@@ -291,12 +291,12 @@ impl Release {
             || self.meters.iter().any(|meter| meter.0.limits().max_uses.is_some())
     }
 
-    /// The grants whose use that is.
-    pub fn to_spend(&self) -> Vec<GrantId> {
+    /// What that is.
+    pub fn claims(&self) -> Vec<Claim> {
         let mut grants = self.unstarted.clone();
         let used = self.meters.iter().filter(|meter| meter.0.limits().max_uses.is_some());
         add_all(&mut grants, &used.map(|meter| meter.0.grant()).collect::<Vec<_>>());
-        grants
+        grants.into_iter().map(Claim::Use).collect()
     }
 
     /// Which grants it may go on to rest on.

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use crate::model::Timestamp;
 
 pub use actions::Actions;
-pub use budget::{Budget, Limit, Origin, Spent, Usage};
+pub use budget::{Budget, Claim, Limit, Origin, Spent, Usage};
 pub use conditions::{Conditions, Holds, Unmet};
 pub use event::{GrantEvent, RecordedEvent};
 pub use hours::{Hours, HoursError};

@@ -214,8 +214,7 @@ where
 
     /// Hands the session what has arrived, as far as it may look at it.
     fn feed(&mut self) {
-        let refreshing = matches!(self.session.hold(), Some(Hold::Refresh));
-        if self.server.news && !refreshing {
+        if self.server.news && !self.session.holds_server() {
             self.server.news = false;
             let mut inbox = std::mem::take(&mut self.server.inbox);
             self.step(|session, env, out| session.server_bytes(&mut inbox, env, out));
@@ -281,10 +280,10 @@ where
         }
         match self.session.hold() {
             None | Some(Hold::Server) => {}
-            Some(Hold::Spend(grants)) => {
-                let (approvals, grants) = (self.around.approvals.clone(), grants.clone());
+            Some(Hold::Spend(claims)) => {
+                let (approvals, claims) = (self.around.approvals.clone(), claims.clone());
                 self.work =
-                    Some(Box::pin(async move { Done::Spent(approvals.spend(grants).await) }));
+                    Some(Box::pin(async move { Done::Spent(approvals.spend(claims).await) }));
             }
             Some(Hold::Release(event)) => {
                 let (audit, event, now) = (self.around.audit.clone(), (**event).clone(), self.now);
@@ -329,7 +328,13 @@ where
     fn cancel(&mut self, request: CancelRequest) {
         match self.session.cancel() {
             // The request is answered when it is dropped.
-            Reach::Here => drop(request),
+            Reach::Here => {
+                // A decision may be long in coming; what was asked for stays asked for.
+                if let Some(Hold::InBand(_)) = self.session.hold() {
+                    self.work = Some(Box::pin(std::future::ready(Done::Answered(Vec::new()))));
+                }
+                drop(request);
+            }
             Reach::Server => {
                 let call = (self.cancel_call)();
                 self.cancelling = Some(Box::pin(async move {

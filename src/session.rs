@@ -40,7 +40,7 @@ use crate::analysis::sensitive::Watch;
 use crate::audit;
 use crate::audit::Receipt;
 use crate::decision::{Dates, Encoding, Forms, Standpoint, World};
-use crate::grant::{GrantId, LiveTable, LookupMeter};
+use crate::grant::{Claim, LiveTable, LookupMeter};
 use crate::model::{Client, ColumnId, Oid, Report, Timestamp};
 use crate::wire::TxStatus;
 
@@ -103,8 +103,8 @@ pub struct Tally {
 /// Why the client's next message has to wait, and what the shell must do about it.
 #[derive(Debug)]
 pub enum Hold {
-    /// Note durably that these grants are used, then [`Session::spent`].
-    Spend(Vec<GrantId>),
+    /// Have this counted in the store, then [`Session::spent`].
+    Spend(Vec<Claim>),
     /// Append this record durably, then [`Session::released`].
     Release(Box<audit::Event>),
     /// Refresh the schema snapshot, then [`Session::refreshed`].
@@ -161,8 +161,8 @@ pub struct Session {
     schema: SchemaState,
     /// Something was defined in the transaction that is open.
     defined: SchemaState,
-    /// The server's bytes wait for the snapshot to know this relation.
-    server_hold: Option<(Hold, Oid)>,
+    /// What the server's bytes wait for.
+    server_hold: Option<ServerHold>,
     /// What the open transaction has defined over personal data.
     uncommitted: uncommitted::Uncommitted,
     stay: Stay,
@@ -173,6 +173,24 @@ pub struct Session {
     vetted: HashSet<Oid>,
     /// Where the columns of a cursor that SQL declared come from.
     cursor_shape: Option<prepared::Shape>,
+}
+
+/// Why the server's next message has to wait.
+#[derive(Debug)]
+enum ServerHold {
+    /// For the snapshot to know this relation.
+    Unknown(Oid),
+    /// For the rows and subjects of a limited grant to be counted.
+    Counting(Hold),
+}
+
+impl ServerHold {
+    fn hold(&self) -> &Hold {
+        match self {
+            Self::Unknown(_) => &Hold::Refresh,
+            Self::Counting(hold) => hold,
+        }
+    }
 }
 
 /// Whether the snapshot may be older than what this session did.
@@ -259,7 +277,12 @@ impl Session {
 
     /// What must happen before more of the client's bytes are read.
     pub fn hold(&self) -> Option<&Hold> {
-        self.server_hold.as_ref().map(|(hold, _)| hold).or(self.hold.as_ref())
+        self.server_hold.as_ref().map(ServerHold::hold).or(self.hold.as_ref())
+    }
+
+    /// Whether the server's bytes wait, too.
+    pub fn holds_server(&self) -> bool {
+        self.server_hold.is_some() || matches!(self.hold, Some(Hold::Refresh))
     }
 
     /// What the session waits in, if it waits for its client to say something.
@@ -344,7 +367,8 @@ impl Session {
 
     /// The snapshot is new.
     pub fn refreshed(&mut self, env: Env<'_>, out: &mut Effects) {
-        if let Some((_, relation)) = self.server_hold.take() {
+        if let Some(ServerHold::Unknown(relation)) = self.server_hold {
+            self.server_hold = None;
             self.vetted.insert(relation);
             return;
         }

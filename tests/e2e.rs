@@ -37,6 +37,8 @@ mod faults;
 mod harness;
 #[path = "e2e/idp.rs"]
 mod idp;
+#[path = "e2e/jit.rs"]
+mod jit;
 #[path = "e2e/limits.rs"]
 mod limits;
 #[path = "e2e/logins.rs"]

@@ -14,7 +14,6 @@ use super::ends::End;
 use super::line::{Ending, Moved, Reading};
 use super::{Attention, CancelRequest, Done, Relay, Work};
 use crate::model::Timestamp;
-use crate::session::Hold;
 use crate::telemetry::labels::Direction;
 
 /// Bytes that may wait for one side before the other is no longer read.
@@ -107,9 +106,8 @@ where
     }
 
     fn reads_server(&self) -> Reading {
-        let refreshing = matches!(self.session.hold(), Some(Hold::Refresh));
         let room = self.client.backlog_len() < BACKLOG_LEN_MAX
-            && (!refreshing || self.server.inbox.len() < AHEAD_LEN_MAX);
+            && (!self.session.holds_server() || self.server.inbox.len() < AHEAD_LEN_MAX);
         if room { Reading::On } else { Reading::Off }
     }
 

@@ -8,9 +8,10 @@ use sha2::{Digest, Sha256};
 
 use super::frontend::Pending;
 use super::queue::Run;
-use super::{Effects, Env, Hold, Session};
+use super::{Effects, Env, Hold, ServerHold, Session};
 use crate::audit;
 use crate::decision::{Release, Subjects};
+use crate::grant::{Claim, Meter};
 use crate::model::{ColumnId, Oid, Report, SqlState};
 use crate::wire::backend::DataRow;
 
@@ -26,6 +27,8 @@ pub(super) struct Fields {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counted {
     Yes,
+    /// Once it has been counted.
+    Waits,
     /// The result was cut.
     Cut,
 }
@@ -41,7 +44,7 @@ impl Session {
         env: Env<'_>,
     ) -> Hold {
         if release.has_to_be_spent() {
-            return Hold::Spend(release.to_spend());
+            return Hold::Spend(release.claims());
         }
         self.record_first(number, text, release, env)
     }
@@ -53,8 +56,15 @@ impl Session {
         Hold::Release(Box::new(self.release_event(number, text.clone(), release, env.world)))
     }
 
-    /// The uses are on record, or why they are not: then nothing is shown.
+    /// What was claimed is on record, or why it is not: then nothing is shown.
     pub fn spent(&mut self, result: Result<(), Report>, env: Env<'_>, out: &mut Effects) {
+        if let Some(ServerHold::Counting(_)) = self.server_hold {
+            self.server_hold = None;
+            if let Err(report) = result {
+                self.cut(&report, audit::Decision::Cut, env, out);
+            }
+            return;
+        }
         let pending = self.end_hold().and_then(|pending| self.unless_cancelled(pending, env, out));
         let Some(pending) = pending else { return };
         if let Err(report) = result {
@@ -89,7 +99,11 @@ impl Session {
             return Counted::Yes;
         };
         match take(&run.release, self.queue.counted.as_ref(), row) {
-            Ok(()) => Counted::Yes,
+            Ok(Taken::Row) => Counted::Yes,
+            Ok(Taken::Nothing(claims)) => {
+                self.server_hold = Some(ServerHold::Counting(Hold::Spend(claims)));
+                Counted::Waits
+            }
             Err(report) => {
                 self.cut(&report, audit::Decision::Cut, env, out);
                 Counted::Cut
@@ -120,18 +134,32 @@ pub(super) fn fields(
     Ok(Some(Fields { relation: key.relation, key: at, shown }))
 }
 
-fn take(release: &Release, fields: Option<&Fields>, row: Option<&[u8]>) -> Result<(), Report> {
-    if let Some(fields) = fields
-        && let Some(subject) = subject(fields, row)?
-    {
-        for meter in &release.meters {
-            meter.0.take_subject(subject).map_err(Report::from)?;
+/// What came of taking a row.
+enum Taken {
+    Row,
+    /// This has to be claimed first.
+    Nothing(Vec<Claim>),
+}
+
+fn take(release: &Release, fields: Option<&Fields>, row: Option<&[u8]>) -> Result<Taken, Report> {
+    let subject = match fields {
+        Some(fields) => subject(fields, row)?,
+        None => None,
+    };
+    let mut wanted = Vec::new();
+    let mut taken = Vec::new();
+    for Meter(budget) in &release.meters {
+        wanted.extend(subject.and_then(|subject| budget.take_subject(subject).err()));
+        match budget.take_rows(release.weight) {
+            Ok(()) => taken.push(budget),
+            Err(claim) => wanted.push(claim),
         }
     }
-    for meter in &release.meters {
-        meter.0.take_rows(release.weight).map_err(Report::from)?;
+    if wanted.is_empty() {
+        return Ok(Taken::Row);
     }
-    Ok(())
+    taken.into_iter().for_each(|budget| budget.put_back(release.weight));
+    Ok(Taken::Nothing(wanted))
 }
 
 /// A number for whose values the row shows; None if it shows none.

@@ -75,8 +75,10 @@ impl Session {
             tag::DATA_ROW => match &self.queue.gate {
                 Gate::Open { .. } => {
                     // What is counted by more than rows is not there yet.
-                    if self.count_row(None, env, out) == Counted::Cut {
-                        return Way::Pieces(Outward::Dropped(header.len));
+                    match self.count_row(None, env, out) {
+                        Counted::Yes => {}
+                        Counted::Waits => return Way::Wait,
+                        Counted::Cut => return Way::Pieces(Outward::Dropped(header.len)),
                     }
                     self.queue.progress.rows += 1;
                     self.queue.progress.bytes += header.len as u64;
@@ -128,8 +130,10 @@ impl Session {
         if payload.len() < needed {
             return Way::More;
         }
-        if self.count_row(None, env, out) == Counted::Cut {
-            return Way::Pieces(Outward::Dropped(header.len));
+        match self.count_row(None, env, out) {
+            Counted::Yes => {}
+            Counted::Waits => return Way::Wait,
+            Counted::Cut => return Way::Pieces(Outward::Dropped(header.len)),
         }
         let Gate::Masking { fields } = &self.queue.gate else { return Way::Whole };
         let rest = header.len - 5 - needed;

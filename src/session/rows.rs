@@ -8,7 +8,7 @@ use super::errors::{self, protocol};
 use super::gate::{Closed, Gate, mask_row};
 use super::prepared::Shape;
 use super::queue::{Expected, Origin};
-use super::{Effects, Env, Hold, Session};
+use super::{Effects, Env, ServerHold, Session};
 use crate::audit;
 use crate::mask::Format;
 use crate::model::ColumnId;
@@ -133,7 +133,7 @@ impl Session {
                 Pass::Yes
             }
             Err(Closed::Unknown(relation)) => {
-                self.server_hold = Some((Hold::Refresh, relation));
+                self.server_hold = Some(ServerHold::Unknown(relation));
                 Pass::Wait
             }
             Err(Closed::Violation(_)) => {
@@ -147,8 +147,10 @@ impl Session {
         if matches!(self.queue.gate, Gate::Shut) {
             return self.own_row(payload, out);
         }
-        if self.count_row(Some(payload), env, out) == Counted::Cut {
-            return Pass::No;
+        match self.count_row(Some(payload), env, out) {
+            Counted::Yes => {}
+            Counted::Waits => return Pass::Wait,
+            Counted::Cut => return Pass::No,
         }
         self.queue.progress.rows += 1;
         let before = out.to_client.len();

@@ -19,7 +19,7 @@ use self::journal::Journal;
 use self::shared::Shared;
 use self::writer::{Command, Work, Writer};
 use crate::grant::{
-    Ask, CatalogView, DirectGrant, GrantId, GrantView, LedgerError, LiveTable, Policies,
+    Ask, CatalogView, Claim, DirectGrant, GrantId, GrantView, LedgerError, LiveTable, Policies,
     RecordedEvent, Request, RequestId, RequestState, Scope, Standing,
 };
 use crate::model::{Client, Epoch, Report, SqlState, Timestamp, User};
@@ -199,12 +199,12 @@ impl Approvals {
         }
     }
 
-    /// Notes that one statement runs under these grants. When this returns, it is durable.
+    /// Counts what sessions want to use. When this returns, it is durable.
     ///
     /// # Errors
-    /// One of them does not count any more or is used up, or the store cannot be written.
-    pub async fn spend(&self, grants: Vec<GrantId>) -> Result<(), Report> {
-        let work: Work = Box::new(move |ledger, _, now| ledger.spend(&grants, now));
+    /// A grant does not count any more or is used up, or the store cannot be written.
+    pub async fn spend(&self, claims: Vec<Claim>) -> Result<(), Report> {
+        let work: Work = Box::new(move |ledger, _, now| ledger.spend(&claims, now));
         self.change(work).await.map(drop)
     }
 

@@ -237,6 +237,7 @@ impl Bench {
     /// The uses that the session wants on record are, or are not.
     pub(crate) fn spent(&mut self, result: Result<(), keyhole::model::Report>) {
         self.step(|session, _, _, env, out| session.spent(result, env, out));
+        self.server(b"");
         self.client(b"");
     }
 

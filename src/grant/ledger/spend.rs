@@ -1,51 +1,58 @@
 //! What grants are used for.
 
 use super::{Entry, Ledger, invalid, refused};
-use crate::grant::{GrantEvent, GrantId, GrantState, Limit, Spent, Usage};
+use crate::grant::{Claim, GrantEvent, GrantState, Limit, Spent};
 use crate::model::{Report, Timestamp};
 
 impl Ledger {
-    /// One statement runs under these grants: their uses are counted, and the time of those that
-    /// wait for their first use begins.
+    /// Sessions want to use these: what has to be in the store before they show anything.
     ///
     /// # Errors
-    /// One of them has ended meanwhile or is used up; none is used then.
-    pub fn spend(&self, grants: &[GrantId], now: Timestamp) -> Result<Vec<GrantEvent>, Report> {
+    /// One of the grants has ended meanwhile or is used up; nothing is used then.
+    pub fn spend(&self, claims: &[Claim], now: Timestamp) -> Result<Vec<GrantEvent>, Report> {
         let mut events = Vec::new();
-        for id in grants {
-            let entry = self.entry(*id)?;
+        for claim in claims {
+            let entry = self.entry(claim.grant())?;
+            // A statement that has been paid for may go on with what is set apart.
+            let paid = !matches!(claim, Claim::Use(_));
             match entry.view(now).state {
                 GrantState::Active | GrantState::Standing => {}
+                GrantState::Exhausted if paid => {}
                 GrantState::Scheduled
                 | GrantState::Expired
                 | GrantState::Revoked
                 | GrantState::Exhausted => {
-                    return Err(refused(format!("grant {id} does not count any more"))
-                        .hint("SELECT * FROM keyhole.my_grants lists those that do."));
+                    return Err(refused(format!(
+                        "grant {} does not count any more",
+                        claim.grant()
+                    ))
+                    .hint("SELECT * FROM keyhole.my_grants lists those that do."));
                 }
             }
-            events.extend(entry.started(now)?);
-            events.extend(entry.counted(&self.proxy)?);
+            events.extend(entry.started(*claim, now)?);
+            events.extend(entry.counted(*claim, &self.proxy)?);
         }
         Ok(events)
     }
 
-    /// What sessions here have used and the store has not been told.
+    /// What is given back, and which grants were used: told now and then.
     pub fn untold(&self) -> Vec<GrantEvent> {
         let limited = self.limited.iter().filter_map(|id| self.grants.get(id));
-        let pending = limited.filter_map(|entry| Some((entry, entry.live.budget.as_ref()?)));
-        let told = pending.filter_map(|(entry, budget)| {
-            let (grant, proxy) = (entry.live.grant.id, self.proxy.to_string());
-            budget.pending().map(|usage| GrantEvent::Used { grant, proxy, usage })
+        let budgets = limited.filter_map(|entry| entry.live.budget.as_ref());
+        let told = budgets.filter_map(|budget| {
+            let (grant, proxy) = (budget.grant(), self.proxy.to_string());
+            budget.untold().map(|usage| GrantEvent::Used { grant, proxy, usage })
         });
         told.collect()
     }
 }
 
 impl Entry {
-    fn started(&self, now: Timestamp) -> Result<Option<GrantEvent>, Report> {
+    fn started(&self, claim: Claim, now: Timestamp) -> Result<Option<GrantEvent>, Report> {
         let grant = &self.live.grant;
-        let Some(duration) = grant.from_first_use else { return Ok(None) };
+        let (Claim::Use(_), Some(duration)) = (claim, grant.from_first_use) else {
+            return Ok(None);
+        };
         let end = now
             .checked_add(duration)
             .map_err(|_| invalid("the grant would end after the end of time"))?;
@@ -54,14 +61,11 @@ impl Entry {
         Ok(Some(GrantEvent::Started { grant: grant.id, expires_at }))
     }
 
-    fn counted(&self, proxy: &str) -> Result<Option<GrantEvent>, Report> {
+    fn counted(&self, claim: Claim, proxy: &str) -> Result<Option<GrantEvent>, Report> {
         let Some(budget) = &self.live.budget else { return Ok(None) };
-        if budget.limits().max_uses.is_none() {
-            return Ok(None);
-        }
-        budget.has_use().map_err(Report::from)?;
-        let usage = Usage { uses: 1, ..Usage::default() };
-        Ok(Some(GrantEvent::Used { grant: self.live.grant.id, proxy: proxy.to_owned(), usage }))
+        let grant = self.live.grant.id;
+        let usage = budget.meet(claim).map_err(Report::from)?;
+        Ok(usage.map(|usage| GrantEvent::Used { grant, proxy: proxy.to_owned(), usage }))
     }
 }
 

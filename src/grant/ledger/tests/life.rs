@@ -1,6 +1,7 @@
 //! The whole life of requests and grants, rule by rule.
 
 use super::*;
+use crate::grant::Claim;
 
 fn policies_with(texts: &str) -> Policies {
     let mut texts: BTreeMap<String, Vec<crate::grant::PolicyText>> = toml::from_str(texts).unwrap();
@@ -101,14 +102,14 @@ fn time_runs_from_the_first_use_and_never_longer_than_promised() {
     let first_use = Ask { runs: Runs::FromFirstUse, ..ask("customers.ssn", 30) };
     book.asked(&policies, &first_use, 0);
     assert_eq!(book.state(1, 80_000), GrantState::Active);
-    let started = book.ledger.spend(&[1], at(80_000));
+    let started = book.ledger.spend(&[Claim::Use(1)], at(80_000));
     let started = book.record(started, 80_000);
     assert_eq!(started, [GrantEvent::Started { grant: 1, expires_at: at(81_800) }]);
-    assert_eq!(book.ledger.spend(&[1], at(80_100)).unwrap(), [], "once");
+    assert_eq!(book.ledger.spend(&[Claim::Use(1)], at(80_100)).unwrap(), [], "once");
     assert_eq!(book.state(1, 81_800), GrantState::Expired);
-    assert!(book.ledger.spend(&[1], at(81_800)).is_err());
+    assert!(book.ledger.spend(&[Claim::Use(1)], at(81_800)).is_err());
     book.asked(&policies, &first_use, 0);
-    let latest = book.ledger.spend(&[2], at(86_400 + 1_000));
+    let latest = book.ledger.spend(&[Claim::Use(2)], at(86_400 + 1_000));
     let latest = book.record(latest, 86_400 + 1_000);
     assert_eq!(latest, [GrantEvent::Started { grant: 2, expires_at: at(86_400 + 1_800) }]);
 }
@@ -118,10 +119,10 @@ fn uses_are_counted_and_a_grant_that_is_used_up_shows_nothing_more() {
     let (mut book, policies) = (Book::default(), one_policy("approvals = 0\nmax_uses = 2"));
     book.asked(&policies, &ask("customers.ssn", 30), 0);
     for now in [1, 2] {
-        let used = book.ledger.spend(&[1], at(now));
+        let used = book.ledger.spend(&[Claim::Use(1)], at(now));
         assert_eq!(book.record(used, now).len(), 1);
     }
-    let over = book.ledger.spend(&[1], at(3)).unwrap_err();
+    let over = book.ledger.spend(&[Claim::Use(1)], at(3)).unwrap_err();
     assert!(over.message.contains("does not count any more"), "{over:?}");
     let due = book.ledger.due(at(3), 9);
     assert_eq!(due, [GrantEvent::Exhausted { grant: 1 }]);
@@ -132,22 +133,26 @@ fn uses_are_counted_and_a_grant_that_is_used_up_shows_nothing_more() {
 }
 
 #[test]
-fn rows_are_told_to_the_store_and_survive_a_replay() {
+fn rows_are_set_apart_in_the_store_and_stay_so_after_a_replay() {
     let (mut book, policies) = (Book::default(), one_policy("approvals = 0\nmax_rows = 10"));
     book.asked(&policies, &ask("customers.ssn", 30), 0);
     let budget = book.ledger.open().next().unwrap().budget.clone().unwrap();
+    let claim = budget.take_rows(7).unwrap_err();
+    let used = book.ledger.spend(&[claim], at(1));
+    assert_eq!(book.record(used, 1).len(), 1);
     budget.take_rows(7).unwrap();
-    let told = book.ledger.untold();
-    assert_eq!(told.len(), 1);
-    book.record(Ok(told), 1);
-    assert_eq!(book.ledger.untold(), [], "nothing new");
+    assert_eq!(book.ledger.untold(), [], "nothing to give back");
     let mut replayed = Ledger::of("another process");
     for recorded in &book.events {
         replayed.apply(recorded).unwrap();
     }
-    let budget = replayed.open().next().unwrap().budget.clone().unwrap();
-    assert_eq!(budget.used().rows, 7);
-    assert!(budget.take_rows(4).is_err() && budget.take_rows(3).is_ok());
+    let again = replayed.open().next().unwrap().budget.clone().unwrap();
+    assert_eq!(again.used().rows, 7);
+    assert!(replayed.spend(&[Claim::Rows { grant: 1, rows: 4 }], at(2)).is_err());
+    assert_eq!(replayed.spend(&[Claim::Rows { grant: 1, rows: 3 }], at(2)).unwrap().len(), 1);
+    let revoked = book.ledger.revoke(&dora(), 1, at(3));
+    book.record(revoked, 3);
+    assert!(book.ledger.spend(&[Claim::Rows { grant: 1, rows: 1 }], at(4)).is_err());
 }
 
 #[test]
