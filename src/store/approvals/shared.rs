@@ -18,6 +18,8 @@ pub(super) struct Shared {
     pub(super) table: ArcSwap<LiveTable>,
     pub(super) policies: ArcSwap<Policies>,
     pub(super) epoch: watch::Sender<Epoch>,
+    /// The last event that the sink took.
+    pub(super) recorded: watch::Sender<u64>,
     /// Written by the writer only, and never held during I/O.
     ledger: RwLock<Ledger>,
     /// Held while publishing, so that no publication overwrites another.
@@ -39,6 +41,7 @@ impl Shared {
         Self {
             clock,
             epoch: watch::Sender::new(table.epoch),
+            recorded: watch::Sender::new(0),
             table: ArcSwap::from_pointee(table),
             policies: ArcSwap::from_pointee(policies),
             ledger: RwLock::default(),
