@@ -23,6 +23,7 @@ mod identity_map;
 mod ldap;
 mod listen;
 mod login;
+mod notice_kind;
 mod notify;
 mod oidc;
 mod one_or_many;
@@ -40,9 +41,8 @@ pub use listen::Listen;
 pub use login::{
     AuthMethod, CertIdentity, GroupConfig, LoginConfig, LoginNetwork, LoginTls, LoginWhen,
 };
-pub use notify::{
-    NoticeKind, NotifyConfig, SmtpConfig, SmtpEncryption, WebhookConfig, WebhookFormat,
-};
+pub use notice_kind::NoticeKind;
+pub use notify::{NotifyConfig, SmtpConfig, SmtpEncryption, WebhookConfig, WebhookFormat};
 pub use oidc::{Algorithm, OidcConfig, SessionEnd};
 pub use source::{Place, Problem, Problems};
 pub use upstream::{

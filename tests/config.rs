@@ -738,7 +738,7 @@ fn channels_of_notifications_that_cannot_be_are_told_by_line() {
         ),
         (
             "[notify.smtp]\nfrom = \"a@example.com\\r\\nBcc: b@example.com\"\nurl = 'smtps://a.example'",
-            "2: from in [notify.smtp]: \"a@example.com\r\nBcc: b@example.com\" is no address of mail",
+            "2: from in [notify.smtp]: \"a@example.com\\r\\nBcc: b@example.com\" is no address of mail",
         ),
         (
             "[[user]]\nname = 'zoe'\nscram_env = 'Z_PASSWORD'\nemail = 'zoe'",

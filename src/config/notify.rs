@@ -7,6 +7,7 @@ use lettre::message::Mailbox;
 use toml::Spanned;
 
 use super::builder::Builder;
+use super::notice_kind::NoticeKind;
 use super::raw::{self, Text, Texts};
 use super::source::Place;
 use super::values;
@@ -85,43 +86,6 @@ pub enum SmtpEncryption {
     Tls,
 }
 
-/// What can be told of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum NoticeKind {
-    Requested,
-    Approved,
-    Denied,
-    Cancelled,
-    Granted,
-    Revoked,
-    Expired,
-}
-
-impl NoticeKind {
-    pub const ALL: [Self; 7] = [
-        Self::Requested,
-        Self::Approved,
-        Self::Denied,
-        Self::Cancelled,
-        Self::Granted,
-        Self::Revoked,
-        Self::Expired,
-    ];
-
-    /// The word of the configuration and of payloads.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Requested => "requested",
-            Self::Approved => "approved",
-            Self::Denied => "denied",
-            Self::Cancelled => "cancelled",
-            Self::Granted => "granted",
-            Self::Revoked => "revoked",
-            Self::Expired => "expired",
-        }
-    }
-}
-
 impl Default for NotifyConfig {
     fn default() -> Self {
         Self { console_url: None, age_max: AGE_MAX, webhooks: Vec::new(), smtp: None }
@@ -158,7 +122,7 @@ pub(super) fn mailbox(builder: &mut Builder<'_>, key: &str, text: &Text) -> Opti
     match text.get_ref().parse() {
         Ok(mailbox) => Some(mailbox),
         Err(_) => {
-            let message = format!("{key}: \"{}\" is no address of mail", text.get_ref());
+            let message = format!("{key}: {:?} is no address of mail", text.get_ref());
             builder.wrong(text.span(), message);
             None
         }

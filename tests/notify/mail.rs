@@ -77,6 +77,20 @@ fn starttls_comes_before_the_password() {
 }
 
 #[test]
+fn a_server_may_be_encrypted_from_the_first_byte() {
+    let dir = tempfile::tempdir().expect("a folder");
+    certificates::make(dir.path());
+    let server = MailServer::start_wrapped(dir.path());
+    let story = Story::begin();
+    let ca = format!("ca_file = '{}'", dir.path().join("ca.pem").display());
+    let channel = story.channel(route(&format!("smtps://127.0.0.1:{}", server.port()), &ca));
+    story.request(&alice(), ask("customers.email"));
+    let taken = server.wait_for(3);
+    story.end(channel);
+    assert!(taken.iter().all(|letter| letter.encrypted && letter.login.is_none()));
+}
+
+#[test]
 fn a_server_without_starttls_hears_nothing() {
     let (story, server) = (Story::begin(), MailServer::start());
     let url = format!("smtp+starttls://127.0.0.1:{}", server.port());

@@ -1,6 +1,6 @@
 //! A store in which things happen, at times that the test sets.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -149,7 +149,17 @@ impl Story {
 
     /// Lets a channel work, told of everything, until the receiver of the pair is told to end.
     pub(crate) fn channel(&self, route: Route) -> (watch::Sender<bool>, JoinHandle<()>) {
+        self.channel_of(route, Pace::default().attempts_max)
+    }
+
+    /// One that gives up after so many attempts.
+    pub(crate) fn channel_of(
+        &self,
+        route: Route,
+        attempts_max: u32,
+    ) -> (watch::Sender<bool>, JoinHandle<()>) {
         let (stop, stopped) = watch::channel(false);
+        let position = Arc::new(AtomicU64::new(u64::MAX));
         let channel = Channel {
             name: "webhook-test".into(),
             label: NoticeChannel::Webhook,
@@ -160,6 +170,7 @@ impl Story {
             pace: Pace {
                 first: Duration::from_millis(20),
                 longest: Duration::from_millis(80),
+                attempts_max,
                 ..Pace::default()
             },
             around: Around {
@@ -168,14 +179,19 @@ impl Story {
                 clock: Arc::clone(&self.clock),
                 metrics: Arc::clone(&self.metrics),
             },
-            position: Arc::<AtomicU64>::default(),
+            position: Arc::clone(&position),
         };
         let task = self.runtime.spawn(channel.run(stopped));
-        // It is to be told of what happens from now on: wait until it has made up its mind.
-        crate::support::wait::until("the channel knows where it begins", || {
-            self.dir.path().join("keyhole.db.notify/webhook-test.json").exists().then_some(())
+        // It is told of what happens from now on: not before it knows where it begins.
+        crate::support::wait::until("the channel has begun", || {
+            (position.load(Ordering::Relaxed) != u64::MAX).then_some(())
         });
         (stop, task)
+    }
+
+    /// The file that says how far the channel has come.
+    pub(crate) fn position(&self) -> PathBuf {
+        self.dir.path().join("keyhole.db.notify/webhook-test.json")
     }
 
     pub(crate) fn end(&self, (stop, task): (watch::Sender<bool>, JoinHandle<()>)) {

@@ -187,3 +187,47 @@ fn authorities_decide_who_is_believed() {
     story.end(known);
     assert_signed(&heard[0]);
 }
+
+#[test]
+fn a_receiver_that_takes_nothing_is_given_up_for_this_event_alone() {
+    let (story, receiver) = (Story::begin(), Receiver::start());
+    receiver.then(vec![say(500); 3]);
+    let channel = story.channel_of(to(&receiver), 3);
+    file_and_deny(&story);
+    let heard = receiver.wait_for(4);
+    story.end(channel);
+    assert_eq!(events(&heard), ["requested", "requested", "requested", "denied"]);
+    assert_eq!(story.metrics.notifications_dropped.total(), 1);
+}
+
+#[test]
+fn whoever_does_not_know_where_it_was_tells_again() {
+    let (story, receiver) = (Story::begin(), Receiver::start());
+    let channel = story.channel(to(&receiver));
+    file_and_deny(&story);
+    receiver.wait_for(2);
+    story.end(channel);
+    std::fs::write(story.position(), "{\"version\":1,").expect("a writable folder");
+    let channel = story.channel(to(&receiver));
+    let heard = receiver.wait_for(4);
+    story.end(channel);
+    let deliveries: Vec<_> = heard.iter().map(Heard::delivery).collect();
+    assert_eq!(deliveries[..2], deliveries[2..]);
+}
+
+#[test]
+fn a_store_out_of_a_backup_is_followed_from_its_end() {
+    let (story, receiver) = (Story::begin(), Receiver::start());
+    let channel = story.channel(to(&receiver));
+    let id = story.request(&alice(), ask("customers.email"));
+    receiver.wait_for(1);
+    story.end(channel);
+    let store = story.approvals().store_id();
+    let ahead = format!("{{\"version\":1,\"store\":\"{store}\",\"position\":1000}}");
+    std::fs::write(story.position(), ahead).expect("a writable folder");
+    let channel = story.channel(to(&receiver));
+    story.deny(&dora(), id);
+    let heard = receiver.wait_for(2);
+    story.end(channel);
+    assert_eq!(events(&heard), ["requested", "denied"]);
+}

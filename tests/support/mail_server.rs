@@ -32,6 +32,12 @@ struct State {
     commands: Vec<String>,
 }
 
+#[derive(Clone, Copy)]
+enum Greeting {
+    InClear,
+    Encrypted,
+}
+
 pub(crate) struct MailServer {
     port: u16,
     state: Arc<Mutex<State>>,
@@ -40,17 +46,20 @@ pub(crate) struct MailServer {
 impl MailServer {
     /// Without TLS.
     pub(crate) fn start() -> Self {
-        Self::with(None)
+        Self::with(None, Greeting::InClear)
     }
 
-    /// With the certificate that [`super::certificates::make`] put there.
+    /// With STARTTLS, and the certificate that [`super::certificates::make`] put there.
     pub(crate) fn start_tls(dir: &Path) -> Self {
-        let read = |name: &str| std::fs::read(dir.join(name)).expect("it was made");
-        let tls = server_config(&read("tls.pem"), &read("tls.key"), ClientCertificates::Ignored);
-        Self::with(Some(tls.expect("good certificates")))
+        Self::with(Some(certified(dir)), Greeting::InClear)
     }
 
-    fn with(tls: Option<Arc<ServerConfig>>) -> Self {
+    /// With TLS from the first byte.
+    pub(crate) fn start_wrapped(dir: &Path) -> Self {
+        Self::with(Some(certified(dir)), Greeting::Encrypted)
+    }
+
+    fn with(tls: Option<Arc<ServerConfig>>, greeting: Greeting) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let state = Arc::<Mutex<State>>::default();
@@ -59,7 +68,7 @@ impl MailServer {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (state, tls) = (Arc::clone(&shared), tls.clone());
                 // A client that leaves is none that has to be told.
-                std::thread::spawn(move || drop(converse(stream, tls, &state)));
+                std::thread::spawn(move || drop(converse(stream, tls, greeting, &state)));
             }
         });
         Self { port, state }
@@ -132,13 +141,28 @@ impl Line {
     }
 }
 
+fn certified(dir: &Path) -> Arc<ServerConfig> {
+    let read = |name: &str| std::fs::read(dir.join(name)).expect("it was made");
+    let tls = server_config(&read("tls.pem"), &read("tls.key"), ClientCertificates::Ignored);
+    tls.expect("good certificates")
+}
+
+fn encrypted_line(stream: TcpStream, tls: &Arc<ServerConfig>) -> Line {
+    let connection = ServerConnection::new(Arc::clone(tls)).expect("good settings");
+    Line::Tls(Box::new(StreamOwned::new(connection, stream)))
+}
+
 fn converse(
     stream: TcpStream,
     tls: Option<Arc<ServerConfig>>,
+    greeting: Greeting,
     state: &Mutex<State>,
 ) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
-    let mut line = Line::Plain(stream);
+    let mut line = match (&tls, greeting) {
+        (Some(tls), Greeting::Encrypted) => encrypted_line(stream, tls),
+        (_, _) => Line::Plain(stream),
+    };
     let (mut login, mut to) = (None, String::new());
     line.say("220 tests\r\n")?;
     loop {
@@ -155,8 +179,7 @@ fn converse(
                 line.say("220 go on\r\n")?;
                 let Line::Plain(stream) = line else { return Ok(()) };
                 let settings = tls.clone().expect("only offered with TLS");
-                let connection = ServerConnection::new(settings).expect("good settings");
-                line = Line::Tls(Box::new(StreamOwned::new(connection, stream)));
+                line = encrypted_line(stream, &settings);
             }
             "AUTH" => {
                 login = command.split(' ').nth(2).map(str::to_owned);
