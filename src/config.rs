@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use lettre::message::Mailbox;
+
 pub use crate::analysis::sensitive::Unclassified;
 use crate::catalog::Catalog;
 use crate::grant::{CatalogView, Policies, PolicyText, Standing, StandingText, Subject};
@@ -21,6 +23,8 @@ mod identity_map;
 mod ldap;
 mod listen;
 mod login;
+mod notice_kind;
+mod notify;
 mod oidc;
 mod one_or_many;
 mod passthrough;
@@ -37,6 +41,8 @@ pub use listen::Listen;
 pub use login::{
     AuthMethod, CertIdentity, GroupConfig, LoginConfig, LoginNetwork, LoginTls, LoginWhen,
 };
+pub use notice_kind::NoticeKind;
+pub use notify::{NotifyConfig, SmtpConfig, SmtpEncryption, WebhookConfig, WebhookFormat};
 pub use oidc::{Algorithm, OidcConfig, SessionEnd};
 pub use source::{Place, Problem, Problems};
 pub use upstream::{
@@ -61,6 +67,7 @@ pub struct Config {
     pub ldap: Option<LdapConfig>,
     /// None: nobody logs in with `oidc`.
     pub oidc: Option<OidcConfig>,
+    pub notify: NotifyConfig,
     pub databases: Vec<DatabaseConfig>,
     /// In the order of the file: the first that matches decides. Empty: `data.auth` for everybody.
     pub logins: Vec<LoginConfig>,
@@ -235,6 +242,8 @@ pub struct UserConfig {
     pub roles: Vec<Role>,
     /// None only where another method than SCRAM serves, for this user at least.
     pub credential: Option<Credential>,
+    /// Where notifications about the user's own requests go.
+    pub email: Option<Mailbox>,
     pub place: Place,
 }
 

@@ -31,6 +31,7 @@ pub mod upstream;
 pub mod auth;
 
 pub mod control;
+pub mod notify;
 pub mod relay;
 
 pub mod server;

@@ -9,6 +9,7 @@ mod gauges;
 mod grant_events;
 mod house;
 mod keys;
+mod notices;
 mod passage;
 mod ports;
 pub mod preview;
@@ -32,6 +33,7 @@ use tokio::time::timeout;
 use crate::audit::{Configuration, ConfigurationStep, Event, Started, Stopped};
 use crate::auth::Lasting;
 use crate::config::{Config, EnforcementMode, LogFormat, StoreLocation};
+use crate::notify::Positions;
 use crate::relay::{Phase, Surroundings};
 use crate::store::approvals::{Approvals, Clock, Settings, StoreError, steady_clock};
 use crate::store::audit_log::{AuditError, AuditLog, Limits, Repair};
@@ -41,6 +43,7 @@ use crate::telemetry::{Metrics, sessions};
 use databases::Databases;
 use grant_events::GrantEvents;
 use house::{House, Note};
+use notices::Notices;
 use ports::Ports;
 use refresher::Around;
 use setup::Setup;
@@ -99,6 +102,9 @@ pub async fn serve(config: Config, filter: Option<&str>) -> Result<(), ServeErro
     let reason = signals.attend(&house, &mut tasks).await;
     running.drain(&house, &mut signals).await;
     house.databases.stop();
+    if timeout(FAREWELL, house.notices.end()).await.is_err() {
+        tracing::warn!("notifications under way may be sent again");
+    }
     stop(&house, reason, tasks).await;
     Ok(())
 }
@@ -142,6 +148,7 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
         sessions: Arc::new(sessions::Registry::default()),
         databases: Databases::new(around),
         keys: Arc::default(),
+        notices: Notices::new(&surroundings, Positions::beside(store)),
         addresses: Arc::default(),
         users: Arc::default(),
         places: Arc::new(Semaphore::new(setup.config.data.connections_max)),
@@ -154,6 +161,7 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
     });
     let setup = house.setup.load_full();
     house.databases.reconcile(&setup);
+    house.notices.reconcile(&setup.channels);
     house.note(Event::Started(Started {
         version: env!("CARGO_PKG_VERSION"),
         mode: match setup.config.enforcement.mode {

@@ -6,4 +6,5 @@ pub mod log;
 mod metrics;
 pub mod sessions;
 
+pub use labels::NoticeChannel;
 pub use metrics::{Family, Metrics};

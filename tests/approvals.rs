@@ -451,3 +451,35 @@ fn a_disk_that_takes_no_more_refuses_changes_and_then_nothing_counts() {
     assert!(all.len() > 5, "{all:?}");
     check(dir.path(), &all);
 }
+
+#[tokio::test]
+async fn events_can_be_followed_page_by_page_once_they_are_audited() {
+    let dir = tempfile::tempdir().unwrap();
+    let refuses = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let refusing = Arc::clone(&refuses);
+    let on_event = move |_: &RecordedEvent| {
+        if refusing.load(Ordering::SeqCst) { Err("disk full".to_owned()) } else { Ok(()) }
+    };
+    let store =
+        Approvals::open(Settings { on_event: Arc::new(on_event), ..settings(dir.path()) }).unwrap();
+    let mut recorded = store.recorded();
+    let before = *recorded.borrow_and_update();
+    for _ in 0..3 {
+        store.request(&client(alice()), &view(), ask("customers.ssn", HALF_HOUR)).await.unwrap();
+    }
+    assert_eq!(*recorded.borrow_and_update(), before + 3);
+    let numbers =
+        |events: Vec<RecordedEvent>| events.iter().map(|e| e.sequence).collect::<Vec<_>>();
+    let page = store.events_after(before, 2).await.unwrap();
+    assert_eq!(numbers(page), [before + 1, before + 2]);
+    let page = store.events_after(before + 2, 2).await.unwrap();
+    assert_eq!(numbers(page), [before + 3]);
+    refuses.store(true, Ordering::SeqCst);
+    store.request(&client(alice()), &view(), ask("customers.ssn", HALF_HOUR)).await.unwrap();
+    assert_eq!(store.events_after(before + 3, 2).await.unwrap(), [], "not on record yet");
+    let id = store.store_id().to_owned();
+    drop(store);
+    let store = open(dir.path());
+    assert_eq!(numbers(store.events_after(before + 3, 2).await.unwrap()), [before + 4]);
+    assert_eq!((store.store_id(), id.len()), (id.as_str(), 32));
+}

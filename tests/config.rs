@@ -7,8 +7,8 @@ use std::time::Duration;
 use keyhole::catalog::{Hiding, MaskSpec};
 use keyhole::config::{
     AuthMethod, Config, Credential, DatabaseName, EnforcementMode, LogFormat, LoginNetwork,
-    LoginTls, LoginWhen, Persist, Role, SslMode, StoreLocation, TlsDemand, Unclassified,
-    UpstreamDatabase, Writes,
+    LoginTls, LoginWhen, NoticeKind, Persist, Role, SmtpEncryption, SslMode, StoreLocation,
+    TlsDemand, Unclassified, UpstreamDatabase, WebhookFormat, Writes,
 };
 use keyhole::grant::Subject;
 use keyhole::model::{RelationName, Secret};
@@ -17,7 +17,8 @@ const SAMPLE: &str = include_str!("../proxy.toml");
 const CATALOG: &str = include_str!("../catalog/shop.toml");
 
 fn environment(name: &str) -> Option<String> {
-    name.ends_with("_PASSWORD").then(|| format!("secret of {name}"))
+    let known = name.ends_with("_PASSWORD") || name.ends_with("_SECRET");
+    known.then(|| format!("secret of {name}"))
 }
 
 /// A folder with these files, removed with the value.
@@ -400,6 +401,11 @@ fn the_tables_in_the_sample_are_good() {
     let text = with_table(&format!("{}\n{}", shown("ldap", &without), shown("oidc", &without)));
     let config = load(&text, CATALOG).expect("good");
     assert_eq!(config.ldap.expect("a directory").servers.len(), 2);
+    let notify = ["notify", "[notify.webhook]", "notify.smtp"];
+    let without = ["url_env", "secret_file", "password_file", "ca_file"];
+    let text = format!("{SAMPLE}\n{}", notify.map(|table| shown(table, &without)).join("\n"));
+    let notify = load(&text, CATALOG).expect("good").notify;
+    assert_eq!((notify.webhooks.len(), notify.smtp.is_some()), (1, true));
     let map = config.oidc.expect("an issuer").user_map.expect("a pattern");
     assert!(map.is_match("alice@example.com") && !map.is_match("alice@example.com.org"));
 }
@@ -624,4 +630,126 @@ fn the_configuration_of_the_compose_file_is_good() {
     let compose = load(include_str!("../demo/compose.toml"), CATALOG).expect("it is good");
     assert_eq!(compose.log.format, LogFormat::Json);
     assert_eq!(compose.databases[0].upstream.tls.mode, SslMode::Disable);
+}
+
+/// What is said about a `[notify]` of these lines, put at the end of the sample.
+fn said_of_notify(text: &str) -> Vec<String> {
+    let sample = format!("{SAMPLE}\n{text}");
+    let start = SAMPLE.lines().count() + 2;
+    let Err(problems) = load(&sample, CATALOG) else { return Vec::new() };
+    let relative = |problem: String| {
+        let (line, said) = problem.trim_start_matches("proxy.toml:").split_once(": ")?;
+        let line: usize = line.parse().ok()?;
+        Some(format!("{}: {said}", line + 1 - start))
+    };
+    problems.into_iter().map(|problem| relative(problem.clone()).unwrap_or(problem)).collect()
+}
+
+const HOOK: &str = "[[notify.webhook]]\nname = 'siem'\nsecret_env = 'S_PASSWORD'\n";
+const MAIL: &str = "[notify.smtp]\nfrom = 'keyhole@example.com'\n";
+
+#[test]
+fn channels_of_notifications_mean_what_they_say() {
+    let text = format!(
+        "{SAMPLE}\n[notify]\nconsole_url = 'https://keyhole.example/'\nage_max = '2h'\n\
+         {HOOK}url = 'https://siem.example.com/in?x=y'\n\
+         [[notify.webhook]]\nname = 'chat'\nurl_env = 'URL_PASSWORD'\nformat = 'slack'\n\
+         events = ['requested', 'revoked']\nplaintext = true\n\
+         {MAIL}url = 'smtp+starttls://mail.example.com'\nuser = 'k'\npassword_env = 'P_PASSWORD'\n"
+    );
+    let text = text.replace("name   = \"alice\"", "name = 'alice'\nemail = 'Al <al@example.com>'");
+    let folder = folder(&[("proxy.toml", &text), ("catalog/shop.toml", CATALOG)]);
+    let environment = |name: &str| match name {
+        "URL_PASSWORD" => Some("http://chat.example.com/T0/B0".to_owned()),
+        other => environment(other),
+    };
+    let config = Config::load_with(&folder.path().join("proxy.toml"), &environment);
+    let config = config.expect("it is good");
+    let notify = &config.notify;
+    assert_eq!(notify.console_url.as_deref(), Some("https://keyhole.example"));
+    assert_eq!(notify.age_max, Duration::from_secs(7200));
+    let [siem, chat] = &notify.webhooks[..] else { panic!("two webhooks") };
+    assert_eq!((siem.format, siem.events.len()), (WebhookFormat::Json, NoticeKind::ALL.len()));
+    assert_eq!(siem.secret, Some(Secret::new("secret of S_PASSWORD")));
+    assert_eq!(chat.events, [NoticeKind::Requested, NoticeKind::Revoked]);
+    assert_eq!(chat.url, Secret::new("http://chat.example.com/T0/B0"));
+    let mail = notify.smtp.as_ref().expect("mail");
+    assert_eq!((mail.host.as_str(), mail.port), ("mail.example.com", 587));
+    assert_eq!(mail.encryption, SmtpEncryption::StartTls);
+    let alice = config.user("alice").expect("the user").email.as_ref();
+    assert_eq!(alice.expect("an address").email.to_string(), "al@example.com");
+    assert!(!format!("{config:?}").contains("chat.example.com"), "the address is a secret");
+}
+
+#[test]
+fn channels_of_notifications_that_cannot_be_are_told_by_line() {
+    for (text, expected) in [
+        (
+            "[notify]\nconsole_url = 'keyhole'",
+            "2: console_url in [notify]: an address is https://host/path",
+        ),
+        ("[notify]\nage_max = '25h'", "2: age_max in [notify] is at most 24h"),
+        (
+            "[notify]\ncolour = 'red'",
+            "2: unknown key \"colour\" in [notify] (known: console_url, age_max, webhook, smtp)",
+        ),
+        (HOOK, "2: webhook \"siem\" has neither url nor url_env"),
+        (
+            &format!("{HOOK}url = 'siem'"),
+            "4: url of webhook \"siem\": an address is https://host/path",
+        ),
+        (
+            &format!("{HOOK}url = 'http://siem.example.com/'"),
+            "4: url of webhook \"siem\": anybody in between could read along: use https://, or say plaintext = true",
+        ),
+        (
+            "[[notify.webhook]]\nname = 'siem'\nurl = 'https://siem.example.com/'",
+            "2: webhook \"siem\" has neither secret_env nor secret_file",
+        ),
+        (
+            "[[notify.webhook]]\nname = 'a/b'\nurl = 'https://a.example/'\nformat = 'slack'",
+            "2: name in [[notify.webhook]]: a name has 1 to 64 letters, digits, _ and -",
+        ),
+        (
+            &format!("{HOOK}url = 'https://a.example/'\nevents = ['granted', 'revokd']"),
+            "5: events of webhook \"siem\": unknown value \"revokd\" (did you mean \"revoked\"?)",
+        ),
+        (
+            &format!("{HOOK}url = 'https://a.example/'\nevents = []"),
+            "5: events of webhook \"siem\" names none",
+        ),
+        (
+            &format!("{HOOK}url = 'https://a.example/'\ntimeout = '2min'"),
+            "5: timeout of webhook \"siem\" is at most 1min",
+        ),
+        (
+            &format!("{MAIL}url = 'mail.example.com'"),
+            "3: url in [notify.smtp]: a server is smtps://host:port, smtp+starttls://host:port or smtp://host:port",
+        ),
+        (
+            &format!(
+                "{MAIL}url = 'smtp://mail.example.com'\nuser = 'k'\npassword_env = 'P_PASSWORD'\nplaintext = true"
+            ),
+            "3: url in [notify.smtp]: anybody in between could read along: use smtps:// or smtp+starttls://, or, without a password, say plaintext = true",
+        ),
+        (
+            &format!("{MAIL}url = 'smtps://mail.example.com'\nuser = 'k'"),
+            "4: user in [notify.smtp] needs a password",
+        ),
+        (
+            "[notify.smtp]\nfrom = \"a@example.com\\r\\nBcc: b@example.com\"\nurl = 'smtps://a.example'",
+            "2: from in [notify.smtp]: \"a@example.com\\r\\nBcc: b@example.com\" is no address of mail",
+        ),
+        (
+            "[[user]]\nname = 'zoe'\nscram_env = 'Z_PASSWORD'\nemail = 'zoe'",
+            "4: email of user \"zoe\": \"zoe\" is no address of mail",
+        ),
+    ] {
+        assert_eq!(said_of_notify(text), [expected], "{text}");
+    }
+    let twice = format!("{HOOK}url = 'https://a.example/'\n{HOOK}url = 'https://b.example/'");
+    let said = said_of_notify(&twice);
+    assert!(said.len() == 1 && said[0].starts_with("6: webhook \"siem\" is named at "), "{said:?}");
+    let plain = format!("{MAIL}url = 'smtp://mail.example.com'\nplaintext = true");
+    assert_eq!(said_of_notify(&plain), Vec::<String>::new());
 }

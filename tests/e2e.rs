@@ -49,6 +49,8 @@ mod lookups;
 mod migrations;
 #[path = "e2e/nothing.rs"]
 mod nothing;
+#[path = "e2e/notify.rs"]
+mod notify;
 #[path = "e2e/orm.rs"]
 mod orm;
 #[path = "e2e/passthrough.rs"]

@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["net", "store"],
     &["upstream"],
     &["auth"],
-    &["relay", "control"],
+    &["relay", "control", "notify"],
     &["server"],
     &["cli"],
 ];

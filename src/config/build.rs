@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::builder::Builder;
 use super::ldap;
+use super::notify;
 use super::oidc;
 use super::raw::{self, Text};
 use super::source::{Place, Problem, Problems, Source};
@@ -51,6 +52,7 @@ impl Builder<'_> {
         let control = self.control(&raw.control);
         let logins = login::rules(self, raw.login);
         let (ldap, oidc) = (ldap::build(self, raw.ldap), oidc::build(self, raw.oidc));
+        let notify = notify::build(self, raw.notify);
         let tables = (ldap.as_ref(), oidc.as_ref());
         login::methods_have_tables(self, (data.auth, auth_span.clone()), &logins, tables);
         self.certificates_can_be_asked_for(&data, &logins, auth_span.clone());
@@ -89,6 +91,7 @@ impl Builder<'_> {
             },
             ldap,
             oidc,
+            notify,
             policies: identity::policies(self, raw.policy, views.as_deref()),
             standing: identity::standing(self, raw.standing, views.as_deref()),
             databases,

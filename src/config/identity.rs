@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::builder::Builder;
+use super::notify;
 use super::raw::{self, Texts};
 use super::source::{Place, Problems};
 use super::{Credential, PolicyConfig, Role, StandingConfig, UserConfig};
@@ -68,7 +69,9 @@ pub(super) fn users(
             }
         };
         let groups = raw.groups.into_iter().map(Spanned::into_inner).collect();
-        users.push(UserConfig { name, groups, roles, credential, place });
+        let key = format!("email of user \"{name}\"");
+        let email = raw.email.and_then(|email| notify::mailbox(builder, &key, &email));
+        users.push(UserConfig { name, groups, roles, credential, email, place });
     }
     users
 }

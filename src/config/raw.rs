@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+pub(super) use self::notify::{Notify, Smtp, Webhook};
 use super::one_or_many::OneOrMany;
 use crate::catalog::MaskSpec;
+
+mod notify;
 
 pub(super) type Text = Spanned<String>;
 pub(super) type Texts = Vec<Spanned<String>>;
@@ -32,6 +35,8 @@ pub(super) struct Proxy {
     pub(super) shutdown: Shutdown,
     pub(super) ldap: Option<Spanned<Ldap>>,
     pub(super) oidc: Option<Spanned<Oidc>>,
+    #[serde(default)]
+    pub(super) notify: Notify,
     #[serde(default)]
     pub(super) database: Vec<Spanned<Database>>,
     #[serde(default)]
@@ -203,6 +208,7 @@ pub(super) struct User {
     pub(super) roles: Texts,
     pub(super) scram_env: Option<Text>,
     pub(super) scram: Option<Text>,
+    pub(super) email: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -367,6 +373,8 @@ mod tests {
         shows::<Shutdown>("[shutdown]");
         shows::<Ldap>("[ldap]");
         shows::<Oidc>("[oidc]");
+        shows::<Webhook>("[[notify.webhook]]");
+        shows::<Smtp>("[notify.smtp]");
         shows::<Database>("[[database]]");
         shows::<Login>("[[login]]");
         shows::<User>("[[user]]");
@@ -376,6 +384,11 @@ mod tests {
         for key in keys::<Account>() {
             let shown = section("[[database]]").contains(&format!("{key} = "));
             assert!(shown, "[[database]] shows no {key} of an account");
+        }
+        for key in keys::<Notify>() {
+            let shown = SAMPLE.contains(&format!("# {key} = "))
+                || SAMPLE.contains(&format!("notify.{key}]"));
+            assert!(shown, "{key} of [notify] is not in proxy.toml");
         }
         for table in keys::<Proxy>() {
             assert!(SAMPLE.contains(&format!("[{table}]")), "there is no [{table}] in proxy.toml");

@@ -1,5 +1,5 @@
-//! Reads a document from a web server: one GET on a connection of its own, no redirects, no
-//! cookies, no proxies, and a limit on everything.
+//! Asks web servers, to read a document (GET) or to leave one (POST): one request on a connection of
+//! its own, no redirects, no cookies, no proxies, and a limit on everything.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
-use hyper::{Request, StatusCode, Uri};
+use hyper::client::conn::http1::SendRequest;
+use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -45,6 +47,13 @@ pub enum FetchError {
     Timeout(Duration),
 }
 
+/// What a server said to a document that was left with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub retry_after: Option<HeaderValue>,
+}
+
 /// Asks web servers.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
@@ -64,32 +73,69 @@ impl Fetcher {
     /// # Errors
     /// Whatever keeps it from being read, redirects among it.
     pub async fn get(&self, uri: &Uri) -> Result<Bytes, FetchError> {
-        match timeout(self.limit, self.ask(uri)).await {
-            Ok(answer) => answer,
+        self.within(async {
+            let request = request(Method::GET, uri, HeaderMap::new(), Bytes::new())?;
+            let (sender, driving) = self.open(uri).await?;
+            let exchange = async {
+                let answer = ask(sender, request).await?;
+                if answer.status() != StatusCode::OK {
+                    return Err(FetchError::Status(answer.status()));
+                }
+                let body = Limited::new(answer.into_body(), DOCUMENT_LEN_MAX);
+                Ok(body.collect().await.map_err(FetchError::Body)?.to_bytes())
+            };
+            drive(exchange, driving).await
+        })
+        .await
+    }
+
+    /// Leaves a document at `uri`, and returns what the head of the answer says; what is behind it
+    /// is not read. Cancel safety: the server may or may not have taken the document.
+    ///
+    /// # Errors
+    /// Whatever keeps the server from answering; a refusal is an answer.
+    pub async fn post(
+        &self,
+        uri: &Uri,
+        headers: HeaderMap,
+        document: Bytes,
+    ) -> Result<Answer, FetchError> {
+        self.within(async {
+            let request = request(Method::POST, uri, headers, document)?;
+            let (sender, driving) = self.open(uri).await?;
+            let exchange = async {
+                let answer = ask(sender, request).await?;
+                let retry_after = answer.headers().get(RETRY_AFTER).cloned();
+                Ok(Answer { status: answer.status(), retry_after })
+            };
+            drive(exchange, driving).await
+        })
+        .await
+    }
+
+    async fn within<T>(
+        &self,
+        work: impl Future<Output = Result<T, FetchError>>,
+    ) -> Result<T, FetchError> {
+        match timeout(self.limit, work).await {
+            Ok(done) => done,
             Err(_) => Err(FetchError::Timeout(self.limit)),
         }
     }
 
-    async fn ask(&self, uri: &Uri) -> Result<Bytes, FetchError> {
+    /// A connection, and what has to be polled for it to do anything.
+    async fn open(
+        &self,
+        uri: &Uri,
+    ) -> Result<(SendRequest<Full<Bytes>>, impl Future<Output = Infallible>), FetchError> {
         let stream = self.connect(uri).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let exchange = async {
-            let answer = sender.send_request(request(uri)?).await?;
-            if answer.status() != StatusCode::OK {
-                return Err(FetchError::Status(answer.status()));
-            }
-            let body = Limited::new(answer.into_body(), DOCUMENT_LEN_MAX);
-            Ok(body.collect().await.map_err(FetchError::Body)?.to_bytes())
-        };
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // What ends the connection ends the exchange, which then says why.
         let driving = async {
             let _ = connection.await;
             pending::<Infallible>().await
         };
-        tokio::select! {
-            document = exchange => document,
-            never = driving => match never {},
-        }
+        Ok((sender, driving))
     }
 
     async fn connect(&self, uri: &Uri) -> Result<Stream, FetchError> {
@@ -113,7 +159,29 @@ impl Fetcher {
     }
 }
 
-fn request(uri: &Uri) -> Result<Request<Empty<Bytes>>, FetchError> {
+async fn ask(
+    mut sender: SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, FetchError> {
+    Ok(sender.send_request(request).await?)
+}
+
+async fn drive<T>(
+    exchange: impl Future<Output = Result<T, FetchError>>,
+    driving: impl Future<Output = Infallible>,
+) -> Result<T, FetchError> {
+    tokio::select! {
+        done = exchange => done,
+        never = driving => match never {},
+    }
+}
+
+fn request(
+    method: Method,
+    uri: &Uri,
+    headers: HeaderMap,
+    document: Bytes,
+) -> Result<Request<Full<Bytes>>, FetchError> {
     let no_address = || FetchError::Address(uri.clone());
     let authority = uri.authority().ok_or_else(no_address)?;
     // Names and passwords in an address are nobody's habit here, and would go into `Host`.
@@ -121,11 +189,15 @@ fn request(uri: &Uri) -> Result<Request<Empty<Bytes>>, FetchError> {
         return Err(no_address());
     }
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    Request::get(path)
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
         .header(HOST, authority.as_str())
         .header(ACCEPT, "application/json")
         .header(USER_AGENT, concat!("keyhole/", env!("CARGO_PKG_VERSION")))
         .header(CONNECTION, "close")
-        .body(Empty::new())
-        .map_err(|_| no_address())
+        .body(Full::new(document))
+        .map_err(|_| no_address())?;
+    request.headers_mut().extend(headers);
+    Ok(request)
 }

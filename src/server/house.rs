@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
 use super::crowd::Crowd;
 use super::databases::Databases;
 use super::keys::Keys;
+use super::notices::Notices;
 use super::setup::Setup;
 use crate::audit::{Configuration, ConfigurationStep, Event};
 use crate::auth::Lasting;
@@ -37,6 +38,7 @@ pub(super) struct House {
     pub(super) setup: ArcSwap<Setup>,
     pub(super) databases: Databases,
     pub(super) keys: Arc<Keys>,
+    pub(super) notices: Notices,
     /// Connections by address, those that are logging in included.
     pub(super) addresses: Arc<Crowd<IpAddr>>,
     /// Sessions by user.
@@ -150,6 +152,7 @@ impl House {
         new.warn();
         self.setup.store(Arc::clone(&new));
         self.databases.reconcile(&new);
+        self.notices.reconcile(&new.channels);
         self.end_strangers(old, &new);
         let refreshes: Vec<_> = self.databases.list();
         for site in refreshes {
@@ -223,6 +226,7 @@ fn changes(old: &Setup, new: &Setup) -> Vec<String> {
         ("shutdown", a.shutdown == b.shutdown),
         ("ldap", a.ldap == b.ldap),
         ("oidc", a.oidc == b.oidc),
+        ("notify", a.notify == b.notify),
         ("database", a.databases == b.databases),
         ("login", a.logins == b.logins),
         ("user", a.users == b.users),

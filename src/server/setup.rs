@@ -1,6 +1,7 @@
 //! What a configuration means for the running process: certificates read, verifiers made, policies
 //! resolved. Built aside and swapped whole.
 
+mod channels;
 mod identity;
 mod logins;
 mod people;
@@ -20,6 +21,7 @@ use crate::decision::{self, Rules};
 use crate::grant::{Policies, Standing};
 use crate::model::User;
 use crate::upstream::connect::Target;
+pub(super) use channels::Plan;
 use identity::Identity;
 use people::People;
 use served::Served;
@@ -32,6 +34,8 @@ pub(super) struct Setup {
     pub(super) rules: rules::Rules,
     pub(super) policies: Policies,
     pub(super) standing: Vec<Standing>,
+    /// Who is told of requests and grants.
+    pub(super) channels: Vec<Plan>,
     identity: Identity,
     /// SHA-256 of the configuration file, in hexadecimal digits.
     pub(super) digest: String,
@@ -95,14 +99,15 @@ impl Setup {
         let tls = logins::tls(config.data.tls.as_ref()).map_err(&mut collect);
         let served: Result<Vec<_>, _> = config.databases.iter().map(Served::new).collect();
         let served = served.map_err(&mut collect);
+        let channels = channels::plans(&config).map_err(&mut collect);
         let digest = fs::read(&config.path)
             .map(|bytes| hex(&Sha256::digest(bytes)))
             .map_err(|error| collect(format!("{}: {error}", config.path.display())));
         // What is wrong with the identity is among the problems by the list.
         let logins = list.and_then(|list| Ok((identity.map_err(drop)?, list)));
         let tls_and_logins = tls.and_then(|tls| Ok((tls, logins?)));
-        let (Ok(policies), Ok(standing), Ok(ready), Ok(served), Ok(digest)) =
-            (policies, standing, tls_and_logins, served, digest)
+        let (Ok(policies), Ok(standing), Ok(ready), Ok(served), Ok(digest), Ok(channels)) =
+            (policies, standing, tls_and_logins, served, digest, channels)
         else {
             return Err(problems);
         };
@@ -117,7 +122,7 @@ impl Setup {
             throttle: Arc::clone(&lasting.throttle),
         };
         let people = People::of(&config);
-        Ok(Self { config, rules, identity, policies, standing, digest, people, served })
+        Ok(Self { config, rules, policies, standing, channels, identity, digest, people, served })
     }
 
     /// The user that a login is about; None: nobody whom this configuration knows.

@@ -2,6 +2,7 @@
 //! acknowledged; the live table is published before the caller hears of it.
 
 mod clock;
+mod feed;
 mod journal;
 mod peek;
 mod shared;
@@ -92,6 +93,7 @@ pub struct Approvals {
 
 struct Inner {
     shared: Arc<Shared>,
+    store_id: String,
     /// None while the handle is being dropped.
     inbox: Option<SyncSender<Command>>,
     threads: Vec<JoinHandle<()>>,
@@ -109,12 +111,13 @@ impl Approvals {
             return Err(StoreError::Staleness(max_staleness));
         }
         let journal = Journal::open(&url, &base_dir)?;
+        let store_id = journal.store_id().map_err(StoreError::Write)?;
         let shared = Arc::new(Shared::new(clock, policies));
         let writer =
             Writer::start(journal, Arc::clone(&shared), on_event, max_staleness, &standing)?;
         let (inbox, commands) = sync_channel(QUEUE_MAX);
         let threads = start(&shared, writer, commands).map_err(StoreError::Thread)?;
-        Ok(Self { inner: Arc::new(Inner { shared, inbox: Some(inbox), threads }) })
+        Ok(Self { inner: Arc::new(Inner { shared, store_id, inbox: Some(inbox), threads }) })
     }
 
     /// The grants that count now. Takes no lock; ask again for every statement.
@@ -188,7 +191,7 @@ impl Approvals {
     /// # Errors
     /// It is not known, or the store has stopped.
     pub async fn decided(&self, id: RequestId) -> Result<Request, Report> {
-        let mut changes = self.inner.shared.changes.subscribe();
+        let mut changes = self.recorded();
         loop {
             changes.mark_unchanged();
             let request = self.request_view(Some(id))?;

@@ -154,6 +154,15 @@ labels! {
     }
 }
 
+labels! {
+    /// How somebody is told of requests and grants.
+    NoticeChannel as "channel" {
+        Webhook = "webhook",
+        Slack = "slack",
+        Mail = "mail",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,5 +183,6 @@ mod tests {
         every_value_stands_at_its_index::<Refresh>();
         every_value_stands_at_its_index::<UpstreamError>();
         every_value_stands_at_its_index::<Direction>();
+        every_value_stands_at_its_index::<NoticeChannel>();
     }
 }

@@ -10,7 +10,8 @@ use prometheus::{
 };
 
 use super::labels::{
-    CutCause, Direction, Label, LoginDelay, LoginResult, Refresh, Refusal, UpstreamError, Verdict,
+    CutCause, Direction, Label, LoginDelay, LoginResult, NoticeChannel, Refresh, Refusal,
+    UpstreamError, Verdict,
 };
 
 /// From a fast NVMe flush to a disk that is in trouble, in seconds.
@@ -63,6 +64,14 @@ pub struct Metrics {
     pub cuts: Family<CutCause>,
     pub upstream_errors: Family<UpstreamError>,
     pub bytes: Family<Direction>,
+    /// Events that a channel delivered.
+    pub notifications_sent: Family<NoticeChannel>,
+    /// Attempts in vain.
+    pub notifications_failed: Family<NoticeChannel>,
+    /// Events that a channel gave up: refused for good, or too old.
+    pub notifications_dropped: Family<NoticeChannel>,
+    /// Events that the slowest channel is behind.
+    pub notifications_waiting: IntGauge,
 }
 
 impl Metrics {
@@ -98,6 +107,22 @@ impl Metrics {
             schema_refreshes: family(r, "schema_refreshes_total", "schema snapshots by result")?,
             cuts: family(r, "cuts_total", "results cut and sessions ended, by cause")?,
             upstream_errors: family(r, "upstream_errors_total", "errors towards the database")?,
+            notifications_sent: family(r, "notifications_sent_total", "notifications delivered")?,
+            notifications_failed: family(
+                r,
+                "notifications_failed_total",
+                "attempts to deliver a notification that failed",
+            )?,
+            notifications_dropped: family(
+                r,
+                "notifications_dropped_total",
+                "notifications given up: refused for good, or too old",
+            )?,
+            notifications_waiting: gauge(
+                r,
+                "notifications_waiting",
+                "events that the slowest channel of notifications is behind",
+            )?,
             bytes: family(r, "bytes_total", "bytes relayed by direction")?,
             registry,
         })

@@ -111,8 +111,18 @@ impl Journal {
 
     /// Every event after `sequence`, in order.
     pub(super) fn events_after(&mut self, sequence: u64) -> Result<Vec<RecordedEvent>, StoreError> {
-        let rows = self.rows_after(sequence).map_err(|error| self.failed(error))?;
+        let events = self.page_after(sequence, usize::MAX)?;
         self.doubt = Doubt::None;
+        Ok(events)
+    }
+
+    /// The first `count` events after `sequence`, in order.
+    pub(super) fn page_after(
+        &self,
+        sequence: u64,
+        count: usize,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        let rows = self.rows_after(sequence, count).map_err(|error| self.failed(error))?;
         let read = |(id, at, body): (i64, String, String)| {
             let corrupt = || StoreError::Corrupt { path: self.path.clone(), event: id };
             Ok(RecordedEvent {
@@ -124,12 +134,19 @@ impl Journal {
         rows.into_iter().map(read).collect()
     }
 
-    fn rows_after(&self, sequence: u64) -> rusqlite::Result<Vec<(i64, String, String)>> {
+    fn rows_after(
+        &self,
+        sequence: u64,
+        count: usize,
+    ) -> rusqlite::Result<Vec<(i64, String, String)>> {
         let mut statement = self
             .connection
-            .prepare_cached("SELECT id, at, body FROM event WHERE id > ?1 ORDER BY id")?;
+            .prepare_cached("SELECT id, at, body FROM event WHERE id > ?1 ORDER BY id LIMIT ?2")?;
         let from = i64::try_from(sequence).unwrap_or(i64::MAX);
-        statement.query_map([from], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        statement
+            .query_map([from, count], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .collect()
     }
 
     /// Whether [`Self::events_after`] must be read before the next [`Self::append`].
@@ -180,6 +197,11 @@ impl Journal {
     /// The last time that the store was written.
     pub(super) fn seen_at(&self) -> rusqlite::Result<Option<Timestamp>> {
         Ok(self.meta("seen_at")?.and_then(|text| text.parse().ok()))
+    }
+
+    /// Made with the store, and never changed.
+    pub(super) fn store_id(&self) -> rusqlite::Result<String> {
+        Ok(self.meta("store_id")?.unwrap_or_default())
     }
 
     /// The last event that the sink took; 0 before the first.

@@ -18,8 +18,8 @@ pub(super) struct Shared {
     pub(super) table: ArcSwap<LiveTable>,
     pub(super) policies: ArcSwap<Policies>,
     pub(super) epoch: watch::Sender<Epoch>,
-    /// The last event that is true here.
-    pub(super) changes: watch::Sender<u64>,
+    /// The last event that the sink took.
+    pub(super) recorded: watch::Sender<u64>,
     /// Written by the writer only, and never held during I/O.
     ledger: RwLock<Ledger>,
     /// Held while publishing, so that no publication overwrites another.
@@ -43,7 +43,7 @@ impl Shared {
         Self {
             clock,
             epoch: watch::Sender::new(table.epoch),
-            changes: watch::Sender::new(0),
+            recorded: watch::Sender::new(0),
             table: ArcSwap::from_pointee(table),
             policies: ArcSwap::from_pointee(policies),
             ledger: RwLock::new(Ledger::of(proxy)),

@@ -32,8 +32,21 @@ pub(super) type Work =
 pub(super) type Answer = oneshot::Sender<Result<Vec<RecordedEvent>, Report>>;
 
 pub(super) enum Command {
-    Change { work: Work, answer: Answer },
-    Replace { policies: Policies, standing: Vec<Standing>, answer: Answer },
+    Change {
+        work: Work,
+        answer: Answer,
+    },
+    /// Asks for events that the sink took, behind `sequence`.
+    Read {
+        sequence: u64,
+        count: usize,
+        answer: Answer,
+    },
+    Replace {
+        policies: Policies,
+        standing: Vec<Standing>,
+        answer: Answer,
+    },
 }
 
 /// Whether the clock has gone back since the store was last written.
@@ -73,6 +86,7 @@ impl Writer {
                 ledger.apply(event)?;
             }
         }
+        shared.recorded.send_replace(delivered);
         let undelivered = events.into_iter().filter(|e| e.sequence > delivered).collect();
         let journal = Some(journal);
         let (next_health, next_forget) = (now, now);
@@ -112,6 +126,9 @@ impl Writer {
                     let done = self.change(work);
                     // The caller may have gone; the change stands.
                     let _ = answer.send(done);
+                }
+                Ok(Command::Read { sequence, count, answer }) => {
+                    let _ = answer.send(self.read(sequence, count));
                 }
                 Ok(Command::Replace { policies, standing, answer }) => {
                     let done =
@@ -197,6 +214,18 @@ impl Writer {
         Ok(recorded)
     }
 
+    fn read(&mut self, sequence: u64, count: usize) -> Result<Vec<RecordedEvent>, Report> {
+        self.catch_up()?;
+        let journal = self.journal.as_mut().ok_or_else(unwritable)?;
+        let mut events = journal.page_after(sequence, count).map_err(|error| {
+            tracing::error!(%error, "the approval store cannot be read");
+            Report::error(SqlState::IO_ERROR, "the approval store cannot be read")
+        })?;
+        let recorded = *self.shared.recorded.borrow();
+        events.retain(|event| event.sequence <= recorded);
+        Ok(events)
+    }
+
     /// After a commit that failed, reads what became of it.
     fn catch_up(&mut self) -> Result<(), Report> {
         let journal = self.journal.as_mut().ok_or_else(unwritable)?;
@@ -236,9 +265,6 @@ impl Writer {
         if others.iter().any(begins) {
             self.shared.publish(&others);
         }
-        if let Some(last) = events.last() {
-            self.shared.changes.send_replace(last.sequence);
-        }
         Ok(())
     }
 
@@ -255,6 +281,7 @@ impl Writer {
         let last = taken.checked_sub(1).and_then(|last| self.undelivered.get(last));
         let Some(last) = last.map(|event| event.sequence) else { return };
         self.undelivered.drain(..taken);
+        self.shared.recorded.send_replace(last);
         if let Some(journal) = &mut self.journal
             && let Err(error) = journal.set_delivered(last)
         {
