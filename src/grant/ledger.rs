@@ -2,6 +2,7 @@
 //! itself: its events are stored first and applied then.
 
 mod commands;
+mod history;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

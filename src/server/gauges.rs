@@ -36,6 +36,7 @@ fn look(house: &House, records: &mut u64) {
     let requests = house.approvals.requests();
     let open = requests.iter().filter(|request| request.state == RequestState::Pending);
     metrics.requests_open.set(open.count() as i64);
+    metrics.store_sync_age.set(house.approvals.sync_age().as_secs_f64());
     metrics.audit_failing.set(i64::from(!house.audit.healthy()));
     let now = house.audit.stats().records;
     metrics.audit_records.inc_by(now.saturating_sub(*records));

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub(super) struct Shared {
     /// Held while publishing, so that no publication overwrites another.
     publishing: Mutex<Running>,
     published: Condvar,
+    /// When it was last certain that everything in the store is known; microseconds since 1970.
+    synced_at: AtomicI64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,6 +47,7 @@ impl Shared {
             ledger: RwLock::default(),
             publishing: Mutex::new(Running::Yes),
             published: Condvar::new(),
+            synced_at: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -72,6 +76,27 @@ impl Shared {
         }
         self.put(table);
         drop(guard);
+    }
+
+    /// Publishes a table of these grants alone.
+    pub(super) fn publish_whole(&self, ledger: &Ledger) {
+        let guard = self.lock();
+        let old = self.table.load();
+        let mut table = LiveTable::new(old.epoch, ledger.open_grants().map(Arc::clone));
+        table.valid_until = old.valid_until;
+        self.put(table);
+        drop(guard);
+    }
+
+    /// Everything that the store held at `now` is known.
+    pub(super) fn synced(&self, now: Timestamp) {
+        self.synced_at.fetch_max(now.as_microsecond(), Ordering::Relaxed);
+    }
+
+    pub(super) fn sync_age(&self) -> Duration {
+        let synced = self.synced_at.load(Ordering::Relaxed);
+        let age = (self.clock)().as_microsecond().saturating_sub(synced);
+        Duration::from_micros(u64::try_from(age).unwrap_or_default())
     }
 
     /// Publishes that the store was written at `now`; wakes only whom it makes a difference to.
