@@ -1,6 +1,6 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
-.PHONY: all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench
+.PHONY: all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
 
 all: build
 
@@ -50,6 +50,11 @@ demo:
 demo-serve:
 	@scripts/setup.sh demo
 	cargo run --quiet -- demo --serve
+
+# How soon a change reaches three proxies that share a store: CHANGES=n.
+CHANGES ?= 1000
+store-bench: setup
+	KEYHOLE_STORE_CHANGES=$(CHANGES) cargo test --test e2e -- --nocapture changes_reach_three_proxies
 
 bench:
 	@scripts/setup.sh demo

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Everything there is to test, in one build. Exit 0 only if all of it passed.
 #
-# The end-to-end binary and the proof run under `cargo test`, in one process each: their tests share
-# one PostgreSQL server and its databases. All others run under nextest, if installed.
+# The end-to-end binary, the shared store and the proof run under `cargo test`, in one process each:
+# their tests share PostgreSQL servers and their databases. All others run under nextest, if installed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,7 +24,7 @@ echo "== build: cargo test --no-run"
 cargo test --no-run || exit 1
 
 if cargo nextest --version >/dev/null 2>&1; then
-    step "unit, golden and property tests" cargo nextest run --no-fail-fast -E 'not (binary(e2e) | binary(prove))'
+    step "unit, golden and property tests" cargo nextest run --no-fail-fast -E 'not (binary(e2e) | binary(prove) | binary(shared_store))'
     step "documentation tests" cargo test --doc --quiet
 else
     echo "== cargo-nextest is not installed: cargo test runs everything"
@@ -32,12 +32,13 @@ else
     for file in tests/*.rs; do
         name=$(basename "$file" .rs)
         case $name in
-        e2e | prove) ;;
+        e2e | prove | shared_store) ;;
         *) step "tests/$name" cargo test --test "$name" --no-fail-fast ;;
         esac
     done
     step "documentation tests" cargo test --doc --quiet
 fi
+step "shared store" cargo test --test shared_store --no-fail-fast
 step "end-to-end tests" cargo test --test e2e --no-fail-fast
 step "proof" cargo test --test prove --no-fail-fast
 

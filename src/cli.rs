@@ -15,6 +15,7 @@ mod demo;
 mod explain;
 mod install_trigger;
 mod serve;
+mod store;
 mod user;
 
 /// Analysis descends into syntax trees as deep as clients write them.
@@ -53,6 +54,9 @@ enum Command {
     /// Look after the audit log
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Look after the approval store
+    #[command(subcommand)]
+    Store(store::Command),
     /// Look after the proxy's users
     #[command(subcommand)]
     User(user::Command),
@@ -88,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => runtime.block_on(explain::run(&arguments)),
         Command::InstallTrigger(arguments) => runtime.block_on(install_trigger::run(&arguments)),
         Command::Audit(command) => audit::run(&command),
+        Command::Store(command) => runtime.block_on(store::run(&command)),
         Command::User(command) => runtime.block_on(user::run(&command)),
         Command::Demo(arguments) => runtime.block_on(demo::run(&arguments)),
     };

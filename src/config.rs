@@ -30,6 +30,7 @@ mod one_or_many;
 mod passthrough;
 mod raw;
 mod source;
+mod store;
 mod upstream;
 mod values;
 
@@ -45,6 +46,7 @@ pub use notice_kind::NoticeKind;
 pub use notify::{NotifyConfig, SmtpConfig, SmtpEncryption, WebhookConfig, WebhookFormat};
 pub use oidc::{Algorithm, OidcConfig, SessionEnd};
 pub use source::{Place, Problem, Problems};
+pub use store::{SharedStoreConfig, StoreConfig, StoreLocation};
 pub use upstream::{
     CertificateFiles, ChannelBinding, LoadBalance, Roots, SessionTarget, SslMode, SslNegotiation,
     UpstreamDatabase, UpstreamHost, UpstreamTls, UpstreamUrl,
@@ -117,19 +119,6 @@ pub struct ControlConfig {
     pub listen: Option<SocketAddr>,
     /// API, web console, metrics, health.
     pub http: Option<SocketAddr>,
-}
-
-/// `[store]`: where requests and grants are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoreConfig {
-    pub location: StoreLocation,
-    /// Store out of reach for longer than this: no grant counts.
-    pub max_staleness: Duration,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreLocation {
-    Sqlite(PathBuf),
 }
 
 /// `[audit]`: where the record is kept.
@@ -337,7 +326,8 @@ impl Config {
             let said = database.upstream.warning()?;
             Some(database.place.problem(format!("upstream of database \"{name}\": {said}")))
         };
-        self.databases.iter().filter_map(warning).collect()
+        let store = self.store.warning();
+        self.databases.iter().filter_map(warning).chain(store).collect()
     }
 
     pub fn user(&self, name: &str) -> Option<&UserConfig> {

@@ -19,7 +19,6 @@ mod setup;
 mod threshold;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +31,7 @@ use tokio::time::timeout;
 
 use crate::audit::{Configuration, ConfigurationStep, Event, Started, Stopped};
 use crate::auth::Lasting;
-use crate::config::{Config, EnforcementMode, LogFormat, StoreLocation};
+use crate::config::{Config, EnforcementMode, LogFormat};
 use crate::notify::Positions;
 use crate::relay::{Phase, Surroundings};
 use crate::store::approvals::{Approvals, Clock, Settings, StoreError, steady_clock};
@@ -125,12 +124,11 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
     events.learn(&approvals);
     let metrics = Arc::new(Metrics::new()?);
     let phase = watch::Sender::new(Phase::Serving);
-    let StoreLocation::Sqlite(store) = &setup.config.store.location;
     let around = Around {
         clock: Arc::clone(&clock),
         audit: audit.clone(),
         metrics: Arc::clone(&metrics),
-        tags: TagFiles::beside(store),
+        tags: TagFiles::beside(setup.config.store.beside()),
     };
     let surroundings = Surroundings {
         clock: Arc::clone(&clock),
@@ -148,7 +146,7 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
         sessions: Arc::new(sessions::Registry::default()),
         databases: Databases::new(around),
         keys: Arc::default(),
-        notices: Notices::new(&surroundings, Positions::beside(store)),
+        notices: Notices::new(&surroundings, Positions::beside(setup.config.store.beside())),
         addresses: Arc::default(),
         users: Arc::default(),
         places: Arc::new(Semaphore::new(setup.config.data.connections_max)),
@@ -190,11 +188,9 @@ fn open_audit(setup: &Setup, clock: &Clock) -> Result<AuditLog, AuditError> {
 }
 
 fn settings(setup: &Setup, clock: &Clock, events: &Arc<GrantEvents>) -> Settings {
-    let StoreLocation::Sqlite(path) = &setup.config.store.location;
     Settings {
-        url: format!("sqlite:{}", path.display()),
-        // The configuration has made the path what it is to this process.
-        base_dir: PathBuf::new(),
+        location: setup.store.clone(),
+        local: setup.config.audit.dir.clone(),
         max_staleness: setup.config.store.max_staleness,
         policies: setup.policies.clone(),
         standing: setup.standing.clone(),

@@ -5,74 +5,32 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use keyhole::catalog::{Catalog, Table};
-use keyhole::grant::{
-    Action, Ask, Asked, CatalogView, ConditionTexts, Counting, DirectGrant, GrantState, Policies,
-    PolicyText, RecordedEvent, RequestState, Scope, Standing, StandingText, Subject,
+use keyhole::grant::{DirectGrant, GrantState, RecordedEvent, RequestState, Subject};
+use keyhole::model::{SqlState, Timestamp};
+use keyhole::store::approvals::{Approvals, Clock, Location, Settings, StoreError, steady_clock};
+
+use life::{
+    HALF_HOUR, Home, PATIENCE, alice, ask, client, dora, policies, sees, standing, user, view,
 };
-use keyhole::model::{Client, ColumnPath, RelationName, SqlState, Timestamp, User};
-use keyhole::store::approvals::{Approvals, Clock, Settings, StoreError, steady_clock};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+#[path = "approvals/life.rs"]
+mod life;
 
-fn view() -> CatalogView {
-    let columns = [("email", "email"), ("ssn", "id")];
-    let table = Table {
-        name: RelationName::new("public", "customers"),
-        columns: columns.iter().map(|(c, class)| (c.to_string(), class.to_string())).collect(),
-        subject: None,
-        place: String::new(),
-    };
-    let catalog = Catalog { tables: vec![table], classes: BTreeMap::new(), functions: vec![] };
-    CatalogView::new("shop", &catalog, None)
+mod on_sqlite {
+    crate::life::lives!(|_: &str| crate::sqlite());
 }
 
-fn user(name: &str, groups: &[&str], roles: &[&str]) -> User {
-    let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-    User { name: name.into(), groups: owned(groups), roles: owned(roles) }
-}
-
-fn alice() -> User {
-    user("alice", &["support"], &[])
-}
-
-fn dora() -> User {
-    user("dora", &["dba"], &["control"])
-}
-
-fn policies() -> Policies {
-    let policy = |name: &str, resource: &str, approvals: u32| {
-        let text = format!(
-            "name = '{name}'\nsubjects = ['*']\nresources = ['{resource}']\nactions = ['read']\n\
-             max_duration = '1h'\napprovals = {approvals}\napprovers = ['group:dba']"
-        );
-        let text: PolicyText = toml::from_str(&text).expect("a policy");
-        text.resolve(&[view()]).expect("it makes sense")
-    };
-    Policies(vec![policy("contact data at once", "class:email", 0), policy("the rest", "*", 1)])
-}
-
-fn standing() -> Vec<Standing> {
-    let text = StandingText {
-        subject: "billing_app".into(),
-        resources: vec!["public.customers.email".into()],
-        actions: vec![Action::Read],
-        conditions: ConditionTexts {
-            networks: vec!["10.2.0.0/16".into()],
-            ..ConditionTexts::default()
-        },
-        reason: "invoices".into(),
-    };
-    vec![text.resolve(&[view()]).expect("sound")]
+fn sqlite() -> Home {
+    Home::new(|folder| Location::Sqlite(folder.join("keyhole.db")))
 }
 
 fn settings(dir: &Path) -> Settings {
     Settings {
-        url: "sqlite:keyhole.db".into(),
-        base_dir: dir.to_owned(),
+        location: Location::Sqlite(dir.join("keyhole.db")),
+        local: dir.to_owned(),
         max_staleness: Duration::from_secs(30),
         policies: policies(),
         standing: standing(),
@@ -85,30 +43,6 @@ fn open(dir: &Path) -> Approvals {
     Approvals::open(settings(dir)).expect("opens")
 }
 
-fn ask(resource: &str, duration: Duration) -> Ask {
-    Ask::to_read(resource, duration, "INC-42")
-}
-
-const HALF_HOUR: Duration = Duration::from_secs(1800);
-
-fn client(user: User) -> Client {
-    Client {
-        user,
-        address: Some("10.2.0.1".parse().expect("an address")),
-        application: "psql".into(),
-        database: "shop".into(),
-    }
-}
-
-fn sees(store: &Approvals, who: User, column: &str) -> bool {
-    let client = client(who);
-    let relation = RelationName::new("public", "customers");
-    let column = ColumnPath { relation, column: column.into() };
-    let class = view().class(&column).expect("catalogued").to_owned();
-    let asked = Asked { action: Action::Read, now: store.now(), counting: Counting::Nothing };
-    store.table().cover(&client, &column, &class, asked).is_some()
-}
-
 /// A clock that stands until it is set.
 fn manual_clock(start: i64) -> (Clock, Arc<AtomicI64>) {
     let secs = Arc::new(AtomicI64::new(start));
@@ -118,7 +52,7 @@ fn manual_clock(start: i64) -> (Clock, Arc<AtomicI64>) {
 }
 
 #[tokio::test]
-async fn a_request_lives_from_filing_to_expiry() {
+async fn a_grant_is_over_at_its_end_event_or_not() {
     let dir = tempfile::tempdir().unwrap();
     let (clock, time) = manual_clock(1_000_000);
     let (sink, log) = std::sync::mpsc::channel();
@@ -150,91 +84,6 @@ async fn a_request_lives_from_filing_to_expiry() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_grant_wakes_whoever_watches() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    let short = ask("customers.email", Duration::from_millis(300));
-    let request = store.request(&client(alice()), &view(), short).await.unwrap();
-    let id = request.grant.expect("granted at once");
-    let mut epochs = store.subscribe();
-    let state = || store.grants().into_iter().find(|g| g.grant.id == id).map(|g| g.state);
-    while state() == Some(GrantState::Active) {
-        tokio::time::timeout(PATIENCE, epochs.changed()).await.unwrap().unwrap();
-    }
-    assert_eq!(state(), Some(GrantState::Expired));
-}
-
-#[tokio::test]
-async fn a_revocation_counts_before_it_is_answered() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    let direct = |name: &str| DirectGrant {
-        subject: Subject::User(name.into()),
-        ask: ask("customers.ssn", HALF_HOUR),
-    };
-    let own = store.grant(&dora(), &view(), direct("dora")).await.unwrap_err();
-    assert_eq!(own.state, SqlState::INSUFFICIENT_PRIVILEGE);
-    let first = store.grant(&dora(), &view(), direct("alice")).await.unwrap();
-    store.grant(&dora(), &view(), direct("bob")).await.unwrap();
-    assert!(sees(&store, alice(), "ssn"));
-    let view = store.revoke(&dora(), first.grant.id).await.unwrap();
-    assert_eq!((view.state, view.ended_by.as_deref()), (GrantState::Revoked, Some("dora")));
-    assert!(!sees(&store, alice(), "ssn"));
-    assert!(sees(&store, user("bob", &[], &[]), "ssn"));
-    assert!(store.revoke_all(&alice(), Scope::Everything).await.is_err());
-    assert_eq!(store.revoke_all(&dora(), Scope::Everything).await.unwrap().len(), 1);
-    assert!(!sees(&store, user("bob", &[], &[]), "ssn"));
-    assert!(sees(&store, user("billing_app", &[], &[]), "email"), "standing grants stand");
-}
-
-#[tokio::test]
-async fn a_restart_keeps_every_acknowledged_change() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    let pending =
-        store.request(&client(alice()), &view(), ask("customers.ssn", HALF_HOUR)).await.unwrap();
-    let granted =
-        store.request(&client(alice()), &view(), ask("class:email", HALF_HOUR)).await.unwrap();
-    let revoked =
-        store.request(&client(alice()), &view(), ask("customers.email", HALF_HOUR)).await.unwrap();
-    store.revoke(&alice(), revoked.grant.unwrap()).await.unwrap();
-    let before: Vec<_> = store.grants().into_iter().map(|g| (g.grant, g.state)).collect();
-    drop(store);
-    let store = open(dir.path());
-    let after: Vec<_> = store.grants().into_iter().map(|g| (g.grant, g.state)).collect();
-    assert_eq!(before, after, "standing grants keep their numbers too");
-    let ids: Vec<_> = store.requests().into_iter().map(|r| (r.id, r.state)).collect();
-    let expected = [
-        (pending.id, RequestState::Pending),
-        (granted.id, RequestState::Approved),
-        (revoked.id, RequestState::Approved),
-    ];
-    assert_eq!(ids, expected);
-    assert!(sees(&store, alice(), "email") && !sees(&store, alice(), "ssn"));
-    store.approve(&dora(), pending.id).await.unwrap();
-    assert!(sees(&store, alice(), "ssn"));
-}
-
-#[tokio::test]
-async fn a_reload_replaces_policies_and_standing_grants() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    let billing = || user("billing_app", &[], &[]);
-    assert!(sees(&store, billing(), "email"));
-    let pending =
-        store.request(&client(alice()), &view(), ask("customers.ssn", HALF_HOUR)).await.unwrap();
-    store.replace_policies(Policies::default(), vec![]).await.unwrap();
-    assert!(!sees(&store, billing(), "email"));
-    assert!(
-        store.request(&client(alice()), &view(), ask("customers.email", HALF_HOUR)).await.is_err()
-    );
-    assert!(store.approve(&dora(), pending.id).await.is_err(), "today's policies decide");
-    store.replace_policies(policies(), standing()).await.unwrap();
-    assert!(sees(&store, billing(), "email"));
-    store.approve(&dora(), pending.id).await.unwrap();
-}
-
-#[tokio::test]
 async fn a_clock_that_went_back_while_the_proxy_was_down_ends_all_grants() {
     let dir = tempfile::tempdir().unwrap();
     let at = |secs| Settings { clock: manual_clock(secs).0, ..settings(dir.path()) };
@@ -250,56 +99,34 @@ async fn a_clock_that_went_back_while_the_proxy_was_down_ends_all_grants() {
     assert!(sees(&store, user("billing_app", &[], &[]), "email"), "standing grants stand");
 }
 
-#[tokio::test]
-async fn an_audit_that_hears_nothing_ends_what_counts_and_then_hears_all() {
-    let dir = tempfile::tempdir().unwrap();
-    let heard = Arc::new(AtomicU64::new(0));
-    let broken = Arc::new(AtomicI64::new(0));
-    let (count, failing) = (Arc::clone(&heard), Arc::clone(&broken));
-    let on_event = move |event: &RecordedEvent| {
-        if failing.load(Ordering::SeqCst) == 1 {
-            return Err("disk full".to_owned());
-        }
-        count.store(event.sequence, Ordering::SeqCst);
-        Ok(())
-    };
-    let store = Approvals::open(Settings {
-        max_staleness: Duration::from_secs(1),
-        on_event: Arc::new(on_event),
-        ..settings(dir.path())
-    })
-    .unwrap();
-    broken.store(1, Ordering::SeqCst);
-    store.request(&client(alice()), &view(), ask("customers.email", HALF_HOUR)).await.unwrap();
-    let mut epochs = store.subscribe();
-    while sees(&store, alice(), "email") {
-        tokio::time::timeout(PATIENCE, epochs.changed()).await.unwrap().unwrap();
-    }
-    assert!(!sees(&store, user("billing_app", &[], &[]), "email"), "nothing counts");
-    broken.store(0, Ordering::SeqCst);
-    while !sees(&store, alice(), "email") {
-        tokio::time::timeout(PATIENCE, epochs.changed()).await.unwrap().unwrap();
-    }
-    assert_eq!(heard.load(Ordering::SeqCst), 3);
-}
-
 #[test]
 fn a_store_that_cannot_be_used_is_an_error_at_the_start() {
     let dir = tempfile::tempdir().unwrap();
-    let failure = |url: &str| {
-        let error = Approvals::open(Settings { url: url.into(), ..settings(dir.path()) });
+    let failure = |file: &str| {
+        let location = Location::Sqlite(dir.path().join(file));
+        let error = Approvals::open(Settings { location, ..settings(dir.path()) });
         error.err().expect("refused")
     };
-    assert!(matches!(failure("postgres://keyhole@host/keyhole"), StoreError::Postgres));
-    for url in ["mysql://x", "sqlite:", "sqlite::memory:", "keyhole.db"] {
-        assert!(matches!(failure(url), StoreError::Url(_)), "{url}");
-    }
-    assert!(matches!(failure("sqlite:no/such/folder/keyhole.db"), StoreError::File { .. }));
+    assert!(matches!(failure("no/such/folder/keyhole.db"), StoreError::File { .. }));
     std::fs::write(dir.path().join("text.db"), "this is no database, whatever its name says")
         .unwrap();
-    assert!(matches!(failure("sqlite:text.db"), StoreError::Sqlite { .. }));
+    assert!(matches!(failure("text.db"), StoreError::Sqlite { .. }));
     let _first = open(dir.path());
-    assert!(matches!(failure("sqlite:keyhole.db"), StoreError::InUse(_)));
+    assert!(matches!(failure("keyhole.db"), StoreError::InUse(_)));
+}
+
+#[test]
+fn an_audit_log_goes_on_with_its_own_store_only() {
+    let (one, other) = (sqlite(), sqlite());
+    drop((one.open(), other.open()));
+    let mixed = || Approvals::open(Settings { local: one.folder(), ..other.settings() });
+    let error = mixed().err().expect("refused");
+    assert!(matches!(error, StoreError::OtherStore { .. }), "{error}");
+    let id = keyhole::store::approvals::identify(&other.location).unwrap().expect("it is there");
+    keyhole::store::approvals::adopt(&one.folder(), &id).unwrap();
+    drop(mixed().expect("adopted"));
+    let error = Approvals::open(one.settings()).err().expect("refused");
+    assert!(error.to_string().contains(&id), "{error}");
 }
 
 #[test]
@@ -450,36 +277,4 @@ fn a_disk_that_takes_no_more_refuses_changes_and_then_nothing_counts() {
     assert!(stale, "with the store out of reach, grants stop counting");
     assert!(all.len() > 5, "{all:?}");
     check(dir.path(), &all);
-}
-
-#[tokio::test]
-async fn events_can_be_followed_page_by_page_once_they_are_audited() {
-    let dir = tempfile::tempdir().unwrap();
-    let refuses = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let refusing = Arc::clone(&refuses);
-    let on_event = move |_: &RecordedEvent| {
-        if refusing.load(Ordering::SeqCst) { Err("disk full".to_owned()) } else { Ok(()) }
-    };
-    let store =
-        Approvals::open(Settings { on_event: Arc::new(on_event), ..settings(dir.path()) }).unwrap();
-    let mut recorded = store.recorded();
-    let before = *recorded.borrow_and_update();
-    for _ in 0..3 {
-        store.request(&client(alice()), &view(), ask("customers.ssn", HALF_HOUR)).await.unwrap();
-    }
-    assert_eq!(*recorded.borrow_and_update(), before + 3);
-    let numbers =
-        |events: Vec<RecordedEvent>| events.iter().map(|e| e.sequence).collect::<Vec<_>>();
-    let page = store.events_after(before, 2).await.unwrap();
-    assert_eq!(numbers(page), [before + 1, before + 2]);
-    let page = store.events_after(before + 2, 2).await.unwrap();
-    assert_eq!(numbers(page), [before + 3]);
-    refuses.store(true, Ordering::SeqCst);
-    store.request(&client(alice()), &view(), ask("customers.ssn", HALF_HOUR)).await.unwrap();
-    assert_eq!(store.events_after(before + 3, 2).await.unwrap(), [], "not on record yet");
-    let id = store.store_id().to_owned();
-    drop(store);
-    let store = open(dir.path());
-    assert_eq!(numbers(store.events_after(before + 3, 2).await.unwrap()), [before + 4]);
-    assert_eq!((store.store_id(), id.len()), (id.as_str(), 32));
 }

@@ -157,6 +157,30 @@ fn paths_are_relative_to_the_file() {
 }
 
 #[test]
+fn a_store_in_postgresql_has_hosts_a_password_and_a_poll() {
+    let shared = |keys: &str| {
+        let url = "postgres://keyhole@db1,db2:5433/approvals?sslmode=disable";
+        let keys = format!("url = \"{url}\"\n{keys}");
+        load(&SAMPLE.replace("url = \"sqlite:keyhole.db\"", &keys), CATALOG)
+    };
+    let config =
+        shared("poll = \"250ms\"\npassword_env = \"KEYHOLE_DORA_PASSWORD\"").expect("good");
+    let StoreLocation::Postgres(store) = &config.store.location else { panic!("shared") };
+    assert_eq!(store.url.hosts.len(), 2);
+    assert_eq!(store.url.database, UpstreamDatabase::Named("approvals".to_owned()));
+    assert_eq!(store.poll, Duration::from_millis(250));
+    assert!(store.password.is_some());
+    let config = shared("").expect("good");
+    let StoreLocation::Postgres(store) = &config.store.location else { panic!("shared") };
+    assert_eq!((store.poll, store.password.is_some()), (Duration::from_secs(1), false));
+    for poll in ["50ms", "11s"] {
+        let problems = shared(&format!("poll = \"{poll}\"")).expect_err("refused");
+        let told = problems.join("\n");
+        assert!(told.contains("between 100ms and 10s"), "{told}");
+    }
+}
+
+#[test]
 fn a_misspelled_key_is_named_with_its_line_and_the_nearest_one() {
     let at = line(SAMPLE, "listen");
     assert_eq!(
@@ -199,7 +223,11 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("# tcp_user_timeout = \"2min\"", "tcp_user_timeout = \"2\"", "tcp_user_t", "a duration is"),
     ("# idle_timeout = \"30min\"", "idle_timeout = \"0s\"", "idle_timeout", "longer than nothing"),
     ("#login_timeout = \"60s\"", "login_timeout = \"60\"", "login_timeout", "a duration is"),
-    ("sqlite:keyhole.db", "postgres://k@h/k", "url", "url in [store]: a store in PostgreSQL"),
+    ("sqlite:keyhole.db", "postgres://k@h/*", "url", "url in [store]: a store is in one database"),
+    ("sqlite:keyhole.db", "postgres://h/k", "url", "url in [store]: the URL names no user"),
+    ("sqlite:keyhole.db", "postgres://k:p@h/k", "url", "a password does not belong into the URL"),
+    ("sqlite:keyhole.db", "postgres://k@h/k?target_session_attrs=standby", "url", "is written"),
+    ("# poll = \"1s\"", "poll = \"1s\"", "poll", "this key is for a store in PostgreSQL"),
     ("sqlite:keyhole.db", "keyhole.db", "url", "url in [store]: a store is sqlite:"),
     ("\"enforce\" ", "\"enforced\" ", "mode", "(did you mean \"enforce\"?)"),
     ("\"allow\" ", "\"no\" ", "unclassified", "unknown value \"no\""),
@@ -500,7 +528,7 @@ fn every_problem_is_told_in_one_run() {
 
 #[test]
 fn a_password_comes_from_one_place() {
-    let both = SAMPLE.replacen("# password_file", "password_file", 1);
+    let both = SAMPLE.replace("# password_file = \"up", "password_file = \"up");
     let said = load(&both, CATALOG).expect_err("two sources");
     assert!(said[0].contains("password_file of database \"shop\" excludes password_env"));
     let file = both.replace("password_env = ", "# password_env = ");

@@ -18,7 +18,7 @@ use keyhole::grant::{Ask, Policies, PolicyText};
 use keyhole::model::{Epoch, RelationName, Secret, SqlState, Timestamp, User};
 use keyhole::net::Listener;
 use keyhole::schema::{Column, Relation, RelationKind, Snapshot, ValueType};
-use keyhole::store::approvals::{Approvals, Clock, Settings};
+use keyhole::store::approvals::{Approvals, Clock, Location, Settings};
 use keyhole::telemetry::{Metrics, sessions};
 use tokio::sync::oneshot;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
@@ -126,8 +126,8 @@ fn policy(database: &Database) -> Policies {
 
 fn store(folder: &std::path::Path, policies: Policies, clock: Clock) -> Approvals {
     Approvals::open(Settings {
-        url: "sqlite:keyhole.db".into(),
-        base_dir: folder.to_owned(),
+        location: Location::Sqlite(folder.join("keyhole.db")),
+        local: folder.to_owned(),
         max_staleness: Duration::from_secs(30),
         policies,
         standing: Vec::new(),

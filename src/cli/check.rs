@@ -8,11 +8,10 @@ use std::time::Duration;
 use super::{report, say};
 use crate::analysis::sensitive::Sensitive;
 use crate::auth::scram::Verifier;
-use crate::config::{
-    Config, Credential, DatabaseConfig, Place, StoreLocation, UpstreamDatabase, UserConfig,
-};
+use crate::config::{Config, Credential, DatabaseConfig, Place, UpstreamDatabase, UserConfig};
 use crate::model::Epoch;
 use crate::server::preview;
+use crate::store::approvals::{Location, StoreError, identify};
 use crate::store::tags::TagFiles;
 use crate::upstream::{introspect, own};
 
@@ -31,6 +30,7 @@ pub(super) async fn run(path: &Path) -> ExitCode {
     }
     let mut problems = verifiers(&config.users);
     problems.extend(classes(&config));
+    problems.extend(store(&config).await);
     for database in &config.databases {
         problems.extend(live(&config, database).await);
     }
@@ -100,6 +100,19 @@ fn classes(config: &Config) -> Vec<String> {
     of_policies.chain(of_standing).flat_map(unknown).collect()
 }
 
+/// A store that proxies share has to be within reach; one of this proxy's own may be in use.
+async fn store(config: &Config) -> Option<String> {
+    let location = match preview::store(config.clone()) {
+        Ok(location @ Location::Postgres(_)) => location,
+        Ok(Location::Sqlite(_)) => return None,
+        // Told of where the databases are looked at.
+        Err(_) => return None,
+    };
+    let identified = tokio::task::spawn_blocking(move || identify(&location)).await;
+    let found = identified.unwrap_or(Err(StoreError::Stopped));
+    found.err().map(|error| format!("{}: [store]: {}", config.path.display(), with_cause(&error)))
+}
+
 /// What the catalog says and the live schema does not.
 async fn live(config: &Config, database: &DatabaseConfig) -> Vec<String> {
     let name = match &database.upstream.database {
@@ -142,7 +155,7 @@ async fn live(config: &Config, database: &DatabaseConfig) -> Vec<String> {
         Ok(identity) => identity,
         Err(error) => return here(with_cause(&error)),
     };
-    let StoreLocation::Sqlite(store) = &config.store.location;
+    let store = config.store.beside();
     // What a proxy has found out before: renamed columns among it.
     let tags = match TagFiles::beside(store).load(database.name.as_str(), &identity, &schema) {
         Ok(tags) => tags,

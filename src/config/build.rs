@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -17,8 +17,8 @@ use super::upstream::{UpstreamDatabase, UpstreamUrl};
 use super::{
     ApplicationName, AuditConfig, AuthMethod, Config, ControlConfig, DataConfig, DatabaseConfig,
     DatabaseName, Enforcement, EnforcementMode, LogConfig, LogFormat, LoginConfig, Persist,
-    SchemaConfig, ShutdownConfig, StoreConfig, StoreLocation, TlsConfig, TlsDemand, Unclassified,
-    Writes, catalog, identity, login, passthrough, values,
+    SchemaConfig, ShutdownConfig, TlsConfig, TlsDemand, Unclassified, Writes, catalog, identity,
+    login, passthrough, values,
 };
 
 const FRAME_LEN_MAX: u64 = 256 << 20;
@@ -28,7 +28,6 @@ const FRAME_LEN_LEAST: u64 = 64 << 10;
 const FRAME_LEN_MOST: u64 = 1 << 30;
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECTIONS_MAX: u32 = 1000;
-const MAX_STALENESS: Duration = Duration::from_secs(30);
 const SEGMENT_LEN_MAX: u64 = 64 << 20;
 const SCHEMA_REFRESH: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(30);
@@ -221,26 +220,6 @@ impl Builder<'_> {
                     self.problems.0.push(rule.place.problem(message));
                 }
             }
-        }
-    }
-
-    fn store(&mut self, raw: raw::Store) -> StoreConfig {
-        let sqlite = |url: &str| match url.strip_prefix("sqlite:") {
-            Some("") => Err("sqlite: is followed by the path of a file".to_owned()),
-            Some(path) => Ok(PathBuf::from(path)),
-            None if url.starts_with("postgres") => {
-                Err("a store in PostgreSQL is not supported yet (sqlite:…)".to_owned())
-            }
-            None => Err("a store is sqlite: and the path of a file".to_owned()),
-        };
-        let file = self.parsed("url in [store]", raw.url, PathBuf::from("keyhole.db"), sqlite);
-        StoreConfig {
-            location: StoreLocation::Sqlite(self.beside(&file)),
-            max_staleness: self.duration(
-                "max_staleness in [store]",
-                raw.max_staleness,
-                MAX_STALENESS,
-            ),
         }
     }
 

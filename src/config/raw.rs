@@ -92,6 +92,9 @@ pub(super) struct Control {
 #[serde(deny_unknown_fields)]
 pub(super) struct Store {
     pub(super) url: Option<Text>,
+    pub(super) password_env: Option<Text>,
+    pub(super) password_file: Option<Text>,
+    pub(super) poll: Option<Text>,
     pub(super) max_staleness: Option<Text>,
 }
 

@@ -76,6 +76,7 @@ impl Desk {
         let requests = self.approvals.requests().iter().filter(|r| is_open(r)).count();
         self.metrics.grants_live.set(count(grants));
         self.metrics.requests_open.set(count(requests));
+        self.metrics.store_sync_age.set(self.approvals.sync_age().as_secs_f64());
         self.metrics.sessions.set(count(self.sessions.len()));
     }
 }

@@ -6,6 +6,7 @@ mod decide;
 mod end;
 mod history;
 mod request;
+mod set_back;
 mod spend;
 mod standing;
 mod time;

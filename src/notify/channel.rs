@@ -12,7 +12,7 @@ use super::notice::{Notice, Party, Past, notice_of};
 use super::position::Positions;
 use super::{Failure, Pace, Smtp, Webhook};
 use crate::config::NoticeKind;
-use crate::grant::RecordedEvent;
+use crate::grant::{Origin, RecordedEvent};
 use crate::store::approvals::{Approvals, Clock};
 use crate::telemetry::{Metrics, NoticeChannel};
 
@@ -121,8 +121,12 @@ impl Channel {
             return self.pause(STORE_PAUSE, stop).await;
         }
         let mut kept = *position;
-        for event in &events {
-            let notice = is_ours(event).then(|| self.notice(event)).flatten();
+        for (event, origin) in &events {
+            // Whoever wrote an event tells of it.
+            let notice = match origin {
+                Origin::Here => self.notice(event),
+                Origin::Elsewhere => None,
+            };
             if let Some(notice) = notice.filter(|notice| self.kinds.contains(&notice.event)) {
                 self.tell(&notice, stop).await?;
                 self.keep(event.sequence).await;
@@ -217,11 +221,6 @@ impl Channel {
             stopped = stopped(stop) => Err(stopped),
         }
     }
-}
-
-/// Whoever wrote an event tells of it. An embedded store has one writer.
-fn is_ours(_event: &RecordedEvent) -> bool {
-    true
 }
 
 /// Waits for the end; a sender that is gone is one, too.

@@ -18,7 +18,7 @@ use crate::grant::{CatalogView, Policies};
 use crate::model::{Client, Epoch, User};
 use crate::schema::Snapshot;
 use crate::session::Start;
-use crate::store::approvals::{Approvals, Settings, steady_clock};
+use crate::store::approvals::{Approvals, Location, Settings, steady_clock};
 use crate::store::audit_log::AuditLog;
 use crate::telemetry::sessions::Dismissal;
 use crate::telemetry::{Metrics, sessions};
@@ -59,8 +59,8 @@ fn surroundings(dir: &TempDir, phase: watch::Receiver<Phase>) -> Surroundings {
     let now = Arc::clone(&clock);
     let (audit, _) = AuditLog::open(&dir.path().join("audit"), move || now()).unwrap();
     let approvals = Approvals::open(Settings {
-        url: "sqlite:store.db".to_owned(),
-        base_dir: dir.path().to_owned(),
+        location: Location::Sqlite(dir.path().join("store.db")),
+        local: dir.path().to_owned(),
         max_staleness: Duration::from_secs(30),
         policies: Policies::default(),
         standing: Vec::new(),

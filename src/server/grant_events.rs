@@ -24,8 +24,9 @@ pub(super) struct GrantEvents {
 struct Memory {
     requests: HashMap<RequestId, Record>,
     grants: HashMap<GrantId, Record>,
-    /// The last event that is in the log; the store may hand over an event twice.
-    last: u64,
+    /// The last event that is in the log; the store may hand over an event twice. It may also hand
+    /// over another one of that number, after it was set back.
+    last: Option<RecordedEvent>,
 }
 
 impl GrantEvents {
@@ -52,19 +53,19 @@ impl GrantEvents {
 
     fn record(&self, recorded: &RecordedEvent) -> Result<(), String> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        if recorded.sequence <= memory.last {
+        if memory.last.as_ref() == Some(recorded) {
             return Ok(());
         }
         if let GrantEvent::Used { .. } = recorded.event {
             // Each statement's own record says by which grants it showed how many rows.
-            memory.last = recorded.sequence;
+            memory.last = Some(recorded.clone());
             return Ok(());
         }
         let record = memory.describe(&recorded.event);
         let written = self.audit.append_durable(Event::Grant(Box::new(record)), recorded.at);
         self.runtime.block_on(written).map_err(|error| error.to_string())?;
         memory.forget(&recorded.event);
-        memory.last = recorded.sequence;
+        memory.last = Some(recorded.clone());
         Ok(())
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::analysis::SearchPath;
 use crate::analysis::mention::MentionError;
 use crate::auth::Lasting;
-use crate::config::{Config, StoreLocation};
+use crate::config::Config;
 use crate::decision::World;
 use crate::grant::LiveTable;
 use crate::model::{Epoch, ROLE_DDL, Timestamp, User};
-use crate::store::approvals::{StoreError, peek, standing_only, steady_clock};
+use crate::store::approvals::{Location, StoreError, peek, standing_only, steady_clock};
 use crate::store::tags::{TagFiles, TagsError};
 use crate::upstream::connect::Target;
 use crate::upstream::introspect;
@@ -87,11 +87,12 @@ impl Preview {
         let users = names.iter().map(user).collect::<Result<_, _>>()?;
         let spec = setup.spec(database);
         let spec = spec.ok_or_else(|| PreviewError::Database(database.to_owned()))?;
-        let StoreLocation::Sqlite(store) = &setup.config.store.location;
-        let (made, path) = read(&spec, &TagFiles::beside(store)).await?;
+        let tags = TagFiles::beside(setup.config.store.beside());
+        let (made, path) = read(&spec, &tags).await?;
         let now = steady_clock()();
-        let url = format!("sqlite:{}", store.display());
-        let (grants, source) = match peek(&url, std::path::Path::new(""), &setup.standing, now) {
+        let (location, standing) = (setup.store.clone(), setup.standing.clone());
+        let peeking = tokio::task::spawn_blocking(move || peek(&location, &standing, now));
+        let (grants, source) = match peeking.await.unwrap_or(Err(StoreError::Stopped)) {
             Ok(grants) => (grants, Source::Store),
             Err(StoreError::InUse(_)) => {
                 (standing_only(&setup.standing, now)?, Source::StandingOnly)
@@ -101,6 +102,15 @@ impl Preview {
         let Made { world, for_ddl, .. } = made;
         Ok(Self { world, for_ddl, path, grants, source, users, now })
     }
+}
+
+/// Where the approval store of a configuration is.
+///
+/// # Errors
+/// [`PreviewError::Setup`] when the configuration cannot be used.
+pub fn store(config: Config) -> Result<Location, PreviewError> {
+    let setup = Setup::build(config, &Lasting::new(rand::random(), steady_clock()), None);
+    setup.map(|setup| setup.store).map_err(PreviewError::Setup)
 }
 
 /// Every account that is used at the database whatever the user's name, and where it is; the one

@@ -6,6 +6,7 @@ mod identity;
 mod logins;
 mod people;
 mod served;
+mod stored;
 
 use std::fs;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::config::{Config, DatabaseName, Enforcement, EnforcementMode, Persist,
 use crate::decision::{self, Rules};
 use crate::grant::{Policies, Standing};
 use crate::model::User;
+use crate::store::approvals::Location;
 use crate::upstream::connect::Target;
 pub(super) use channels::Plan;
 use identity::Identity;
@@ -36,6 +38,8 @@ pub(super) struct Setup {
     pub(super) standing: Vec<Standing>,
     /// Who is told of requests and grants.
     pub(super) channels: Vec<Plan>,
+    /// Where requests and grants are kept.
+    pub(super) store: Location,
     identity: Identity,
     /// SHA-256 of the configuration file, in hexadecimal digits.
     pub(super) digest: String,
@@ -100,14 +104,16 @@ impl Setup {
         let served: Result<Vec<_>, _> = config.databases.iter().map(Served::new).collect();
         let served = served.map_err(&mut collect);
         let channels = channels::plans(&config).map_err(&mut collect);
+        let store = stored::location(&config.store).map_err(&mut collect);
         let digest = fs::read(&config.path)
             .map(|bytes| hex(&Sha256::digest(bytes)))
             .map_err(|error| collect(format!("{}: {error}", config.path.display())));
         // What is wrong with the identity is among the problems by the list.
         let logins = list.and_then(|list| Ok((identity.map_err(drop)?, list)));
         let tls_and_logins = tls.and_then(|tls| Ok((tls, logins?)));
-        let (Ok(policies), Ok(standing), Ok(ready), Ok(served), Ok(digest), Ok(channels)) =
-            (policies, standing, tls_and_logins, served, digest, channels)
+        let served = served.and_then(|served| Ok((served, store?, channels?)));
+        let (Ok(policies), Ok(standing), Ok(ready), Ok((served, store, channels)), Ok(digest)) =
+            (policies, standing, tls_and_logins, served, digest)
         else {
             return Err(problems);
         };
@@ -122,7 +128,18 @@ impl Setup {
             throttle: Arc::clone(&lasting.throttle),
         };
         let people = People::of(&config);
-        Ok(Self { config, rules, policies, standing, channels, identity, digest, people, served })
+        Ok(Self {
+            config,
+            rules,
+            policies,
+            standing,
+            channels,
+            store,
+            identity,
+            digest,
+            people,
+            served,
+        })
     }
 
     /// The user that a login is about; None: nobody whom this configuration knows.

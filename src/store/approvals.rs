@@ -2,31 +2,36 @@
 //! acknowledged; the live table is published before the caller hears of it.
 
 mod clock;
+mod error;
 mod feed;
 mod journal;
+mod lifetime;
 mod peek;
+mod settings;
 mod shared;
 mod writer;
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, oneshot, watch};
 
-use self::journal::Journal;
 use self::shared::Shared;
 use self::writer::{Command, Work, Writer};
 use crate::grant::{
-    Ask, CatalogView, Claim, DirectGrant, GrantId, GrantView, LedgerError, LiveTable, Policies,
-    RecordedEvent, Request, RequestId, RequestState, Scope, Standing,
+    Ask, CatalogView, DirectGrant, GrantId, GrantView, LiveTable, Policies, RecordedEvent, Request,
+    RequestId, Scope, Standing,
 };
 use crate::model::{Client, Epoch, Report, SqlState, Timestamp, User};
 
 pub use clock::{Clock, steady_clock};
-pub use peek::{peek, standing_only};
+pub use error::StoreError;
+pub use peek::{adopt, identify, peek, standing_only};
+pub use settings::{
+    Connect, ConnectFailure, Connecting, Link, Location, Settings, Shared as SharedStore,
+};
 
 /// So many changes may wait for the disk; further ones are refused.
 const QUEUE_MAX: usize = 1_024;
@@ -40,50 +45,6 @@ const STALENESS_MAX: Duration = Duration::from_secs(3_600);
 /// A repeated event has the same [`RecordedEvent::sequence`].
 pub type EventSink = Arc<dyn Fn(&RecordedEvent) -> Result<(), String> + Send + Sync>;
 
-/// What [`Approvals::open`] needs to know.
-#[derive(Clone)]
-pub struct Settings {
-    /// `sqlite:keyhole.db`.
-    pub url: String,
-    /// What a relative path is relative to.
-    pub base_dir: PathBuf,
-    /// How long grants count while the store is out of reach.
-    pub max_staleness: Duration,
-    pub policies: Policies,
-    pub standing: Vec<Standing>,
-    pub clock: Clock,
-    pub on_event: EventSink,
-}
-
-/// A store that cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error("store url \"{0}\": a store is sqlite:path")]
-    Url(String),
-    #[error("a store in PostgreSQL is not supported yet; use sqlite:path")]
-    Postgres,
-    #[error("max_staleness must be from 1s to 1h, not {0:?}")]
-    Staleness(Duration),
-    #[error("store {} is in use by another process", .0.display())]
-    InUse(PathBuf),
-    #[error("store {}: {source}", path.display())]
-    File { path: PathBuf, source: std::io::Error },
-    #[error("store {}: {source}", path.display())]
-    Sqlite { path: PathBuf, source: rusqlite::Error },
-    #[error("store {} is of version {found}, which this program does not know", path.display())]
-    Version { path: PathBuf, found: String },
-    #[error("store {}: event {event} cannot be read", path.display())]
-    Corrupt { path: PathBuf, event: i64 },
-    #[error("the store's events contradict each other: {0}")]
-    Events(#[from] LedgerError),
-    #[error("the store cannot be written: {0}")]
-    Write(#[source] rusqlite::Error),
-    #[error("the store's thread cannot be started: {0}")]
-    Thread(#[source] std::io::Error),
-    #[error("the store has stopped")]
-    Stopped,
-}
-
 /// A handle to the store; cheap to clone. When the last one is dropped, what was acknowledged is
 /// on the disk already, and the file is closed.
 #[derive(Clone)]
@@ -93,9 +54,8 @@ pub struct Approvals {
 
 struct Inner {
     shared: Arc<Shared>,
-    store_id: String,
     /// None while the handle is being dropped.
-    inbox: Option<SyncSender<Command>>,
+    inbox: Option<mpsc::Sender<Command>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -105,19 +65,15 @@ impl Approvals {
     /// # Errors
     /// [`StoreError`] when it cannot be read and written; the proxy must not start then.
     pub fn open(settings: Settings) -> Result<Self, StoreError> {
-        let Settings { url, base_dir, max_staleness, policies, standing, clock, on_event } =
-            settings;
+        let max_staleness = settings.max_staleness;
         if !(STALENESS_MIN..=STALENESS_MAX).contains(&max_staleness) {
             return Err(StoreError::Staleness(max_staleness));
         }
-        let journal = Journal::open(&url, &base_dir)?;
-        let store_id = journal.store_id().map_err(StoreError::Write)?;
+        let (clock, policies) = (Arc::clone(&settings.clock), settings.policies.clone());
         let shared = Arc::new(Shared::new(clock, policies));
-        let writer =
-            Writer::start(journal, Arc::clone(&shared), on_event, max_staleness, &standing)?;
-        let (inbox, commands) = sync_channel(QUEUE_MAX);
-        let threads = start(&shared, writer, commands).map_err(StoreError::Thread)?;
-        Ok(Self { inner: Arc::new(Inner { shared, store_id, inbox: Some(inbox), threads }) })
+        let (inbox, commands) = mpsc::channel(QUEUE_MAX);
+        let threads = start(&shared, settings, commands)?;
+        Ok(Self { inner: Arc::new(Inner { shared, inbox: Some(inbox), threads }) })
     }
 
     /// The grants that count now. Takes no lock; ask again for every statement.
@@ -134,6 +90,11 @@ impl Approvals {
     /// The policies that decide now.
     pub fn policies(&self) -> Arc<Policies> {
         self.inner.shared.policies.load_full()
+    }
+
+    /// How long ago it was certain that nothing in the store is unknown here.
+    pub fn sync_age(&self) -> Duration {
+        self.inner.shared.sync_age()
     }
 
     /// The time as the store sees it.
@@ -163,68 +124,6 @@ impl Approvals {
             .await?;
         let id = events.iter().find_map(|recorded| recorded.event.requested());
         self.request_view(id)
-    }
-
-    /// Files a request for a longer life of one's own grant.
-    ///
-    /// # Errors
-    /// The report says why not, in the words of the policy.
-    pub async fn extend(
-        &self,
-        requester: &Client,
-        grant: GrantId,
-        by: Duration,
-        reason: String,
-    ) -> Result<Request, Report> {
-        let requester = requester.clone();
-        let events = self
-            .change(Box::new(move |ledger, policies, now| {
-                ledger.extend(policies, &requester, grant, by, &reason, now)
-            }))
-            .await?;
-        let id = events.iter().find_map(|recorded| recorded.event.requested());
-        self.request_view(id)
-    }
-
-    /// Waits until the request is decided, or taken back, or has lapsed.
-    ///
-    /// # Errors
-    /// It is not known, or the store has stopped.
-    pub async fn decided(&self, id: RequestId) -> Result<Request, Report> {
-        let mut changes = self.recorded();
-        loop {
-            changes.mark_unchanged();
-            let request = self.request_view(Some(id))?;
-            if request.state != RequestState::Pending {
-                return Ok(request);
-            }
-            changes.changed().await.map_err(|_| stopped())?;
-        }
-    }
-
-    /// Counts what sessions want to use. When this returns, it is durable.
-    ///
-    /// # Errors
-    /// A grant does not count any more or is used up, or the store cannot be written.
-    pub async fn spend(&self, claims: Vec<Claim>) -> Result<(), Report> {
-        let work: Work = Box::new(move |ledger, _, now| ledger.spend(&claims, now));
-        self.change(work).await.map(drop)
-    }
-
-    /// Says that somebody has looked at what was done under a break-glass grant.
-    ///
-    /// # Errors
-    /// Unknown, no break-glass grant, reviewed already, one's own, or not among the reviewers.
-    pub async fn review(
-        &self,
-        by: &User,
-        grant: GrantId,
-        note: String,
-    ) -> Result<GrantView, Report> {
-        let by = by.clone();
-        let work: Work = Box::new(move |ledger, _, _| ledger.review(&by, grant, &note));
-        let events = self.change(work).await?;
-        self.ended_or_begun(&events).pop().ok_or_else(stopped)
     }
 
     /// Adds one approval; the last one needed makes the grant.
@@ -343,12 +242,12 @@ impl Approvals {
     fn send(&self, command: Command) -> Result<(), Report> {
         let inbox = self.inner.inbox.as_ref().ok_or_else(stopped)?;
         inbox.try_send(command).map_err(|error| match error {
-            std::sync::mpsc::TrySendError::Full(_) => Report::error(
+            mpsc::error::TrySendError::Full(_) => Report::error(
                 SqlState::PROGRAM_LIMIT_EXCEEDED,
                 "too many changes wait for the approval store",
             )
             .hint("Try again in a moment."),
-            std::sync::mpsc::TrySendError::Disconnected(_) => stopped(),
+            mpsc::error::TrySendError::Closed(_) => stopped(),
         })
     }
 
@@ -364,22 +263,40 @@ impl Approvals {
     }
 }
 
+/// Returns when the store is open; what works with it does so on a thread of its own, since it
+/// waits for disks and databases.
 fn start(
     shared: &Arc<Shared>,
-    writer: Writer,
-    commands: Receiver<Command>,
-) -> std::io::Result<Vec<JoinHandle<()>>> {
+    settings: Settings,
+    commands: mpsc::Receiver<Command>,
+) -> Result<Vec<JoinHandle<()>>, StoreError> {
     let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
-    let time = Arc::clone(shared);
-    let watch = named("approvals-time").spawn(move || time.watch_time())?;
-    let write = named("approvals").spawn(move || writer.run(&commands));
-    match write {
-        Ok(write) => Ok(vec![write, watch]),
-        Err(error) => {
-            shared.stop();
-            Err(error)
+    let (opened, outcome) = std::sync::mpsc::sync_channel(1);
+    let writing = Arc::clone(shared);
+    let write = named("approvals").spawn(move || match Writer::open(settings, writing) {
+        Ok(writer) => {
+            // Whoever opens it waits for this.
+            let _ = opened.send(Ok(()));
+            writer.run(commands);
         }
+        Err(error) => drop(opened.send(Err(error))),
+    });
+    let write = write.map_err(StoreError::Thread)?;
+    if let Err(error) = outcome.recv().unwrap_or(Err(StoreError::Stopped)) {
+        // What it held is free again when this returns.
+        let _ = write.join();
+        return Err(error);
     }
+    let time = Arc::clone(shared);
+    match named("approvals-time").spawn(move || time.watch_time()) {
+        Ok(watch) => Ok(vec![write, watch]),
+        Err(error) => Err(StoreError::Thread(error)),
+    }
+}
+
+/// A runtime for one thread, which drives what waits there.
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 impl Drop for Inner {

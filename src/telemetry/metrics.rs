@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use prometheus::core::Collector;
 use prometheus::proto::MetricType;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
     TextEncoder,
 };
 
@@ -55,6 +55,8 @@ pub struct Metrics {
     pub gate3_violations: IntCounter,
     pub grants_live: IntGauge,
     pub requests_open: IntGauge,
+    /// Seconds since it was last certain that nothing in the approval store is unknown here.
+    pub store_sync_age: Gauge,
     pub audit_records: IntCounter,
     /// 1 while the audit log cannot be written: nothing raw is released.
     pub audit_failing: IntGauge,
@@ -95,6 +97,13 @@ impl Metrics {
             )?,
             grants_live: gauge(r, "grants_live", "grants in force")?,
             requests_open: gauge(r, "requests_open", "requests that wait for approval")?,
+            store_sync_age: register(
+                r,
+                Gauge::new(
+                    "store_sync_age_seconds",
+                    "time since everything in the approval store was known",
+                )?,
+            )?,
             audit_records: counter(r, "audit_records_total", "audit records written")?,
             audit_failing: gauge(r, "audit_failing", "1 while the audit log cannot be written")?,
             audit_sync: register(

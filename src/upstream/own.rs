@@ -1,4 +1,4 @@
-//! The proxy's own connections, for reading the schema.
+//! The proxy's own connections, for reading the schema and for a store that proxies share.
 //!
 //! They log in as clients' connections do (hosts, certificates, channel binding, what may be sent
 //! in clear text), and a driver takes over from there: it is handed the end of that login.
@@ -6,6 +6,7 @@
 mod handover;
 
 use std::future::poll_fn;
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tokio_postgres::tls::NoTlsStream;
@@ -14,6 +15,7 @@ use tokio_postgres::{AsyncMessage, Client, NoTls};
 use self::handover::Handover;
 use super::connect::{ConnectError, Target, connect_wanting, startup_parameters};
 use super::servers::Wanted;
+use crate::store::approvals::{Connect, Link};
 
 /// What the proxy calls itself at the database.
 pub const APPLICATION_NAME: &str = "keyhole";
@@ -37,9 +39,29 @@ pub enum OwnError {
 /// # Errors
 /// If the database cannot be reached or does not let the proxy in.
 pub async fn connect(target: &Target) -> Result<(Client, Connection), OwnError> {
+    connect_wanting_one(Wanted::PreferPrimary, target).await
+}
+
+/// How the approval store gets its connections: to a server that can be written, whichever it is
+/// by now.
+pub fn for_store(target: Arc<Target>) -> Connect {
+    Arc::new(move |news| {
+        let target = Arc::clone(&target);
+        Box::pin(async move {
+            let (client, connection) = connect_wanting_one(Wanted::ReadWrite, &target).await?;
+            let driver = Box::pin(async move { attend(connection, &news).await });
+            Ok(Link { client, driver })
+        })
+    })
+}
+
+async fn connect_wanting_one(
+    wanted: Wanted,
+    target: &Target,
+) -> Result<(Client, Connection), OwnError> {
     let own = [("client_encoding", "UTF8"), ("application_name", APPLICATION_NAME)];
     let parameters = startup_parameters(target, &[], &own);
-    let connected = connect_wanting(Wanted::PreferPrimary, target, &parameters).await?;
+    let connected = connect_wanting(wanted, target, &parameters).await?;
     let mut settings = tokio_postgres::Config::new();
     settings.user(&target.user).dbname(&target.database);
     // Encryption is settled: the stream is what it is.

@@ -64,7 +64,7 @@ impl Shop {
     }
 
     pub(crate) fn dba(&self) -> Dba {
-        Dba(self.proxy.control("dora").connect())
+        Dba::at(&self.proxy.control("dora"))
     }
 }
 
@@ -72,6 +72,11 @@ impl Shop {
 pub(crate) struct Dba(Client);
 
 impl Dba {
+    #[track_caller]
+    pub(crate) fn at(console: &Target) -> Self {
+        Self(console.connect())
+    }
+
     #[track_caller]
     pub(crate) fn say(&mut self, command: &str) -> Reply {
         self.0.query(command).ok()

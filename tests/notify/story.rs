@@ -9,7 +9,7 @@ use keyhole::config::{Config, NoticeKind};
 use keyhole::grant::{Ask, DirectGrant, Policies, PolicyText, RecordedEvent, Subject};
 use keyhole::model::{Client, Timestamp, User};
 use keyhole::notify::{Around, Channel, Notice, Pace, Party, Past, Positions, Route, notice_of};
-use keyhole::store::approvals::{Approvals, Clock, Settings};
+use keyhole::store::approvals::{Approvals, Clock, Location, Settings};
 use keyhole::telemetry::{Metrics, NoticeChannel};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -211,8 +211,8 @@ fn open(dir: &Path, clock: &Clock, events: &Arc<Mutex<Vec<RecordedEvent>>>) -> A
     let views = [small_shop::world().view];
     let kept = Arc::clone(events);
     Approvals::open(Settings {
-        url: "sqlite:keyhole.db".into(),
-        base_dir: dir.to_owned(),
+        location: Location::Sqlite(dir.join("keyhole.db")),
+        local: dir.to_owned(),
         max_staleness: Duration::from_secs(30),
         policies: Policies(vec![policy.resolve(&views).expect("sound")]),
         standing: Vec::new(),

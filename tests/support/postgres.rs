@@ -56,6 +56,7 @@ start "$1" "$2"
 while read -r order; do
     case $order in
     stop) kill -INT $pid; wait $pid ;;
+    crash) kill -QUIT $pid; wait $pid ;;
     start) start "$1" "$2" ;;
     esac
     echo done
@@ -219,6 +220,12 @@ impl Postgres {
     /// Stops the server as `pg_ctl stop -m fast` does, and waits for its end.
     pub(crate) fn stop(&self) {
         self.order("stop");
+        until("the port is closed", || TcpStream::connect(("127.0.0.1", self.port)).err());
+    }
+
+    /// Ends the server as a power cut does, except that the operating system goes on.
+    pub(crate) fn crash(&self) {
+        self.order("crash");
         until("the port is closed", || TcpStream::connect(("127.0.0.1", self.port)).err());
     }
 

@@ -48,6 +48,13 @@ impl Tap {
         self.clients.lock().expect("unpoisoned").iter().for_each(lose_all);
     }
 
+    /// Ends the connections that are there.
+    pub(crate) fn cut(&self) {
+        for client in self.clients.lock().expect("unpoisoned").drain(..) {
+            client.shutdown(Shutdown::Both).ok();
+        }
+    }
+
     pub(crate) fn to_client(&self) -> Vec<u8> {
         self.to_client.lock().expect("unpoisoned").clone()
     }

@@ -10,7 +10,7 @@ use crate::config::{
     LoadBalance, NAME_LEN_MAX, Roots, SessionTarget, SslMode, SslNegotiation, UpstreamDatabase,
     UpstreamHost, UpstreamUrl,
 };
-use crate::model::User;
+use crate::model::{Secret, User};
 use crate::net::listen::Silence;
 use crate::net::tls::{self, OwnCertificate, ServerCertificate, client_config};
 use crate::upstream::connect::{Binding, Target, Tls};
@@ -95,30 +95,15 @@ impl Served {
         let settings = |certificate: Option<&CertificateFiles>| {
             tls(upstream, certificate).map_err(|error| format!("{}: {error}", config.place))
         };
-        let own = upstream.tls.certificate.as_ref();
         let special = config.accounts.iter().map(|account| {
             let certificate = account.certificate.as_ref();
             let tls = certificate.map(|files| settings(Some(files))).transpose()?;
             Ok::<_, String>((account.clone(), tls))
         });
-        let database = match &upstream.database {
-            UpstreamDatabase::Named(name) => name.clone(),
-            UpstreamDatabase::AsRequested => "*".to_owned(),
-        };
         Ok(Self {
             name: config.name.clone(),
-            target: Target {
-                servers: Arc::new(servers(upstream)),
-                tls: settings(own)?,
-                binding: match upstream.binding {
-                    ChannelBinding::Disable => Binding::Disable,
-                    ChannelBinding::Prefer => Binding::Prefer,
-                    ChannelBinding::Require => Binding::Require,
-                },
-                user: upstream.user.clone(),
-                database,
-                password: config.password.clone(),
-            },
+            target: target(upstream, servers(upstream), config.password.clone())
+                .map_err(|error| format!("{}: {error}", config.place))?,
             database: upstream.database.clone(),
             accounts: Arc::new(Accounts {
                 special: special.collect::<Result<_, _>>()?,
@@ -143,7 +128,30 @@ impl Served {
     }
 }
 
-fn servers(upstream: &UpstreamUrl) -> Servers {
+/// Where a URL leads.
+pub(super) fn target(
+    url: &UpstreamUrl,
+    servers: Servers,
+    password: Option<Secret>,
+) -> Result<Target, String> {
+    Ok(Target {
+        servers: Arc::new(servers),
+        tls: tls(url, url.tls.certificate.as_ref())?,
+        binding: match url.binding {
+            ChannelBinding::Disable => Binding::Disable,
+            ChannelBinding::Prefer => Binding::Prefer,
+            ChannelBinding::Require => Binding::Require,
+        },
+        user: url.user.clone(),
+        database: match &url.database {
+            UpstreamDatabase::Named(name) => name.clone(),
+            UpstreamDatabase::AsRequested => "*".to_owned(),
+        },
+        password,
+    })
+}
+
+pub(super) fn servers(upstream: &UpstreamUrl) -> Servers {
     let host = |host: &UpstreamHost| match host {
         UpstreamHost::Tcp { host, port } => Host::Tcp { name: host.clone(), port: *port },
         UpstreamHost::Socket { dir, port } => Host::socket(dir, *port),

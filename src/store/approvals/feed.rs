@@ -4,13 +4,13 @@ use tokio::sync::{oneshot, watch};
 
 use super::writer::Command;
 use super::{Approvals, stopped};
-use crate::grant::{GrantId, GrantView, RecordedEvent, Request, RequestId};
+use crate::grant::{GrantId, GrantView, Origin, RecordedEvent, Request, RequestId};
 use crate::model::Report;
 
 impl Approvals {
     /// Which store this is, for as long as it exists: numbers of events mean something in it only.
     pub fn store_id(&self) -> &str {
-        &self.inner.store_id
+        self.inner.shared.store_id()
     }
 
     /// The last event that is in the store and that the sink took; wakes at each further one.
@@ -18,7 +18,8 @@ impl Approvals {
         self.inner.shared.recorded.subscribe()
     }
 
-    /// The events behind `sequence` that the sink took, in order, at most `count`. Waits behind
+    /// The events behind `sequence` that the sink took, in order, at most `count`, and whether this
+    /// proxy wrote them. Waits behind
     /// changes under way; cancel safe.
     ///
     /// # Errors
@@ -27,7 +28,7 @@ impl Approvals {
         &self,
         sequence: u64,
         count: usize,
-    ) -> Result<Vec<RecordedEvent>, Report> {
+    ) -> Result<Vec<(RecordedEvent, Origin)>, Report> {
         let (answer, done) = oneshot::channel();
         self.send(Command::Read { sequence, count, answer })?;
         done.await.map_err(|_| stopped())?

@@ -1,268 +1,245 @@
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+//! Where the events are: in a file of this process, or in a database that several proxies share.
+//!
+//! Either way a change is: [`Journal::begin`], which reads what others wrote and, where there are
+//! others, keeps them out; a decision on the state that this gives; [`Journal::append`].
+
+mod local;
+mod postgres;
+mod sqlite;
+
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 
 use super::StoreError;
-use crate::grant::{GrantEvent, RecordedEvent};
+use super::settings::Location;
+use crate::grant::{GrantEvent, Origin, RecordedEvent};
 use crate::model::Timestamp;
 
-/// Grows when the tables or the events' bodies change in a way that older programs misread.
-const SCHEMA_VERSION: u32 = 1;
+pub(super) use local::adopt;
 
-/// How long to wait at the start for another proxy that is just going down.
-const LOCK_WAIT: Duration = Duration::from_secs(2);
-
-const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-    CREATE TABLE IF NOT EXISTS event (
-        id INTEGER PRIMARY KEY,
-        at TEXT NOT NULL,
-        kind TEXT NOT NULL,
-        body TEXT NOT NULL
-    ) STRICT;
-";
-
-/// The events in SQLite. One process at a time: the file stays locked while it is open, since
-/// another writer's events would go unnoticed here.
-pub(super) struct Journal {
-    connection: Connection,
-    path: PathBuf,
-    /// Whether the last write may or may not have reached the disk.
-    doubt: Doubt,
+pub(super) enum Journal {
+    Sqlite(sqlite::Journal),
+    Postgres(Box<postgres::Journal>),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Doubt {
-    None,
-    /// A commit failed: what the file holds must be read before anything is added.
-    LastCommit,
+/// What a reading found.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// After the last event that was known, in order, without a gap.
+    pub(super) events: Vec<RecordedEvent>,
+    pub(super) history: History,
+    /// What became of an append whose outcome was not known; None: there was none, or it still
+    /// is not.
+    pub(super) outcome: Option<Outcome>,
+    /// The database's time at the reading; None: there is no clock but our own.
+    pub(super) time: Option<Timestamp>,
+}
+
+/// Whether what was read before is still in the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum History {
+    #[default]
+    Same,
+    /// The store was set back, by a failover that lost transactions or by a restored backup: the
+    /// last event known here is not in it. [`Journal::read_again`] comes next.
+    Another,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Stored(Vec<RecordedEvent>),
+    /// And never will be.
+    Lost,
 }
 
 impl Journal {
-    /// Opens or creates the file; returns it locked, checked and writable.
-    pub(super) fn open(url: &str, base_dir: &Path) -> Result<Self, StoreError> {
-        let path = path_of(url, base_dir)?;
-        create_private(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
-        let connection = connect(&path).map_err(|source| match source.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-                StoreError::InUse(path.clone())
+    /// Opens or creates the store; what this proxy remembers of it lies in `local`.
+    pub(super) fn open(
+        location: &Location,
+        local: &Path,
+        patience: Duration,
+        runtime: &Arc<Runtime>,
+    ) -> Result<Self, StoreError> {
+        match location {
+            Location::Sqlite(path) => {
+                let journal = sqlite::Journal::open(path)?;
+                local::Local::open(local, &journal.store_id()?)?;
+                Ok(Self::Sqlite(journal))
             }
-            _ => StoreError::Sqlite { path: path.clone(), source },
-        })?;
-        let mut journal = Self { connection, path, doubt: Doubt::None };
-        journal.prepare()?;
-        Ok(journal)
-    }
-
-    /// The file as it is, only to be read; None if there is none.
-    pub(super) fn open_to_read(url: &str, base_dir: &Path) -> Result<Option<Self>, StoreError> {
-        let path = path_of(url, base_dir)?;
-        if !path.exists() {
-            return Ok(None);
-        }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&path, flags)
-            .and_then(|connection| connection.busy_timeout(Duration::ZERO).map(|()| connection))
-            .map_err(|source| StoreError::Sqlite { path: path.clone(), source })?;
-        let journal = Self { connection, path, doubt: Doubt::None };
-        match journal.meta("schema_version").map_err(|error| journal.failed(error))? {
-            Some(found) if found == SCHEMA_VERSION.to_string() => Ok(Some(journal)),
-            found => {
-                Err(StoreError::Version { path: journal.path, found: found.unwrap_or_default() })
+            Location::Postgres(shared) => {
+                let journal = postgres::Journal::open(shared, local, patience, runtime)?;
+                Ok(Self::Postgres(Box::new(journal)))
             }
         }
     }
 
-    fn prepare(&mut self) -> Result<(), StoreError> {
-        let version = self.meta("schema_version").map_err(|error| self.failed(error))?;
-        match version.as_deref() {
-            None => {
-                let created = self.set_meta("schema_version", &SCHEMA_VERSION.to_string());
-                created.map_err(|error| self.failed(error))?;
-                let named = self.connection.execute(
-                    "INSERT OR IGNORE INTO meta VALUES ('store_id', lower(hex(randomblob(16))))",
-                    [],
-                );
-                named.map_err(|error| self.failed(error))?;
-            }
-            Some(found) if found == SCHEMA_VERSION.to_string() => {}
-            Some(found) => {
-                return Err(StoreError::Version {
-                    path: self.path.clone(),
-                    found: found.to_owned(),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// What an error of SQLite's means here.
-    pub(super) fn failed(&self, source: rusqlite::Error) -> StoreError {
-        match source.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-                StoreError::InUse(self.path.clone())
-            }
-            _ => StoreError::Sqlite { path: self.path.clone(), source },
+    /// What is read and written without delay when somebody else has written.
+    pub(super) fn watch(&self, news: &Arc<Notify>) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(journal) => journal.watch(news),
         }
     }
 
-    /// Every event after `sequence`, in order.
-    pub(super) fn events_after(&mut self, sequence: u64) -> Result<Vec<RecordedEvent>, StoreError> {
-        let events = self.page_after(sequence, usize::MAX)?;
-        self.doubt = Doubt::None;
-        Ok(events)
+    /// Whether other proxies write too.
+    pub(super) fn is_shared(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+            Self::Postgres(_) => true,
+        }
     }
 
-    /// The first `count` events after `sequence`, in order.
-    pub(super) fn page_after(
-        &self,
-        sequence: u64,
-        count: usize,
-    ) -> Result<Vec<RecordedEvent>, StoreError> {
-        let rows = self.rows_after(sequence, count).map_err(|error| self.failed(error))?;
-        let read = |(id, at, body): (i64, String, String)| {
-            let corrupt = || StoreError::Corrupt { path: self.path.clone(), event: id };
-            Ok(RecordedEvent {
-                sequence: u64::try_from(id).map_err(|_| corrupt())?,
-                at: at.parse().map_err(|_| corrupt())?,
-                event: serde_json::from_str(&body).map_err(|_| corrupt())?,
-            })
-        };
-        rows.into_iter().map(read).collect()
+    /// Reads what was written after the last event known here.
+    pub(super) fn read(&mut self) -> Result<News, StoreError> {
+        match self {
+            Self::Sqlite(journal) => journal.read(),
+            Self::Postgres(journal) => journal.read(),
+        }
     }
 
-    fn rows_after(
-        &self,
-        sequence: u64,
-        count: usize,
-    ) -> rusqlite::Result<Vec<(i64, String, String)>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT id, at, body FROM event WHERE id > ?1 ORDER BY id LIMIT ?2")?;
-        let from = i64::try_from(sequence).unwrap_or(i64::MAX);
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        statement
-            .query_map([from, count], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-            .collect()
+    /// Like [`Self::read`], and nobody else writes from here until [`Self::append`],
+    /// [`Self::touch`] or [`Self::release`].
+    pub(super) fn begin(&mut self) -> Result<News, StoreError> {
+        match self {
+            Self::Sqlite(journal) => journal.read(),
+            Self::Postgres(journal) => journal.begin(),
+        }
     }
 
-    /// Whether [`Self::events_after`] must be read before the next [`Self::append`].
-    pub(super) fn in_doubt(&self) -> bool {
-        self.doubt == Doubt::LastCommit
-    }
-
-    /// Adds events after `sequence`, all or none; they are on the disk when this returns.
+    /// Adds events, all or none; they are durable when this returns. After an error it may be
+    /// open whether they are stored: the next [`Self::begin`] finds out.
     pub(super) fn append(
         &mut self,
-        sequence: u64,
         events: Vec<GrantEvent>,
         now: Timestamp,
-    ) -> rusqlite::Result<Vec<RecordedEvent>> {
-        let recorded: Vec<RecordedEvent> = events
-            .into_iter()
-            .zip(sequence + 1..)
-            .map(|(event, sequence)| RecordedEvent { sequence, at: now, event })
-            .collect();
-        self.doubt = Doubt::LastCommit;
-        self.insert(&recorded, now)?;
-        self.doubt = Doubt::None;
-        Ok(recorded)
-    }
-
-    fn insert(&mut self, events: &[RecordedEvent], now: Timestamp) -> rusqlite::Result<()> {
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        {
-            let mut insert = transaction
-                .prepare_cached("INSERT INTO event (id, at, kind, body) VALUES (?1, ?2, ?3, ?4)")?;
-            for RecordedEvent { sequence, at, event } in events {
-                let body = serde_json::to_string(event)
-                    .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-                let id = i64::try_from(*sequence).unwrap_or(i64::MAX);
-                insert.execute(params![id, at.to_string(), event.kind(), body])?;
-            }
-            set(&transaction, "seen_at", &now.to_string())?;
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        match self {
+            Self::Sqlite(journal) => journal.append(events, now),
+            Self::Postgres(journal) => journal.append(events, now),
         }
-        transaction.commit()
     }
 
     /// Proves that the store can be written, and remembers the time.
-    pub(super) fn touch(&mut self, now: Timestamp) -> rusqlite::Result<()> {
-        self.set_meta("seen_at", &now.to_string())
+    pub(super) fn touch(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(journal) => journal.touch(now),
+            Self::Postgres(journal) => journal.touch(),
+        }
     }
 
-    /// The last time that the store was written.
-    pub(super) fn seen_at(&self) -> rusqlite::Result<Option<Timestamp>> {
-        Ok(self.meta("seen_at")?.and_then(|text| text.parse().ok()))
+    /// Nothing is to be written after [`Self::begin`].
+    pub(super) fn release(&mut self) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(journal) => journal.release(),
+        }
     }
 
-    /// Made with the store, and never changed.
-    pub(super) fn store_id(&self) -> rusqlite::Result<String> {
-        Ok(self.meta("store_id")?.unwrap_or_default())
+    /// Whether it is open what became of the last append.
+    pub(super) fn in_doubt(&self) -> bool {
+        match self {
+            Self::Sqlite(journal) => journal.in_doubt(),
+            Self::Postgres(journal) => journal.in_doubt(),
+        }
     }
 
-    /// The last event that the sink took; 0 before the first.
-    pub(super) fn delivered(&self) -> rusqlite::Result<u64> {
-        Ok(self.meta("delivered")?.and_then(|text| text.parse().ok()).unwrap_or(0))
+    /// The last time that the store was written, as of the last reading.
+    pub(super) fn seen_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        match self {
+            Self::Sqlite(journal) => journal.seen_at(),
+            Self::Postgres(journal) => Ok(journal.seen_at()),
+        }
+    }
+
+    /// The last event that the sink took, as this proxy remembers it; 0 before the first.
+    pub(super) fn delivered(&self) -> Result<u64, StoreError> {
+        match self {
+            Self::Sqlite(journal) => journal.delivered(),
+            Self::Postgres(journal) => Ok(journal.delivered()),
+        }
     }
 
     /// Remembers the last event that the sink took. If this is lost, events come twice.
-    pub(super) fn set_delivered(&mut self, sequence: u64) -> rusqlite::Result<()> {
-        self.set_meta("delivered", &sequence.to_string())
+    pub(super) fn set_delivered(&mut self, sequence: u64) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(journal) => journal.set_delivered(sequence),
+            Self::Postgres(journal) => journal.set_delivered(sequence),
+        }
     }
 
-    fn meta(&self, key: &str) -> rusqlite::Result<Option<String>> {
-        self.connection
-            .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
-            .optional()
+    /// Which store it is.
+    pub(super) fn store_id(&self) -> Result<String, StoreError> {
+        match self {
+            Self::Sqlite(journal) => journal.store_id(),
+            Self::Postgres(journal) => Ok(journal.store_id().to_owned()),
+        }
     }
 
-    fn set_meta(&mut self, key: &str, value: &str) -> rusqlite::Result<()> {
-        set(&self.connection, key, value)
+    /// The first `count` events after `sequence`, in order, and whether this proxy wrote them, now
+    /// or before a restart.
+    pub(super) fn page_after(
+        &mut self,
+        sequence: u64,
+        count: usize,
+    ) -> Result<Vec<(RecordedEvent, Origin)>, StoreError> {
+        match self {
+            Self::Sqlite(journal) => {
+                let events = journal.page_after(sequence, count)?;
+                Ok(events.into_iter().map(|event| (event, Origin::Here)).collect())
+            }
+            Self::Postgres(journal) => journal.page_after(sequence, count),
+        }
+    }
+
+    /// Reads everything anew, after [`History::Another`]; and the last event that is what it was.
+    pub(super) fn read_again(&mut self) -> Result<(News, u64), StoreError> {
+        match self {
+            // Nobody else writes there, so nothing is another than it was.
+            Self::Sqlite(_) => Err(StoreError::Unsettled),
+            Self::Postgres(journal) => journal.read_again(),
+        }
     }
 }
 
-fn set(connection: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
-        )?
-        .execute([key, value])
-        .map(drop)
+/// All that a store holds.
+pub(super) struct Kept {
+    pub(super) events: Vec<RecordedEvent>,
+    /// When it was last written.
+    pub(super) seen_at: Option<Timestamp>,
 }
 
-fn path_of(url: &str, base_dir: &Path) -> Result<PathBuf, StoreError> {
-    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        return Err(StoreError::Postgres);
-    }
-    match url.strip_prefix("sqlite:") {
-        Some(path) if !path.is_empty() && !path.starts_with(':') => Ok(base_dir.join(path)),
-        _ => Err(StoreError::Url(url.to_owned())),
+/// The store as it is; None if there is none yet.
+pub(super) fn look(location: &Location) -> Result<Option<Kept>, StoreError> {
+    match location {
+        Location::Sqlite(path) => {
+            let Some(mut journal) = sqlite::Journal::open_to_read(path)? else { return Ok(None) };
+            let News { events, .. } = journal.read()?;
+            Ok(Some(Kept { events, seen_at: journal.seen_at()? }))
+        }
+        Location::Postgres(shared) => postgres::look(shared),
     }
 }
 
-/// The file exists, is readable by its owner only, and its name is on the disk.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    match OpenOptions::new().create_new(true).append(true).mode(0o600).open(path) {
-        Ok(_) => {}
-        // Not opened here: closing it would drop the locks that this process may hold on it.
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
-        Err(error) => return Err(error),
+/// Which store it is; None if there is none yet.
+pub(super) fn identify(location: &Location) -> Result<Option<String>, StoreError> {
+    match location {
+        Location::Sqlite(path) => {
+            let journal = sqlite::Journal::open_to_read(path)?;
+            journal.map(|journal| journal.store_id()).transpose()
+        }
+        Location::Postgres(shared) => postgres::identify(shared),
     }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(LOCK_WAIT)?;
-    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?;
-    Ok(connection)
+/// An event as a row holds it; None if that cannot be read.
+fn recorded(id: i64, at: &str, body: &str) -> Option<RecordedEvent> {
+    Some(RecordedEvent {
+        sequence: u64::try_from(id).ok()?,
+        at: at.parse().ok()?,
+        event: serde_json::from_str(body).ok()?,
+    })
 }

@@ -3,36 +3,49 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::StoreError;
-use super::journal::Journal;
+use super::journal::{self, Kept, look};
 use super::writer::is_set_back;
+use super::{Location, StoreError};
 use crate::grant::{GrantEvent, Ledger, LiveTable, RecordedEvent, Standing};
 use crate::model::{Epoch, Timestamp};
 
-/// The live table that the store `url` and the `standing` grants give at `now`. Writes nothing; a
-/// store that does not exist yet is an empty one. Blocks.
+/// The live table that the store and the `standing` grants give at `now`. Writes nothing; a store
+/// that does not exist yet is an empty one. Blocks.
 ///
 /// # Errors
-/// [`StoreError::InUse`] while a proxy has it; others when it cannot be read.
+/// [`StoreError::InUse`] while a proxy has it to itself; others when it cannot be read.
 pub fn peek(
-    url: &str,
-    base_dir: &Path,
+    location: &Location,
     standing: &[Standing],
     now: Timestamp,
 ) -> Result<LiveTable, StoreError> {
     let mut ledger = Ledger::default();
-    if let Some(mut journal) = Journal::open_to_read(url, base_dir)? {
-        let events = journal.events_after(0)?;
+    if let Some(Kept { events, seen_at }) = look(location)? {
         for event in &events {
             ledger.apply(event)?;
         }
-        let seen_at = journal.seen_at().map_err(|error| journal.failed(error))?;
         if is_set_back(seen_at, now) {
             let ends = ledger.revoke_for_clock(now);
             take_in(&mut ledger, ends, now)?;
         }
     }
     table(ledger, standing, now)
+}
+
+/// Which store it is; None if it does not exist yet and can be made. Writes nothing. Blocks.
+///
+/// # Errors
+/// [`StoreError`] when a proxy could not work with it.
+pub fn identify(location: &Location) -> Result<Option<String>, StoreError> {
+    journal::identify(location)
+}
+
+/// From now on the audit log in `local` goes with the store `id`. No proxy may be running on it.
+///
+/// # Errors
+/// [`StoreError::Local`].
+pub fn adopt(local: &Path, id: &str) -> Result<(), StoreError> {
+    journal::adopt(local, id)
 }
 
 /// The live table of the `standing` grants alone.

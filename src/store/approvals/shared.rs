@@ -1,4 +1,5 @@
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -20,11 +21,15 @@ pub(super) struct Shared {
     pub(super) epoch: watch::Sender<Epoch>,
     /// The last event that the sink took.
     pub(super) recorded: watch::Sender<u64>,
+    /// Which store it is; known once it is open.
+    store_id: OnceLock<String>,
     /// Written by the writer only, and never held during I/O.
     ledger: RwLock<Ledger>,
     /// Held while publishing, so that no publication overwrites another.
     publishing: Mutex<Running>,
     published: Condvar,
+    /// When it was last certain that everything in the store is known; microseconds since 1970.
+    synced_at: AtomicI64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,11 +49,13 @@ impl Shared {
             clock,
             epoch: watch::Sender::new(table.epoch),
             recorded: watch::Sender::new(0),
+            store_id: OnceLock::new(),
             table: ArcSwap::from_pointee(table),
             policies: ArcSwap::from_pointee(policies),
             ledger: RwLock::new(Ledger::of(proxy)),
             publishing: Mutex::new(Running::Yes),
             published: Condvar::new(),
+            synced_at: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -58,6 +65,15 @@ impl Shared {
 
     pub(super) fn ledger_mut(&self) -> RwLockWriteGuard<'_, Ledger> {
         self.ledger.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn name(&self, store_id: String) {
+        // Opened once.
+        let _ = self.store_id.set(store_id);
+    }
+
+    pub(super) fn store_id(&self) -> &str {
+        self.store_id.get().map_or("", String::as_str)
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {
@@ -81,6 +97,27 @@ impl Shared {
         }
         self.put(table);
         drop(guard);
+    }
+
+    /// Publishes a table of these grants alone.
+    pub(super) fn publish_whole(&self, ledger: &Ledger) {
+        let guard = self.lock();
+        let old = self.table.load();
+        let mut table = LiveTable::new(old.epoch, ledger.open_grants().map(Arc::clone));
+        table.valid_until = old.valid_until;
+        self.put(table);
+        drop(guard);
+    }
+
+    /// Everything that the store held at `now` is known.
+    pub(super) fn synced(&self, now: Timestamp) {
+        self.synced_at.fetch_max(now.as_microsecond(), Ordering::Relaxed);
+    }
+
+    pub(super) fn sync_age(&self) -> Duration {
+        let synced = self.synced_at.load(Ordering::Relaxed);
+        let age = (self.clock)().as_microsecond().saturating_sub(synced);
+        Duration::from_micros(u64::try_from(age).unwrap_or_default())
     }
 
     /// Publishes that the store was written at `now`; wakes only whom it makes a difference to.
