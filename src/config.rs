@@ -12,6 +12,7 @@ use crate::grant::{CatalogView, Policies, PolicyText, Standing, StandingText, Su
 use crate::model::{Secret, User};
 
 mod account;
+mod approver;
 mod build;
 mod builder;
 mod catalog;
@@ -30,6 +31,7 @@ mod upstream;
 mod values;
 
 pub use account::NAME_LEN_MAX;
+pub use approver::{ApproverConfig, ReceiptsConfig};
 pub use connections::Connections;
 pub use identity_map::IdentityMap;
 pub use ldap::{LdapConfig, LdapService, LdapWay, StartTls};
@@ -53,6 +55,7 @@ pub struct Config {
     pub control: ControlConfig,
     pub store: StoreConfig,
     pub audit: AuditConfig,
+    pub receipts: ReceiptsConfig,
     pub enforcement: Enforcement,
     pub schema: SchemaConfig,
     pub log: LogConfig,
@@ -235,6 +238,7 @@ pub struct UserConfig {
     pub roles: Vec<Role>,
     /// None only where another method than SCRAM serves, for this user at least.
     pub credential: Option<Credential>,
+    pub approver: ApproverConfig,
     pub place: Place,
 }
 

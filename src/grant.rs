@@ -3,8 +3,10 @@
 //! `store::approvals` keeps the events.
 
 mod actions;
+mod approvers;
 mod ask;
 mod event;
+pub mod factor;
 #[cfg(test)]
 mod fixture;
 mod ledger;
@@ -14,6 +16,7 @@ mod network;
 mod policy;
 mod predicate;
 mod resource;
+pub mod seal;
 mod subject;
 mod terms;
 mod view;
@@ -23,8 +26,9 @@ use std::sync::Arc;
 use crate::model::Timestamp;
 
 pub use actions::Actions;
-pub use event::{GrantEvent, RecordedEvent};
-pub use ledger::{Change, Ledger, LedgerError};
+pub use approvers::{Approver, Approvers, Proof, SecondFactor};
+pub use event::{GrantEvent, Proven, RecordedEvent};
+pub use ledger::{Approving, Change, Ledger, LedgerError};
 pub use live::LiveTable;
 pub use meter::LookupMeter;
 pub use network::{Network, NetworkError};

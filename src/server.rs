@@ -32,15 +32,17 @@ use tokio::time::timeout;
 use crate::audit::{Configuration, ConfigurationStep, Event, Started, Stopped};
 use crate::auth::Lasting;
 use crate::config::{Config, EnforcementMode, LogFormat, StoreLocation};
+use crate::model::SigningKey;
 use crate::relay::{Phase, Surroundings};
 use crate::store::approvals::{Approvals, Clock, Settings, StoreError, steady_clock};
 use crate::store::audit_log::{AuditError, AuditLog, Limits, Repair};
+use crate::store::signing_key::{self, Found, KeyFileError};
 use crate::store::tags::TagFiles;
 use crate::telemetry::log::{self, LogError};
 use crate::telemetry::{Metrics, sessions};
 use databases::Databases;
 use grant_events::GrantEvents;
-use house::{House, Note};
+use house::{House, Note, approver_keys};
 use ports::Ports;
 use refresher::Around;
 use setup::Setup;
@@ -62,6 +64,8 @@ pub enum ServeError {
     Audit(#[from] AuditError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
     #[error("cannot listen on {address} ({key}): {source}")]
     Listen { key: &'static str, address: String, source: io::Error },
     #[error("signals cannot be received: {0}")]
@@ -113,7 +117,16 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
     setup.warn();
     let audit = open_audit(&setup, &clock)?;
     let events = GrantEvents::new(audit.clone(), Handle::current());
-    let settings = settings(&setup, &clock, &events);
+    let file = setup.config.receipts.key_file.clone();
+    let loading = tokio::task::spawn_blocking(move || signing_key::load_or_create(&file));
+    let (key, found) = loading.await??;
+    if found == Found::Made {
+        tracing::info!(key = %key.public().id(), "a key that signs receipts was made");
+    }
+    let deployment = key.public();
+    approver_keys(&setup.config, &deployment)
+        .map_err(|problem| ServeError::Setup(vec![problem]))?;
+    let settings = settings(&setup, &clock, &events, key);
     // On a thread of its own, as it waits for the disk and for the audit log.
     let approvals = tokio::task::spawn_blocking(move || Approvals::open(settings)).await??;
     events.learn(&approvals);
@@ -148,6 +161,7 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
         phase,
         around: surroundings,
         notes,
+        deployment,
         lasting,
         reloading: Mutex::new(()),
         setup: ArcSwap::from_pointee(setup),
@@ -181,7 +195,7 @@ fn open_audit(setup: &Setup, clock: &Clock) -> Result<AuditLog, AuditError> {
     Ok(audit)
 }
 
-fn settings(setup: &Setup, clock: &Clock, events: &Arc<GrantEvents>) -> Settings {
+fn settings(setup: &Setup, clock: &Clock, events: &Arc<GrantEvents>, key: SigningKey) -> Settings {
     let StoreLocation::Sqlite(path) = &setup.config.store.location;
     Settings {
         url: format!("sqlite:{}", path.display()),
@@ -190,6 +204,8 @@ fn settings(setup: &Setup, clock: &Clock, events: &Arc<GrantEvents>) -> Settings
         max_staleness: setup.config.store.max_staleness,
         policies: setup.policies.clone(),
         standing: setup.standing.clone(),
+        approvers: setup.config.approvers(),
+        key,
         clock: Arc::clone(clock),
         on_event: events.sink(),
     }

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use keyhole::catalog::{Catalog, Table};
 use keyhole::grant::{
-    Action, Actions, Ask, CatalogView, DirectGrant, GrantState, Policies, Policy, RecordedEvent,
-    RequestState, Standing, StandingText, Subject,
+    Action, Actions, Approvers, Ask, CatalogView, DirectGrant, GrantState, Policies, Policy, Proof,
+    RecordedEvent, RequestState, Standing, StandingText, Subject,
 };
-use keyhole::model::{Client, ColumnPath, RelationName, SqlState, Timestamp, User};
+use keyhole::model::{Client, ColumnPath, RelationName, SigningKey, SqlState, Timestamp, User};
 use keyhole::store::approvals::{Approvals, Clock, Settings, StoreError, steady_clock};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,6 +52,7 @@ fn policies() -> Policies {
         approvals,
         approvers: vec![Subject::Group("dba".into())],
         reason: None,
+        second_factor: None,
     };
     Policies(vec![policy("contact data at once", "class:email", 0), policy("the rest", "*", 1)])
 }
@@ -74,6 +75,8 @@ fn settings(dir: &Path) -> Settings {
         max_staleness: Duration::from_secs(30),
         policies: policies(),
         standing: standing(),
+        approvers: Approvers::default(),
+        key: SigningKey::from_seed(&[1; 32]).expect("a key"),
         clock: steady_clock(),
         on_event: Arc::new(|_| Ok(())),
     }
@@ -134,8 +137,11 @@ async fn a_request_lives_from_filing_to_expiry() {
     let request = store.request(&alice(), &view(), ask("customers.ssn", HALF_HOUR)).await.unwrap();
     assert_eq!(request.state, RequestState::Pending);
     assert!(!sees(&store, alice(), "ssn"));
-    assert!(store.approve(&alice(), request.id).await.is_err(), "not by the requester");
-    let request = store.approve(&dora(), request.id).await.unwrap();
+    assert!(
+        store.approve(&alice(), request.id, Proof::default()).await.is_err(),
+        "not by the requester"
+    );
+    let request = store.approve(&dora(), request.id, Proof::default()).await.unwrap();
     assert_eq!(request.state, RequestState::Approved);
     assert!(sees(&store, alice(), "ssn"), "published before the answer");
     assert!(!sees(&store, user("bob", &[], &[]), "ssn"));
@@ -211,7 +217,7 @@ async fn a_restart_keeps_every_acknowledged_change() {
     ];
     assert_eq!(ids, expected);
     assert!(sees(&store, alice(), "email") && !sees(&store, alice(), "ssn"));
-    store.approve(&dora(), pending.id).await.unwrap();
+    store.approve(&dora(), pending.id, Proof::default()).await.unwrap();
     assert!(sees(&store, alice(), "ssn"));
 }
 
@@ -225,10 +231,13 @@ async fn a_reload_replaces_policies_and_standing_grants() {
     store.replace_policies(Policies::default(), vec![]).await.unwrap();
     assert!(!sees(&store, billing(), "email"));
     assert!(store.request(&alice(), &view(), ask("customers.email", HALF_HOUR)).await.is_err());
-    assert!(store.approve(&dora(), pending.id).await.is_err(), "today's policies decide");
+    assert!(
+        store.approve(&dora(), pending.id, Proof::default()).await.is_err(),
+        "today's policies decide"
+    );
     store.replace_policies(policies(), standing()).await.unwrap();
     assert!(sees(&store, billing(), "email"));
-    store.approve(&dora(), pending.id).await.unwrap();
+    store.approve(&dora(), pending.id, Proof::default()).await.unwrap();
 }
 
 #[tokio::test]

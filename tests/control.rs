@@ -14,8 +14,8 @@ use keyhole::auth::scram::{ITERATIONS_DEFAULT, MockKey, Verifier};
 use keyhole::catalog::{Catalog, Class, Hiding, MaskSpec, Table};
 use keyhole::control::desk::{Database, Deed, Desk, Occurrence, Part, Unready};
 use keyhole::control::{console, http};
-use keyhole::grant::{Action, Ask, Policies, PolicyText};
-use keyhole::model::{Epoch, RelationName, Secret, SqlState, Timestamp, User};
+use keyhole::grant::{Action, Approvers, Ask, Policies, PolicyText};
+use keyhole::model::{Epoch, RelationName, Secret, SigningKey, SqlState, Timestamp, User};
 use keyhole::net::Listener;
 use keyhole::schema::{Column, Relation, RelationKind, Snapshot, ValueType};
 use keyhole::store::approvals::{Approvals, Clock, Settings};
@@ -126,6 +126,7 @@ fn policy(database: &Database) -> Policies {
         approvals: 1,
         approvers: vec!["group:dba".into()],
         reason: None,
+        second_factor: None,
     };
     let policy = text.resolve(&[database.view(&database.name)]).expect("a policy");
     Policies(vec![policy])
@@ -138,6 +139,8 @@ fn store(folder: &std::path::Path, policies: Policies, clock: Clock) -> Approval
         max_staleness: Duration::from_secs(30),
         policies,
         standing: Vec::new(),
+        approvers: Approvers::default(),
+        key: SigningKey::from_seed(&[1; 32]).expect("a key"),
         clock,
         on_event: Arc::new(|_| Ok(())),
     })

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::Scope;
 use super::normalize::Normalizer;
+use crate::model::receipt::SignedReceipt;
 use crate::model::{Client, Timestamp};
 use fields::{client_fields, moment, name, predicate, reason};
 pub use statement::{
@@ -154,6 +155,9 @@ pub struct Grant {
     pub approvers: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// Of an approval and of a grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Box<SignedReceipt>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -167,6 +171,10 @@ pub enum GrantStep {
     Revoked,
     Expired,
     Exhausted,
+    /// A code of an approver's second factor was right.
+    FactorUsed,
+    /// A code was wrong, and the approval refused.
+    FactorFailed,
 }
 
 #[derive(Clone, Debug, serde::Serialize)]

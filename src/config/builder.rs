@@ -151,7 +151,7 @@ impl Builder<'_> {
         }
     }
 
-    fn secret_from_file(&mut self, key: &str, file: &Text) -> Option<Secret> {
+    pub(super) fn secret_from_file(&mut self, key: &str, file: &Text) -> Option<Secret> {
         let path = self.beside(Path::new(file.get_ref()));
         let message = match std::fs::read_to_string(&path) {
             Ok(text) => match text.trim_end_matches(['\r', '\n']) {

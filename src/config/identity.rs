@@ -5,11 +5,12 @@ use std::ops::Range;
 
 use toml::Spanned;
 
+use super::approver::Means;
 use super::builder::Builder;
 use super::raw::{self, Texts};
 use super::source::{Place, Problems};
 use super::{Credential, PolicyConfig, Role, StandingConfig, UserConfig};
-use crate::grant::{Action, CatalogView, PolicyError, PolicyText, StandingText};
+use crate::grant::{Action, CatalogView, PolicyError, PolicyText, SecondFactor, StandingText};
 use crate::model::Secret;
 
 const VERIFIER_PREFIX: &str = "SCRAM-SHA-256$";
@@ -68,7 +69,14 @@ pub(super) fn users(
             }
         };
         let groups = raw.groups.into_iter().map(Spanned::into_inner).collect();
-        users.push(UserConfig { name, groups, roles, credential, place });
+        let means = Means {
+            approval_key: raw.approval_key,
+            totp_env: raw.totp_env,
+            totp_file: raw.totp_file,
+            recovery_codes: raw.recovery_codes,
+        };
+        let approver = builder.approver(&name, means, &users);
+        users.push(UserConfig { name, groups, roles, credential, approver, place });
     }
     users
 }
@@ -102,6 +110,12 @@ pub(super) fn policies(
             approvals: raw.approvals.into_inner(),
             approvers: raw.approvers.map(|list| texts(list.into_inner())).unwrap_or_default(),
             reason: raw.reason.map(Spanned::into_inner),
+            second_factor: builder.word(
+                &format!("second_factor of policy \"{name}\""),
+                raw.second_factor,
+                &[("totp", Some(SecondFactor::Totp))],
+                None,
+            ),
         };
         if let Some(views) = views
             && builder.problems.0.len() == before

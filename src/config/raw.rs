@@ -23,6 +23,8 @@ pub(super) struct Proxy {
     #[serde(default)]
     pub(super) audit: Audit,
     #[serde(default)]
+    pub(super) receipts: Receipts,
+    #[serde(default)]
     pub(super) enforcement: Enforcement,
     #[serde(default)]
     pub(super) schema: Schema,
@@ -95,6 +97,12 @@ pub(super) struct Store {
 pub(super) struct Audit {
     pub(super) dir: Option<Text>,
     pub(super) segment_len_max: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Receipts {
+    pub(super) key_file: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -203,6 +211,11 @@ pub(super) struct User {
     pub(super) roles: Texts,
     pub(super) scram_env: Option<Text>,
     pub(super) scram: Option<Text>,
+    pub(super) approval_key: Option<Text>,
+    pub(super) totp_env: Option<Text>,
+    pub(super) totp_file: Option<Text>,
+    #[serde(default)]
+    pub(super) recovery_codes: Texts,
 }
 
 #[derive(Debug, Deserialize)]
@@ -245,6 +258,7 @@ pub(super) struct Policy {
     pub(super) approvals: Spanned<u32>,
     pub(super) approvers: Option<Spanned<Texts>>,
     pub(super) reason: Option<Text>,
+    pub(super) second_factor: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -345,6 +359,7 @@ mod tests {
         shows::<Control>("[control]");
         shows::<Store>("[store]");
         shows::<Audit>("[audit]");
+        shows::<Receipts>("[receipts]");
         shows::<Enforcement>("[enforcement]");
         shows::<Schema>("[schema]");
         shows::<Log>("[log]");

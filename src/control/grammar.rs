@@ -1,13 +1,14 @@
 //! The console's language: text in, [`Command`]s out. Case does not matter, a semicolon ends a
 //! command, several may stand in one query.
 
+mod approve;
 mod cursor;
 mod grant;
 
 use std::time::Duration;
 
 use self::cursor::{Cursor, Lexeme, Piece, lex};
-use crate::grant::{Action, GrantId, RequestId};
+use crate::grant::{Action, GrantId, Proof, RequestId};
 use crate::model::{Report, SqlState, Timestamp};
 use crate::telemetry::sessions::SessionId;
 
@@ -19,7 +20,12 @@ pub const COMMANDS_MAX: usize = 100;
 pub enum Command {
     Show(Topic),
     Grant(Box<GrantWords>),
-    Approve(RequestId),
+    /// What an approver's own key signs.
+    Challenge(RequestId),
+    Approve {
+        request: RequestId,
+        proof: Proof,
+    },
     Deny {
         request: RequestId,
         reason: String,
@@ -147,8 +153,7 @@ impl From<SyntaxError> for Report {
 /// Shown where no command's own form can be.
 pub const HELP_HINT: &str = "SHOW HELP lists the commands of this console.";
 const SHOW_FORM: &str = "SHOW HELP | VERSION | GRANTS | REQUESTS | SESSIONS | CATALOG | POLICIES | \
-                         DATABASES | STATS";
-const APPROVE_FORM: &str = "APPROVE 3, with the id that SHOW REQUESTS lists";
+                         DATABASES | STATS | CHALLENGE 3";
 const DENY_FORM: &str = "DENY 3 REASON 'no ticket', with the id that SHOW REQUESTS lists";
 const REVOKE_FORM: &str = "REVOKE 7, with the id that SHOW GRANTS lists, or REVOKE ALL";
 const KILL_FORM: &str = "KILL SESSION 12, with the id that SHOW SESSIONS lists";
@@ -210,6 +215,9 @@ pub const HELP: &[(&str, &str)] = &[
     ("GRANT … TO GROUP support …", "to everybody in a group"),
     ("GRANT … STARTING '2026-01-31 09:00+01' TICKET 'T-1'", "from then on, with a ticket"),
     ("APPROVE 3", "approves a request of somebody else"),
+    ("APPROVE 3 CODE '123456'", "with a code of one's second factor, or a recovery code"),
+    ("SHOW CHALLENGE 3", "what one's own key signs: see `keyhole approvals sign`"),
+    ("APPROVE 3 SIGNATURE '…'", "with that signature"),
     ("DENY 3 REASON 'no ticket'", "denies a request"),
     ("REVOKE 7", "ends a grant at once, open results included"),
     ("REVOKE ALL", "ends every grant but the standing ones"),
@@ -243,10 +251,7 @@ fn command(text: &str, lexemes: &[Lexeme]) -> Result<Command, SyntaxError> {
     let command = match verb.as_str() {
         "SHOW" => show(&mut cursor)?,
         "GRANT" => Command::Grant(Box::new(grant::read(&mut cursor)?)),
-        "APPROVE" => {
-            cursor.expect_form(APPROVE_FORM);
-            Command::Approve(cursor.number("the id of a request")?)
-        }
+        "APPROVE" => approve::read(&mut cursor)?,
         "DENY" => deny(&mut cursor)?,
         "REVOKE" => revoke(&mut cursor)?,
         "KILL" => {
@@ -278,6 +283,9 @@ fn command(text: &str, lexemes: &[Lexeme]) -> Result<Command, SyntaxError> {
 
 fn show(cursor: &mut Cursor<'_>) -> Result<Command, SyntaxError> {
     cursor.expect_form(SHOW_FORM);
+    if cursor.take("CHALLENGE").is_some() {
+        return cursor.number("the id of a request").map(Command::Challenge);
+    }
     match Topic::ALL.into_iter().find(|topic| cursor.at(topic.word())) {
         Some(topic) => {
             cursor.advance();

@@ -4,7 +4,10 @@ use super::desk::{Database, Desk};
 use super::grammar::{HELP, Topic};
 use super::table::{Cell, Column, Table};
 use crate::catalog::{Class, DatePrecision, Hiding, MaskSpec};
-use crate::grant::{Actions, Grant, GrantView, Network, Pattern, Policies, Request, Subject};
+use crate::grant::{
+    Actions, Grant, GrantView, Network, Pattern, Policies, Request, SecondFactor, Subject,
+};
+use crate::model::receipt::Challenge;
 use crate::model::{ColumnPath, show_duration};
 use crate::telemetry::sessions::Session;
 
@@ -63,6 +66,21 @@ const REQUEST_COLUMNS: &[Column] = &[
     Column::int("grant"),
 ];
 
+/// What an approver is about to sign, and what it stands for.
+pub(super) const CHALLENGE_COLUMNS: &[Column] = &[
+    Column::int("request"),
+    Column::text("challenge"),
+    Column::text("requester"),
+    Column::text("database"),
+    Column::text("resource"),
+    Column::text("actions"),
+    Column::text("rows"),
+    Column::text("duration"),
+    Column::time("not_before"),
+    Column::text("reason"),
+    Column::text("ticket"),
+];
+
 const SESSION_COLUMNS: &[Column] = &[
     Column::int("id"),
     Column::text("user"),
@@ -97,6 +115,7 @@ const POLICY_COLUMNS: &[Column] = &[
     Column::int("approvals"),
     Column::text("approvers"),
     Column::text("reason"),
+    Column::text("second_factor"),
 ];
 
 const DATABASE_COLUMNS: &[Column] = &[
@@ -209,6 +228,24 @@ fn request_row(request: &Request) -> Vec<Cell> {
     ]
 }
 
+pub(super) fn challenge(request: &Request, challenge: &Challenge) -> Table {
+    let terms = &request.terms;
+    let row = vec![
+        request.id.into(),
+        challenge.as_str().into(),
+        request.requester.clone().into(),
+        terms.database.clone().into(),
+        terms.resource.to_string().into(),
+        actions(terms.actions),
+        terms.rows.as_ref().map(|rows| rows.shown.clone()).into(),
+        show_duration(terms.duration).into(),
+        terms.not_before.into(),
+        terms.reason.clone().into(),
+        terms.ticket.clone().into(),
+    ];
+    Table { columns: CHALLENGE_COLUMNS, rows: vec![row] }
+}
+
 fn session_row(session: &Session) -> Vec<Cell> {
     let facts = &session.facts;
     let exposure = session.exposure();
@@ -284,6 +321,7 @@ fn policy_rows(policies: &Policies) -> Vec<Vec<Cell>> {
             u64::from(policy.approvals).into(),
             list(&policy.approvers, Subject::to_string),
             policy.reason.as_ref().map(|pattern| pattern.as_str()).into(),
+            policy.second_factor.map(SecondFactor::as_str).into(),
         ]
     };
     policies.0.iter().enumerate().map(row).collect()

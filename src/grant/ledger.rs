@@ -2,17 +2,22 @@
 //! itself: its events are stored first and applied then.
 
 mod commands;
+mod proven;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use super::factor::FactorState;
 use super::{
     Grant, GrantEvent, GrantId, GrantState, GrantView, RecordedEvent, Request, RequestId,
     RequestState, Subject,
 };
 use crate::model::Timestamp;
+use crate::model::receipt::{Approval, SignedReceipt};
+
+pub use proven::Approving;
 
 /// All requests and grants, as replaying the events gives them.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +29,8 @@ pub struct Ledger {
     ends: BTreeSet<(Timestamp, GrantId)>,
     /// Grants that have not ended, by subject.
     held: HashMap<Subject, usize>,
+    /// Of approvers who have shown one.
+    factors: HashMap<String, FactorState>,
     request_last: RequestId,
     grant_last: GrantId,
     sequence: u64,
@@ -78,8 +85,10 @@ impl Ledger {
         let misfit = || LedgerError::Misfit { sequence: *sequence, kind: event.kind() };
         let change = match event {
             GrantEvent::Requested { request } => self.file(request).ok_or_else(misfit)?,
-            GrantEvent::Approved { request, by } => {
-                self.pending_mut(*request).ok_or_else(misfit)?.approved_by.push(by.clone());
+            GrantEvent::Approved { request, by, receipt, .. } => {
+                let request = self.pending_mut(*request).ok_or_else(misfit)?;
+                request.approved_by.push(by.clone());
+                request.approvals.push(approval(receipt.as_deref(), by, *at));
                 Change::None
             }
             GrantEvent::Denied { request, by, reason } => {
@@ -93,7 +102,7 @@ impl Ledger {
                 close(request, RequestState::Cancelled, *at, Some(by));
                 Change::None
             }
-            GrantEvent::Granted { grant } | GrantEvent::StandingAdded { grant } => {
+            GrantEvent::Granted { grant, .. } | GrantEvent::StandingAdded { grant, .. } => {
                 self.begin(grant, *at).ok_or_else(misfit)?
             }
             GrantEvent::Revoked { grant, by } => {
@@ -105,6 +114,14 @@ impl Ledger {
             GrantEvent::StandingRemoved { grant } => {
                 let by = standing::CONFIGURATION.to_owned();
                 self.end(*grant, GrantState::Revoked, *at, Some(&by)).ok_or_else(misfit)?
+            }
+            GrantEvent::FactorUsed { user, factor, .. } => {
+                self.factors.entry(user.clone()).or_default().used(factor);
+                Change::None
+            }
+            GrantEvent::FactorFailed { user, .. } => {
+                self.factors.entry(user.clone()).or_default().failed(*at);
+                Change::None
             }
         };
         self.sequence = *sequence;
@@ -226,6 +243,18 @@ impl Entry {
         };
         GrantView { grant, state, ended_at, ended_by }
     }
+}
+
+/// The approval as later receipts name it.
+fn approval(receipt: Option<&SignedReceipt>, by: &str, at: Timestamp) -> Approval {
+    let signed = receipt.and_then(SignedReceipt::approval);
+    signed.unwrap_or_else(|| Approval {
+        by: by.to_owned(),
+        at,
+        factor: None,
+        own: None,
+        receipt: None,
+    })
 }
 
 fn close(request: &mut Request, state: RequestState, at: Timestamp, by: Option<&String>) {

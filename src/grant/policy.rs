@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::terms::Terms;
 use super::{Action, Actions, CatalogView, NetworkError, Pattern, ResourceError};
-use super::{Standing, Subject, SubjectError};
+use super::{SecondFactor, Standing, Subject, SubjectError};
 use crate::model::{DurationError, Report, SqlState, User, parse_duration, show_duration};
 
 /// Who may ask for what, for how long, and who has to agree. The first policy that matches
@@ -25,6 +25,8 @@ pub struct Policy {
     pub approvers: Vec<Subject>,
     /// Must be found somewhere in the reason; anchor it with `^…$` to match the whole.
     pub reason: Option<Regex>,
+    /// What approvers have to show beside their login.
+    pub second_factor: Option<SecondFactor>,
 }
 
 /// What the policies say about a request.
@@ -49,6 +51,7 @@ pub struct PolicyText {
     #[serde(default)]
     pub approvers: Vec<String>,
     pub reason: Option<String>,
+    pub second_factor: Option<SecondFactor>,
 }
 
 /// A `[[standing]]` of the configuration.
@@ -114,6 +117,7 @@ impl PolicyText {
                 Some(pattern) => Some(Regex::new(pattern).map_err(Box::new)?),
                 None => None,
             },
+            second_factor: self.second_factor,
         })
     }
 }

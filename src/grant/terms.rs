@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Actions, GrantId, Network, Pattern, RequestId, Resource, RowPredicate, Subject};
 use crate::model::Timestamp;
+use crate::model::receipt::Approval;
 
 /// What somebody asks for, as written.
 #[derive(Clone, Debug)]
@@ -138,6 +139,9 @@ pub struct Request {
     pub decided_at: Option<Timestamp>,
     /// The grant that came of it.
     pub grant: Option<GrantId>,
+    /// The approvals so far, as receipts name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approval>,
 }
 
 impl GrantState {

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use crate::audit::{Event, Grant as Record, GrantStep, StatementText, Strings};
 use crate::grant::{Grant, GrantEvent, GrantId, RecordedEvent, Request, RequestId};
+use crate::model::receipt::SignedReceipt;
 use crate::store::approvals::{Approvals, EventSink};
 use crate::store::audit_log::AuditLog;
 
@@ -71,8 +72,9 @@ impl Memory {
                 self.requests.insert(request.id, record.clone());
                 record
             }
-            GrantEvent::Approved { request, by } => {
-                self.on_request(*request, GrantStep::Approved, by)
+            GrantEvent::Approved { request, by, receipt, .. } => {
+                let record = self.on_request(*request, GrantStep::Approved, by);
+                attested(record, receipt.as_deref())
             }
             GrantEvent::Denied { request, by, reason } => {
                 let mut record = self.on_request(*request, GrantStep::Denied, by);
@@ -82,10 +84,11 @@ impl Memory {
             GrantEvent::Cancelled { request, by } => {
                 self.on_request(*request, GrantStep::Cancelled, by)
             }
-            GrantEvent::Granted { grant } | GrantEvent::StandingAdded { grant } => {
+            GrantEvent::Granted { grant, receipt }
+            | GrantEvent::StandingAdded { grant, receipt } => {
                 let record = of_grant(grant);
                 self.grants.insert(grant.id, record.clone());
-                record
+                attested(record, receipt.as_deref())
             }
             GrantEvent::Revoked { grant, by } => {
                 self.on_grant(*grant, GrantStep::Revoked, Some(by))
@@ -93,6 +96,12 @@ impl Memory {
             GrantEvent::Expired { grant } => self.on_grant(*grant, GrantStep::Expired, None),
             GrantEvent::StandingRemoved { grant } => {
                 self.on_grant(*grant, GrantStep::Revoked, Some(CONFIGURATION))
+            }
+            GrantEvent::FactorUsed { user, request, .. } => {
+                self.on_request(*request, GrantStep::FactorUsed, user)
+            }
+            GrantEvent::FactorFailed { user, request } => {
+                self.on_request(*request, GrantStep::FactorFailed, user)
             }
         }
     }
@@ -103,7 +112,7 @@ impl Memory {
             GrantEvent::Denied { request, .. } | GrantEvent::Cancelled { request, .. } => {
                 self.requests.remove(request);
             }
-            GrantEvent::Granted { grant } => {
+            GrantEvent::Granted { grant, .. } => {
                 if let Some(request) = grant.request {
                     self.requests.remove(&request);
                 }
@@ -115,7 +124,9 @@ impl Memory {
             }
             GrantEvent::Requested { .. }
             | GrantEvent::Approved { .. }
-            | GrantEvent::StandingAdded { .. } => {}
+            | GrantEvent::StandingAdded { .. }
+            | GrantEvent::FactorUsed { .. }
+            | GrantEvent::FactorFailed { .. } => {}
         }
     }
 
@@ -130,6 +141,27 @@ impl Memory {
         let record = known.unwrap_or_else(|| unknown(step));
         Record { step, grant: Some(id), by: by.map(str::to_owned), ..record }
     }
+}
+
+/// The record with its receipt, which also tells what the memory does not: an approval may reach
+/// the log at the next start, before the store could be asked what it was about.
+fn attested(record: Record, receipt: Option<&SignedReceipt>) -> Record {
+    let Some(signed) = receipt else { return record };
+    let matter = &signed.receipt.matter;
+    let record = if record.subject.is_empty() {
+        Record {
+            subject: matter.subject.clone(),
+            database: matter.database.clone(),
+            resources: vec![matter.resource.clone()],
+            actions: matter.actions.clone(),
+            not_before: matter.not_before,
+            policy: signed.receipt.policy.clone(),
+            ..record
+        }
+    } else {
+        record
+    };
+    Record { receipt: Some(Box::new(signed.clone())), ..record }
 }
 
 /// Who adds and removes standing grants.
@@ -152,6 +184,7 @@ fn unknown(step: GrantStep) -> Record {
         by: None,
         approvers: Vec::new(),
         policy: None,
+        receipt: None,
     }
 }
 
@@ -172,6 +205,7 @@ fn of_request(request: &Request) -> Record {
         by: Some(request.requester.clone()),
         approvers: Vec::new(),
         policy: Some(request.policy.clone()),
+        receipt: None,
     }
 }
 
@@ -193,6 +227,7 @@ fn of_grant(grant: &Grant) -> Record {
         by,
         approvers: grant.approvers.clone(),
         policy: grant.policy.clone(),
+        receipt: None,
     }
 }
 

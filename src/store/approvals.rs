@@ -18,11 +18,13 @@ use tokio::sync::{oneshot, watch};
 use self::journal::Journal;
 use self::shared::Shared;
 use self::writer::{Command, Work, Writer};
+use crate::grant::seal::{SealError, Sealer, matter};
 use crate::grant::{
-    Ask, CatalogView, DirectGrant, GrantId, GrantView, LedgerError, LiveTable, Policies,
-    RecordedEvent, Request, RequestId, Standing,
+    Approvers, Approving, Ask, CatalogView, DirectGrant, GrantId, GrantView, LedgerError,
+    LiveTable, Policies, Proof, RecordedEvent, Request, RequestId, Standing,
 };
-use crate::model::{Epoch, Report, SqlState, Timestamp, User};
+use crate::model::receipt::Challenge;
+use crate::model::{Epoch, Report, SigningKey, SqlState, Timestamp, User};
 
 pub use clock::{Clock, steady_clock};
 pub use peek::{peek, standing_only};
@@ -50,6 +52,10 @@ pub struct Settings {
     pub max_staleness: Duration,
     pub policies: Policies,
     pub standing: Vec<Standing>,
+    /// How approvers prove themselves.
+    pub approvers: Approvers,
+    /// Signs every approval and grant.
+    pub key: SigningKey,
     pub clock: Clock,
     pub on_event: EventSink,
 }
@@ -79,6 +85,8 @@ pub enum StoreError {
     Write(#[source] rusqlite::Error),
     #[error("the store's thread cannot be started: {0}")]
     Thread(#[source] std::io::Error),
+    #[error(transparent)]
+    Receipt(#[from] SealError),
     #[error("the store has stopped")]
     Stopped,
 }
@@ -103,13 +111,23 @@ impl Approvals {
     /// # Errors
     /// [`StoreError`] when it cannot be read and written; the proxy must not start then.
     pub fn open(settings: Settings) -> Result<Self, StoreError> {
-        let Settings { url, base_dir, max_staleness, policies, standing, clock, on_event } =
-            settings;
+        let Settings {
+            url,
+            base_dir,
+            max_staleness,
+            policies,
+            standing,
+            approvers,
+            key,
+            clock,
+            on_event,
+        } = settings;
         if !(STALENESS_MIN..=STALENESS_MAX).contains(&max_staleness) {
             return Err(StoreError::Staleness(max_staleness));
         }
         let journal = Journal::open(&url, &base_dir)?;
-        let shared = Arc::new(Shared::new(clock, policies));
+        let sealer = Sealer { key, store: journal.store_id()? };
+        let shared = Arc::new(Shared::new(clock, policies, approvers, sealer));
         let writer =
             Writer::start(journal, Arc::clone(&shared), on_event, max_staleness, &standing)?;
         let (inbox, commands) = sync_channel(QUEUE_MAX);
@@ -165,15 +183,49 @@ impl Approvals {
     /// Adds one approval; the last one needed makes the grant.
     ///
     /// # Errors
-    /// Unknown, not pending, one's own, not among the approvers, approved already, or no longer
-    /// allowed by the policies.
-    pub async fn approve(&self, approver: &User, id: RequestId) -> Result<Request, Report> {
-        let approver = approver.clone();
-        self.change(Box::new(move |ledger, policies, now| {
-            ledger.approve(policies, &approver, id, now)
-        }))
-        .await?;
+    /// Unknown, not pending, one's own, not among the approvers, approved already, no longer
+    /// allowed by the policies, or not proven as approver and policy want it. A wrong code is
+    /// recorded.
+    pub async fn approve(
+        &self,
+        approver: &User,
+        id: RequestId,
+        proof: Proof,
+    ) -> Result<Request, Report> {
+        let (approver, shared) = (approver.clone(), Arc::clone(&self.inner.shared));
+        let events = self
+            .change(Box::new(move |ledger, policies, now| {
+                let store = &shared.sealer.store;
+                let approving =
+                    Approving { approver: &approver, request: id, proof: &proof, store };
+                ledger.approve_proven(policies, &shared.approvers.load(), approving, now)
+            }))
+            .await?;
+        let failed = |recorded: &RecordedEvent| recorded.event.is_failed_factor();
+        if events.iter().any(failed) {
+            return Err(Report::error(SqlState::INSUFFICIENT_PRIVILEGE, "the code is wrong")
+                .detail("It may be too old, or used already: every code counts once."));
+        }
         self.request_view(Some(id))
+    }
+
+    /// What the own key of an approver signs to approve the request.
+    ///
+    /// # Errors
+    /// Unknown.
+    pub fn challenge(&self, id: RequestId) -> Result<(Request, Challenge), Report> {
+        let request = self.inner.shared.ledger().request_view(id).ok_or_else(|| {
+            Report::error(SqlState::UNDEFINED_OBJECT, format!("there is no request {id}"))
+        })?;
+        let matter = matter(&request, &self.inner.shared.sealer.store)
+            .map_err(|error| Report::error(SqlState::INTERNAL_ERROR, error.to_string()))?;
+        let challenge = matter.challenge();
+        Ok((request, challenge))
+    }
+
+    /// Takes over how approvers prove themselves.
+    pub fn replace_approvers(&self, approvers: Approvers) {
+        self.inner.shared.approvers.store(Arc::new(approvers));
     }
 
     /// Closes a request for good.

@@ -5,8 +5,8 @@ use crate::grant::ask::{invalid, nameable, text};
 use crate::grant::policy::may_approve;
 use crate::grant::terms::{Ask, DirectGrant, Terms};
 use crate::grant::{
-    CatalogView, Decision, Grant, GrantEvent, GrantId, GrantState, Policies, Request, RequestId,
-    RequestState, Resource, Subject,
+    CatalogView, Decision, Grant, GrantEvent, GrantId, GrantState, Policies, Proven, Request,
+    RequestId, RequestState, Resource, Subject,
 };
 use crate::model::{Report, SqlState, Timestamp, User};
 
@@ -64,6 +64,7 @@ impl Ledger {
             closed_reason: None,
             decided_at: None,
             grant: None,
+            approvals: Vec::new(),
         };
         let granted = match approvals_needed {
             0 => Some(self.granted(&request, &[], now)?),
@@ -79,7 +80,7 @@ impl Ledger {
     /// # Errors
     /// Unknown, not pending, one's own, not among the approvers, approved already, or no longer
     /// allowed by the policies.
-    pub fn approve(
+    pub(super) fn approve(
         &self,
         policies: &Policies,
         approver: &User,
@@ -112,7 +113,7 @@ impl Ledger {
         let enough = names.len() >= usize::try_from(needed).unwrap_or(usize::MAX);
         let request = Request { policy, ..request.clone() };
         let granted = if enough { Some(self.granted(&request, &names, now)?) } else { None };
-        Ok([GrantEvent::Approved { request: id, by }].into_iter().chain(granted).collect())
+        Ok([approved(id, by)].into_iter().chain(granted).collect())
     }
 
     /// Closes a request for good: whoever could approve it may.
@@ -165,7 +166,7 @@ impl Ledger {
         let mut grant = self.grant_of(direct.subject.clone(), &terms, now)?;
         grant.requester.clone_from(&approver);
         grant.approvers = vec![approver];
-        Ok(vec![GrantEvent::Granted { grant: Box::new(grant) }])
+        Ok(vec![granted(grant)])
     }
 
     /// Ends a grant: whoever has the role `control` may, its subject, and who approved it.
@@ -239,7 +240,7 @@ impl Ledger {
         grant.approvers = approvers.to_vec();
         grant.request = Some(request.id);
         grant.policy = Some(request.policy.clone());
-        Ok(GrantEvent::Granted { grant: Box::new(grant) })
+        Ok(granted(grant))
     }
 
     /// The grant that these terms give; its time runs from now or from the moment they name.
@@ -287,6 +288,15 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// Its receipt follows before it is stored.
+fn approved(request: RequestId, by: String) -> GrantEvent {
+    GrantEvent::Approved { request, by, proven: Proven::default(), receipt: None }
+}
+
+fn granted(grant: Grant) -> GrantEvent {
+    GrantEvent::Granted { grant: Box::new(grant), receipt: None }
 }
 
 fn revoked(entry: &Entry, by: &User) -> GrantEvent {

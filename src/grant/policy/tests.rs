@@ -78,6 +78,7 @@ fn configuration_that_makes_no_sense_is_refused_by_key() {
         approvals: 1,
         approvers: vec!["group:dba".into()],
         reason: None,
+        second_factor: None,
     };
     assert!(good.resolve(&[]).is_ok());
     let cases = [
@@ -114,6 +115,7 @@ fn a_request_keeps_everything_it_was_filed_with() {
         closed_reason: None,
         decided_at: None,
         grant: None,
+        approvals: vec![],
     };
     let stored = serde_json::to_string(&request).unwrap();
     assert_eq!(serde_json::from_str::<Request>(&stored).unwrap(), request);

@@ -177,6 +177,12 @@ impl Journal {
         self.set_meta("seen_at", &now.to_string())
     }
 
+    /// What tells this store from every other.
+    pub(super) fn store_id(&self) -> Result<String, StoreError> {
+        let id = self.meta("store_id").map_err(|error| self.failed(error))?;
+        id.ok_or_else(|| StoreError::Version { path: self.path.clone(), found: String::new() })
+    }
+
     /// The last time that the store was written.
     pub(super) fn seen_at(&self) -> rusqlite::Result<Option<Timestamp>> {
         Ok(self.meta("seen_at")?.and_then(|text| text.parse().ok()))

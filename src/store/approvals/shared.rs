@@ -6,7 +6,8 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::Clock;
-use crate::grant::{Change, Ledger, LiveTable, Policies};
+use crate::grant::seal::Sealer;
+use crate::grant::{Approvers, Change, Ledger, LiveTable, Policies};
 use crate::model::{Epoch, Timestamp};
 
 /// A sleeping thread looks at the clock at least so often, in case it was set forward.
@@ -17,6 +18,8 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) table: ArcSwap<LiveTable>,
     pub(super) policies: ArcSwap<Policies>,
+    pub(super) approvers: ArcSwap<Approvers>,
+    pub(super) sealer: Sealer,
     pub(super) epoch: watch::Sender<Epoch>,
     /// Written by the writer only, and never held during I/O.
     ledger: RwLock<Ledger>,
@@ -32,7 +35,12 @@ pub(super) enum Running {
 }
 
 impl Shared {
-    pub(super) fn new(clock: Clock, policies: Policies) -> Self {
+    pub(super) fn new(
+        clock: Clock,
+        policies: Policies,
+        approvers: Approvers,
+        sealer: Sealer,
+    ) -> Self {
         // Valid until the first proof that the store can be written: not at all.
         let mut table = LiveTable::default();
         table.valid_until = Some(Timestamp::MIN);
@@ -41,6 +49,8 @@ impl Shared {
             epoch: watch::Sender::new(table.epoch),
             table: ArcSwap::from_pointee(table),
             policies: ArcSwap::from_pointee(policies),
+            approvers: ArcSwap::from_pointee(approvers),
+            sealer,
             ledger: RwLock::default(),
             publishing: Mutex::new(Running::Yes),
             published: Condvar::new(),

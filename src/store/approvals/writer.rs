@@ -96,6 +96,7 @@ impl Writer {
         events.extend(self.shared.ledger().reconcile(standing));
         let journal = self.journal.as_mut().ok_or(StoreError::Stopped)?;
         let sequence = self.shared.ledger().sequence();
+        self.shared.sealer.seal(&self.shared.ledger(), &mut events, now)?;
         let recorded = journal.append(sequence, events, now).map_err(StoreError::Write)?;
         self.take_in(&recorded)?;
         self.healthy(now);
@@ -178,10 +179,15 @@ impl Writer {
     fn change(&mut self, work: Work) -> Result<Vec<RecordedEvent>, Report> {
         self.catch_up()?;
         let now = (self.shared.clock)();
-        let events = work(&self.shared.ledger(), &self.shared.policies.load(), now)?;
+        let mut events = work(&self.shared.ledger(), &self.shared.policies.load(), now)?;
         if events.is_empty() {
             return Ok(Vec::new());
         }
+        // What is acknowledged is signed, so it is signed before it is stored.
+        self.shared
+            .sealer
+            .seal(&self.shared.ledger(), &mut events, now)
+            .map_err(|error| Report::error(SqlState::INTERNAL_ERROR, error.to_string()))?;
         let sequence = self.shared.ledger().sequence();
         let journal = self.journal.as_mut().ok_or_else(unwritable)?;
         let recorded = journal.append(sequence, events, now).map_err(|error| {
