@@ -117,15 +117,8 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
     setup.warn();
     let audit = open_audit(&setup, &clock)?;
     let events = GrantEvents::new(audit.clone(), Handle::current());
-    let file = setup.config.receipts.key_file.clone();
-    let loading = tokio::task::spawn_blocking(move || signing_key::load_or_create(&file));
-    let (key, found) = loading.await??;
-    if found == Found::Made {
-        tracing::info!(key = %key.public().id(), "a key that signs receipts was made");
-    }
+    let key = open_key(&setup).await?;
     let deployment = key.public();
-    approver_keys(&setup.config, &deployment)
-        .map_err(|problem| ServeError::Setup(vec![problem]))?;
     let settings = settings(&setup, &clock, &events, key);
     // On a thread of its own, as it waits for the disk and for the audit log.
     let approvals = tokio::task::spawn_blocking(move || Approvals::open(settings)).await??;
@@ -182,6 +175,19 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
         changed: Vec::new(),
     }));
     Ok((house, taken))
+}
+
+/// The key that signs receipts; no approver's own.
+async fn open_key(setup: &Setup) -> Result<SigningKey, ServeError> {
+    let file = setup.config.receipts.key_file.clone();
+    let loading = tokio::task::spawn_blocking(move || signing_key::load_or_create(&file));
+    let (key, found) = loading.await??;
+    if found == Found::Made {
+        tracing::info!(key = %key.public().id(), "a key that signs receipts was made");
+    }
+    let own = approver_keys(&setup.config, &key.public());
+    own.map_err(|problem| ServeError::Setup(vec![problem]))?;
+    Ok(key)
 }
 
 fn open_audit(setup: &Setup, clock: &Clock) -> Result<AuditLog, AuditError> {

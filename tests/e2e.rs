@@ -61,6 +61,8 @@ mod protocol;
 mod proxied;
 #[path = "e2e/psql_meta.rs"]
 mod psql_meta;
+#[path = "e2e/receipts.rs"]
+mod receipts;
 #[path = "e2e/silence.rs"]
 mod silence;
 #[path = "e2e/telemetry.rs"]

@@ -12,6 +12,7 @@ use super::Scope;
 use super::normalize::Normalizer;
 use crate::model::receipt::SignedReceipt;
 use crate::model::{Client, Timestamp};
+pub(super) use fields::cut_name;
 use fields::{client_fields, moment, name, predicate, reason};
 pub use statement::{
     Analysis, Decision, Gates, Mention, Names, Provenance, Release, Statement, StatementText,
@@ -160,7 +161,7 @@ pub struct Grant {
     pub receipt: Option<Box<SignedReceipt>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantStep {
     Requested,
@@ -175,6 +176,24 @@ pub enum GrantStep {
     FactorUsed,
     /// A code was wrong, and the approval refused.
     FactorFailed,
+}
+
+impl GrantStep {
+    /// The word of the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Approved => "approved",
+            Self::Denied => "denied",
+            Self::Cancelled => "cancelled",
+            Self::Granted => "granted",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+            Self::Exhausted => "exhausted",
+            Self::FactorUsed => "factor_used",
+            Self::FactorFailed => "factor_failed",
+        }
+    }
 }
 
 #[derive(Clone, Debug, serde::Serialize)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// Longest name of a user, database or application that a record keeps, in bytes: PostgreSQL's
 /// own NAMEDATALEN - 1. What a client sends in its place may be anything.
-pub(in crate::audit) const NAME_BYTES_MAX: usize = 63;
+const NAME_BYTES_MAX: usize = 63;
 /// Longest free text (the reason of a request) that a record keeps, in bytes: all that `grant`
 /// takes, as receipts are compared with it.
 const REASON_BYTES_MAX: usize = 4 * 1000;
@@ -82,8 +82,13 @@ pub(super) fn reason<S: Serializer>(reason: &Option<String>, to: S) -> Result<S:
     }
 }
 
+/// A name as records keep it.
+pub(in crate::audit) fn cut_name(name: &str) -> &str {
+    cut(name, NAME_BYTES_MAX)
+}
+
 /// The longest beginning of `text` that fits.
-pub(in crate::audit) fn cut(text: &str, bytes_max: usize) -> &str {
+fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
 
