@@ -149,6 +149,7 @@ mod record {
             by: Some("alice".to_owned()),
             approvers: Vec::new(),
             policy: None,
+            receipt: None,
         }));
         for event in [statement("select 'Canary'"), grant] {
             assert!(!format!("{event:?}").contains("Canary"));

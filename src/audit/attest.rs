@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use super::GrantStep;
-use crate::model::receipt::SignedReceipt;
+use crate::model::receipt::Attestation;
 use crate::model::{Digest, KeyId, PublicKey};
 use line::{GrantLine, ReleaseLine};
 pub use why::{Explanation, Link, OwnKey, Question, Said};
@@ -73,7 +73,7 @@ pub struct Attestor {
     trust: Trust,
     question: Option<Question>,
     /// Receipts of approvals that were found good, by their digest.
-    approved: HashMap<Digest, SignedReceipt>,
+    approved: HashMap<Digest, Attestation>,
     /// What has a number; a store that was begun anew counts from 1 again.
     granted: HashMap<u64, Vec<Granted>>,
     receipts: u64,
@@ -85,7 +85,7 @@ pub struct Attestor {
 #[derive(Clone, Debug)]
 struct Granted {
     line: GrantLine,
-    receipt: Option<SignedReceipt>,
+    receipt: Option<Attestation>,
     flaws: Vec<Flaw>,
     /// The step that ended it, who took it, and in which record.
     ended: Option<(GrantStep, Option<String>, u64)>,
@@ -146,7 +146,7 @@ impl Attestor {
                 let (receipt, mut flaws) = self.outcome(&line);
                 let known = line.grant.and_then(|id| self.granted.get(&id)).into_iter().flatten();
                 let mut known = known.filter_map(|other| other.receipt.as_ref());
-                let same_number = |other: &SignedReceipt| {
+                let same_number = |other: &Attestation| {
                     receipt.as_ref().is_some_and(|receipt| {
                         receipt.receipt.matter.store == other.receipt.matter.store
                             && receipt != other

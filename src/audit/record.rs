@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::Scope;
 use super::normalize::Normalizer;
-use crate::model::receipt::SignedReceipt;
+use crate::model::receipt::Attestation;
 use crate::model::{Client, Timestamp};
 pub(super) use fields::cut_name;
 use fields::{client_fields, moment, name, predicate, reason};
@@ -158,7 +158,7 @@ pub struct Grant {
     pub policy: Option<String>,
     /// Of an approval and of a grant.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub receipt: Option<Box<SignedReceipt>>,
+    pub receipt: Option<Box<Attestation>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::factor::Factor;
 use super::{Grant, GrantId, Request, RequestId};
 use crate::model::Timestamp;
-use crate::model::receipt::{FactorKind, OwnSignature, SignedReceipt};
+use crate::model::receipt::{Attestation, FactorKind, OwnSignature};
 
 /// Everything that can happen to requests and grants. The store appends these and nothing else;
 /// state is what replaying them gives. Holds no data values.
@@ -21,7 +21,7 @@ pub enum GrantEvent {
         proven: Proven,
         /// None before it is stored, and in stores from before there were receipts.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        receipt: Option<Box<SignedReceipt>>,
+        receipt: Option<Box<Attestation>>,
     },
     Denied {
         request: RequestId,
@@ -35,7 +35,7 @@ pub enum GrantEvent {
     Granted {
         grant: Box<Grant>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        receipt: Option<Box<SignedReceipt>>,
+        receipt: Option<Box<Attestation>>,
     },
     Revoked {
         grant: GrantId,
@@ -48,7 +48,7 @@ pub enum GrantEvent {
     StandingAdded {
         grant: Box<Grant>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        receipt: Option<Box<SignedReceipt>>,
+        receipt: Option<Box<Attestation>>,
     },
     /// A standing grant is no longer in the configuration.
     StandingRemoved {

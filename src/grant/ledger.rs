@@ -15,7 +15,7 @@ use super::{
     RequestState, Subject,
 };
 use crate::model::Timestamp;
-use crate::model::receipt::{Approval, SignedReceipt};
+use crate::model::receipt::{Approval, Attestation};
 
 pub use proven::Approving;
 
@@ -246,8 +246,8 @@ impl Entry {
 }
 
 /// The approval as later receipts name it.
-fn approval(receipt: Option<&SignedReceipt>, by: &str, at: Timestamp) -> Approval {
-    let signed = receipt.and_then(SignedReceipt::approval);
+fn approval(receipt: Option<&Attestation>, by: &str, at: Timestamp) -> Approval {
+    let signed = receipt.and_then(Attestation::approval);
     signed.unwrap_or_else(|| Approval {
         by: by.to_owned(),
         at,

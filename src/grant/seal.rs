@@ -2,7 +2,7 @@
 //! stored is signed.
 
 use super::{Actions, Grant, GrantEvent, Ledger, Request, RequestId};
-use crate::model::receipt::{Approval, Matter, Outcome, Receipt, SignedReceipt, Step, Way};
+use crate::model::receipt::{Approval, Attestation, Matter, Outcome, ReceiptBody, Step, Way};
 use crate::model::{Digest, SigningKey, Timestamp};
 
 /// Signs for one store with the key of one deployment.
@@ -79,8 +79,8 @@ impl Sealer {
         open.iter_mut().find(|request| request.id == id)
     }
 
-    fn approved(&self, request: &Request, last: Approval) -> Result<SignedReceipt, SealError> {
-        let receipt = Receipt {
+    fn approved(&self, request: &Request, last: Approval) -> Result<Attestation, SealError> {
+        let receipt = ReceiptBody {
             step: Step::Approved,
             matter: matter(request, &self.store)?,
             policy: Some(request.policy.clone()),
@@ -96,7 +96,7 @@ impl Sealer {
         grant: &Grant,
         request: Option<&Request>,
         now: Timestamp,
-    ) -> Result<SignedReceipt, SealError> {
+    ) -> Result<Attestation, SealError> {
         let (way, approvals) = match request {
             Some(request) if request.approvals.is_empty() => (Way::Policy, Vec::new()),
             Some(request) => (Way::Approvals, request.approvals.clone()),
@@ -112,7 +112,7 @@ impl Sealer {
                 (way, grant.approvers.iter().map(approval).collect())
             }
         };
-        let receipt = Receipt {
+        let receipt = ReceiptBody {
             step: Step::Granted,
             matter: match request {
                 Some(request) => matter(request, &self.store)?,

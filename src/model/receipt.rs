@@ -2,7 +2,7 @@
 //! without the proxy.
 //!
 //! What is signed is one string of bytes: `keyhole-receipt-v1 approved` or `keyhole-receipt-v1
-//! granted`, a zero byte, and then the fields of [`Receipt`] in the order in which they are
+//! granted`, a zero byte, and then the fields of [`ReceiptBody`] in the order in which they are
 //! declared. A text is its length (4 bytes, big-endian) and its UTF-8; a number is such a text in
 //! decimal digits, a time one of nanoseconds since 1970, a digest one of hexadecimal digits; what
 //! may be absent begins with a byte 0 or 1; a list is its length (4 bytes) and its items.
@@ -82,8 +82,8 @@ pub struct Approval {
     /// The approver's own signature of [`Matter::challenge`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<OwnSignature>,
-    /// [`Receipt::digest`] of this approval's own receipt; None in that receipt itself, and for an
-    /// approval that has none.
+    /// [`ReceiptBody::digest`] of this approval's own receipt; None in that receipt itself, and for
+    /// an approval that has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Digest>,
 }
@@ -113,9 +113,10 @@ pub struct Outcome {
     pub grant: Digest,
 }
 
-/// A receipt before it is signed.
+/// What a receipt says, before it is signed. (The `Receipt` of `audit` is another thing: proof
+/// that a record is durable.)
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
+pub struct ReceiptBody {
     pub step: Step,
     #[serde(flatten)]
     pub matter: Matter,
@@ -130,11 +131,11 @@ pub struct Receipt {
     pub outcome: Option<Outcome>,
 }
 
-/// A receipt with the signature of a deployment.
+/// A receipt: what it says, with the signature of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SignedReceipt {
+pub struct Attestation {
     #[serde(flatten)]
-    pub receipt: Receipt,
+    pub receipt: ReceiptBody,
     pub key: KeyId,
     pub signature: Signature,
 }
@@ -149,7 +150,7 @@ pub struct Challenge(String);
 #[error("a challenge is \"keyhole-approval-v1:\" and 64 hexadecimal digits")]
 pub struct ChallengeError;
 
-impl Receipt {
+impl ReceiptBody {
     /// The bytes that are signed.
     pub fn canonical(&self) -> Vec<u8> {
         let Self { step, matter, policy, way, approvals, outcome } = self;
@@ -175,13 +176,13 @@ impl Receipt {
         Digest::of(&self.canonical())
     }
 
-    pub fn sign(self, key: &SigningKey) -> SignedReceipt {
+    pub fn sign(self, key: &SigningKey) -> Attestation {
         let signature = key.sign(&self.canonical());
-        SignedReceipt { receipt: self, key: key.public().id(), signature }
+        Attestation { receipt: self, key: key.public().id(), signature }
     }
 }
 
-impl SignedReceipt {
+impl Attestation {
     /// Whether the holder of this key signed it.
     pub fn is_signed_by(&self, key: &PublicKey) -> bool {
         self.key == key.id() && key.verifies(&self.receipt.canonical(), &self.signature)

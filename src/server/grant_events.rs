@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 use crate::audit::{Event, Grant as Record, GrantStep, StatementText, Strings};
 use crate::grant::{Grant, GrantEvent, GrantId, RecordedEvent, Request, RequestId};
-use crate::model::receipt::SignedReceipt;
+use crate::model::receipt::Attestation;
 use crate::store::approvals::{Approvals, EventSink};
 use crate::store::audit_log::AuditLog;
 
@@ -145,7 +145,7 @@ impl Memory {
 
 /// The record with its receipt, which also tells what the memory does not: an approval may reach
 /// the log at the next start, before the store could be asked what it was about.
-fn attested(record: Record, receipt: Option<&SignedReceipt>) -> Record {
+fn attested(record: Record, receipt: Option<&Attestation>) -> Record {
     let Some(signed) = receipt else { return record };
     let matter = &signed.receipt.matter;
     let record = if record.subject.is_empty() {
@@ -238,6 +238,11 @@ fn text(rows: &str) -> StatementText {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::Chain;
+    use crate::audit::attest::{Attestor, Trust};
+    use crate::grant::Proven;
+    use crate::model::receipt::{Approval, Matter, ReceiptBody, Step, Way};
+    use crate::model::{Digest, SigningKey, Timestamp};
 
     #[test]
     fn a_step_on_a_number_that_is_not_known_still_names_the_number() {
@@ -245,5 +250,55 @@ mod tests {
         let record = Memory::default().describe(&event);
         assert_eq!((record.grant, record.by.as_deref()), (Some(7), Some("dora")));
         assert_eq!(record.step, GrantStep::Revoked);
+    }
+
+    #[test]
+    fn an_approval_that_comes_late_is_told_by_its_receipt() {
+        let matter = Matter {
+            store: "one".to_owned(),
+            request: Some(3),
+            requester: "alice".to_owned(),
+            subject: "alice".to_owned(),
+            database: "shop".to_owned(),
+            resource: "public.customers.email".to_owned(),
+            actions: vec!["read".to_owned()],
+            rows: None,
+            reason: Digest::of(b"INC-42"),
+            ticket: None,
+            duration_ms: Some(1),
+            not_before: None,
+            terms: Digest::of(b"terms"),
+        };
+        let approval = Approval {
+            by: "dora".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            factor: None,
+            own: None,
+            receipt: None,
+        };
+        let body = ReceiptBody {
+            step: Step::Approved,
+            matter,
+            policy: Some("p".to_owned()),
+            way: Way::Approvals,
+            approvals: vec![approval],
+            outcome: None,
+        };
+        let key = SigningKey::from_seed(&[1; 32]).unwrap();
+        let event = GrantEvent::Approved {
+            request: 3,
+            by: "dora".to_owned(),
+            proven: Proven::default(),
+            receipt: Some(Box::new(body.sign(&key))),
+        };
+        // Nothing was learned yet: the event is of the process before this one.
+        let record = Memory::default().describe(&event);
+        let mut line = Vec::new();
+        let event = Event::Grant(Box::new(record));
+        Chain::start().encode(&event, Timestamp::UNIX_EPOCH, &mut line).unwrap();
+        let trust = Trust { receipt_keys: vec![key.public()], ..Trust::default() };
+        let mut attestor = Attestor::new(trust);
+        attestor.line("audit-00000001.jsonl", 1, line.trim_ascii_end());
+        assert_eq!((attestor.flawed(), attestor.receipts()), ([].as_slice(), 1));
     }
 }

@@ -239,8 +239,10 @@ fn an_approver_with_a_key_of_her_own_signs_what_she_approves() {
 
 #[test]
 fn a_policy_with_a_second_factor_takes_each_code_once() {
-    let hash: String =
-        Sha256::digest(RECOVERY.replace('-', "")).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = Sha256::digest(RECOVERY.replace('-', ""))
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let keys = format!("totp_file = 'dora.totp'\nrecovery_codes = ['sha256:{hash}']");
     let mut shop = Shop::open_with("receipts_totp", |config| {
         std::fs::write(config.path().join("dora.totp"), TOTP_SECRET).expect("writable");

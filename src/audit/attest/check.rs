@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::line::GrantLine;
 use super::{Attestor, Flaw};
 use crate::audit::record::cut_name;
-use crate::model::receipt::{Approval, Receipt, SignedReceipt, Step, Way};
+use crate::model::receipt::{Approval, Attestation, ReceiptBody, Step, Way};
 use crate::model::{Digest, Timestamp};
 
 /// Collects what differs.
@@ -21,7 +21,7 @@ impl Compared {
 
 impl Attestor {
     /// The receipt of an approval, and what is wrong with it.
-    pub(super) fn approval(&self, line: &GrantLine) -> (Option<SignedReceipt>, Vec<Flaw>) {
+    pub(super) fn approval(&self, line: &GrantLine) -> (Option<Attestation>, Vec<Flaw>) {
         let (signed, mut flaws) = self.signed(line);
         let Some(signed) = signed else { return (None, flaws) };
         let receipt = &signed.receipt;
@@ -46,7 +46,7 @@ impl Attestor {
     }
 
     /// The receipt of a grant, and what is wrong with it.
-    pub(super) fn outcome(&self, line: &GrantLine) -> (Option<SignedReceipt>, Vec<Flaw>) {
+    pub(super) fn outcome(&self, line: &GrantLine) -> (Option<Attestation>, Vec<Flaw>) {
         let (signed, mut flaws) = self.signed(line);
         let Some(signed) = signed else { return (None, flaws) };
         let receipt = &signed.receipt;
@@ -82,12 +82,11 @@ impl Attestor {
     }
 
     /// The receipt, if one of the trusted keys signed it, against what all steps tell.
-    fn signed(&self, line: &GrantLine) -> (Option<SignedReceipt>, Vec<Flaw>) {
+    fn signed(&self, line: &GrantLine) -> (Option<Attestation>, Vec<Flaw>) {
         let Some(value) = &line.receipt else { return (None, vec![Flaw::Missing]) };
-        let read = serde_json::from_value::<SignedReceipt>(value.clone()).ok();
-        let whole = |signed: &SignedReceipt| {
-            serde_json::to_value(signed).is_ok_and(|again| again == *value)
-        };
+        let read = serde_json::from_value::<Attestation>(value.clone()).ok();
+        let whole =
+            |signed: &Attestation| serde_json::to_value(signed).is_ok_and(|again| again == *value);
         let Some(signed) = read.filter(whole) else { return (None, vec![Flaw::Receipt]) };
         let mut flaws = Vec::new();
         match self.trust.receipt_keys.iter().find(|key| key.id() == signed.key) {
@@ -114,7 +113,7 @@ impl Attestor {
     }
 
     /// Whether earlier approvals have receipts of their own, on the same matter, in the log.
-    fn approvals(&self, receipt: &Receipt, approvals: &[Approval], flaws: &mut Vec<Flaw>) {
+    fn approvals(&self, receipt: &ReceiptBody, approvals: &[Approval], flaws: &mut Vec<Flaw>) {
         for approval in approvals {
             let known = approval.receipt.and_then(|digest| self.approved.get(&digest));
             let same = known.is_some_and(|signed| {
@@ -128,7 +127,7 @@ impl Attestor {
     }
 
     /// Whether an approver with a known key signed for themselves.
-    fn own(&self, receipt: &Receipt, approval: &Approval, flaws: &mut Vec<Flaw>) {
+    fn own(&self, receipt: &ReceiptBody, approval: &Approval, flaws: &mut Vec<Flaw>) {
         let Some(key) = self.trust.approver_keys.get(&approval.by) else { return };
         let challenge = receipt.matter.challenge();
         let signed = approval.own.as_ref().is_some_and(|own| {
@@ -141,8 +140,8 @@ impl Attestor {
 }
 
 /// Whether request, policy and approvals are those of the way in which it was granted.
-fn way_fits(receipt: &Receipt) -> bool {
-    let Receipt { matter, policy, approvals, outcome, .. } = receipt;
+fn way_fits(receipt: &ReceiptBody) -> bool {
+    let ReceiptBody { matter, policy, approvals, outcome, .. } = receipt;
     let (asked, named) = (matter.request.is_some(), policy.is_some());
     let ends = outcome.as_ref().is_some_and(|outcome| outcome.ends.is_some());
     match receipt.way {
@@ -157,7 +156,7 @@ fn way_fits(receipt: &Receipt) -> bool {
 }
 
 /// Each approver once, and none of them who asked.
-fn people(receipt: &Receipt, flaws: &mut Vec<Flaw>) {
+fn people(receipt: &ReceiptBody, flaws: &mut Vec<Flaw>) {
     let mut seen = BTreeSet::new();
     for Approval { by, .. } in &receipt.approvals {
         if !seen.insert(by) {

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::receipt::{Approval, Matter, Outcome, OwnSignature, Receipt, Step, Way};
+use crate::model::receipt::{Approval, Matter, Outcome, OwnSignature, ReceiptBody, Step, Way};
 use crate::model::{SigningKey, Timestamp};
 
 fn deployment() -> SigningKey {
@@ -48,7 +48,7 @@ fn outcome(id: u64, secs: i64) -> Option<Outcome> {
 }
 
 /// What the log says of the receipt, with the receipt in it.
-fn line(seq: u64, secs: i64, receipt: Receipt, key: &SigningKey) -> Value {
+fn line(seq: u64, secs: i64, receipt: ReceiptBody, key: &SigningKey) -> Value {
     let matter = receipt.matter.clone();
     let mut line = json!({
         "seq": seq, "time": moment(secs), "kind": "grant",
@@ -89,8 +89,8 @@ fn line(seq: u64, secs: i64, receipt: Receipt, key: &SigningKey) -> Value {
     line
 }
 
-fn approved(request: u64, approvals: Vec<Approval>) -> Receipt {
-    Receipt {
+fn approved(request: u64, approvals: Vec<Approval>) -> ReceiptBody {
+    ReceiptBody {
         step: Step::Approved,
         matter: matter(Some(request), "alice"),
         policy: Some("p".into()),
@@ -100,9 +100,9 @@ fn approved(request: u64, approvals: Vec<Approval>) -> Receipt {
     }
 }
 
-fn granted(id: u64, way: Way, matter: Matter, approvals: Vec<Approval>) -> Receipt {
+fn granted(id: u64, way: Way, matter: Matter, approvals: Vec<Approval>) -> ReceiptBody {
     let policy = matter.request.map(|_| "p".to_owned());
-    Receipt { step: Step::Granted, matter, policy, way, approvals, outcome: outcome(id, 3) }
+    ReceiptBody { step: Step::Granted, matter, policy, way, approvals, outcome: outcome(id, 3) }
 }
 
 /// A request that two people approve, dora with her own key; what a policy granted alone; a DBA's
@@ -117,7 +117,7 @@ fn log() -> Vec<Value> {
     let both = granted(1, Way::Approvals, matter(Some(1), "alice"), vec![dora, dan]);
     let alone = granted(2, Way::Policy, matter(Some(2), "alice"), vec![]);
     let direct = granted(3, Way::Direct, matter(None, "dora"), vec![approval("dora", 3, None)]);
-    let standing = Receipt {
+    let standing = ReceiptBody {
         outcome: Some(Outcome { ends: None, ..outcome(4, 3).unwrap() }),
         ..granted(4, Way::Standing, matter(None, "configuration"), vec![])
     };
@@ -285,9 +285,9 @@ fn whatever_is_changed_under_a_statement_it_is_not_explained() {
 }
 
 /// The log with the receipt in `index` replaced, and the record made to tell the same.
-fn forged(index: usize, change: impl FnOnce(&mut Receipt), key: &SigningKey) -> Vec<Value> {
+fn forged(index: usize, change: impl FnOnce(&mut ReceiptBody), key: &SigningKey) -> Vec<Value> {
     let mut lines = log();
-    let signed: SignedReceipt = serde_json::from_value(lines[index]["receipt"].clone()).unwrap();
+    let signed: Attestation = serde_json::from_value(lines[index]["receipt"].clone()).unwrap();
     let mut receipt = signed.receipt;
     change(&mut receipt);
     let secs = receipt.approvals.last().map_or(3, |a| a.at.as_second() - at(0).as_second());
@@ -327,11 +327,11 @@ fn a_receipt_is_of_one_grant_only() {
 #[test]
 fn signed_nonsense_is_nonsense() {
     let key = deployment();
-    let drop_dan = |receipt: &mut Receipt| {
+    let drop_dan = |receipt: &mut ReceiptBody| {
         receipt.approvals.remove(0);
     };
     let unsigned = "dora lacks the signature of their own key, or it is wrong";
-    type Change = fn(&mut Receipt);
+    type Change = fn(&mut ReceiptBody);
     let cases: [(usize, Change, &str); 8] = [
         (3, |r| r.way = Way::Approvals, "another way"),
         (2, |r| r.way = Way::Policy, "another way"),
@@ -353,4 +353,26 @@ fn signed_nonsense_is_nonsense() {
     assert!(flaws(&forged(2, strangers, &key)).contains(
         &"grant 1: the approval by eve has no receipt of its own in the log before it".to_owned()
     ));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_line_is_survived(line in proptest::collection::vec(proptest::arbitrary::any::<u8>(), 0..200)) {
+        read(trust(), &[]).line("audit-00000001.jsonl", 1, &line);
+    }
+
+    #[test]
+    fn one_flipped_bit_of_a_receipt_is_found(index in 0..6_usize, at in 0..100_000_usize, bit in 0..8_u32) {
+        let text = log()[index].to_string();
+        let start = text.find("\"receipt\"").unwrap();
+        let end = start + text[start..].find("\"signature\"").unwrap();
+        let mut bytes = text.into_bytes();
+        bytes[start + at % (end - start)] ^= 1 << bit;
+        let mut attestor = Attestor::new(trust());
+        for line in &log()[..index] {
+            attestor.line("audit-00000001.jsonl", 1, line.to_string().as_bytes());
+        }
+        attestor.line("audit-00000001.jsonl", 1, &bytes);
+        proptest::prop_assert_eq!(attestor.flawed().is_empty(), false);
+    }
 }

@@ -8,7 +8,7 @@ fn key() -> SigningKey {
     SigningKey::from_seed(&[7; 32]).unwrap()
 }
 
-fn receipt() -> Receipt {
+fn receipt() -> ReceiptBody {
     let matter = Matter {
         store: "5d6e".into(),
         request: Some(3),
@@ -34,7 +34,7 @@ fn receipt() -> Receipt {
     };
     let outcome =
         Outcome { id: 9, begins: at(5), ends: Some(at(1805)), grant: Digest::of(b"the grant") };
-    Receipt {
+    ReceiptBody {
         step: Step::Granted,
         matter,
         policy: Some("anything else".into()),
@@ -96,7 +96,7 @@ fn tampered(value: &serde_json::Value) -> Vec<serde_json::Value> {
 fn a_receipt_reads_back_and_verifies() {
     let signed = receipt().sign(&key());
     let text = serde_json::to_string(&signed).unwrap();
-    let read: SignedReceipt = serde_json::from_str(&text).unwrap();
+    let read: Attestation = serde_json::from_str(&text).unwrap();
     assert_eq!(read, signed);
     assert!(read.is_signed_by(&key().public()));
     assert!(!read.is_signed_by(&SigningKey::from_seed(&[8; 32]).unwrap().public()));
@@ -112,7 +112,7 @@ fn whatever_is_changed_or_left_out_the_signature_does_not_fit() {
     let mut read = 0;
     for other in all {
         assert_ne!(other, value);
-        let Ok(receipt) = serde_json::from_value::<SignedReceipt>(other.clone()) else { continue };
+        let Ok(receipt) = serde_json::from_value::<Attestation>(other.clone()) else { continue };
         read += 1;
         assert!(!receipt.is_signed_by(&key().public()), "{other}");
     }
@@ -122,14 +122,14 @@ fn whatever_is_changed_or_left_out_the_signature_does_not_fit() {
 #[test]
 fn the_same_bytes_come_from_no_other_fields() {
     let one = receipt();
-    let moved = |from: &Receipt| {
+    let moved = |from: &ReceiptBody| {
         let mut other = from.clone();
         other.matter.requester = "alicea".into();
         other.matter.subject = "lice".into();
         other
     };
     assert_ne!(one.canonical(), moved(&one).canonical(), "text has a length");
-    let approved = Receipt { step: Step::Approved, ..one.clone() };
+    let approved = ReceiptBody { step: Step::Approved, ..one.clone() };
     assert!(approved.canonical().starts_with(b"keyhole-receipt-v1 approved\0"));
     assert!(one.canonical().starts_with(b"keyhole-receipt-v1 granted\0"));
     assert_eq!(

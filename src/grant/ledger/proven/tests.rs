@@ -5,7 +5,7 @@ use crate::grant::factor::{TotpSecret, recovery_digest};
 use crate::grant::fixture::{alice, ask, at, dora, policies, user, view};
 use crate::grant::seal::Sealer;
 use crate::grant::{RecordedEvent, RequestState};
-use crate::model::receipt::{FactorKind, SignedReceipt, Step, Way};
+use crate::model::receipt::{Attestation, FactorKind, Step, Way};
 use crate::model::{Digest, Secret, Signature, SigningKey};
 
 const STORE: &str = "store-one";
@@ -19,7 +19,7 @@ struct Office {
     policies: Policies,
     approvers: Approvers,
     sealer: Sealer,
-    receipts: Vec<SignedReceipt>,
+    receipts: Vec<Attestation>,
 }
 
 fn deployment() -> SigningKey {
@@ -166,7 +166,7 @@ fn every_approval_and_every_grant_is_signed() {
         assert!(receipt.is_signed_by(&deployment().public()));
         assert_eq!(receipt.receipt.matter.store, STORE);
     }
-    let digests = |receipt: &SignedReceipt| -> Vec<_> {
+    let digests = |receipt: &Attestation| -> Vec<_> {
         receipt.receipt.approvals.iter().map(|a| (a.by.clone(), a.at, a.receipt)).collect()
     };
     let (one, two) = (Some(first.receipt.digest()), Some(second.receipt.digest()));
