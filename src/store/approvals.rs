@@ -254,7 +254,8 @@ impl Approvals {
         self.request_view(Some(id))
     }
 
-    /// A DBA's own GRANT: needs the role `control`, and is never to oneself.
+    /// A DBA's own GRANT: needs the role `control`, is never to oneself, and never of who has
+    /// registered a key of their own.
     ///
     /// # Errors
     /// The report says why not.
@@ -265,8 +266,11 @@ impl Approvals {
         ask: DirectGrant,
     ) -> Result<GrantView, Report> {
         let (by, catalog) = (by.clone(), catalog.clone());
+        let shared = Arc::clone(&self.inner.shared);
         let events = self
-            .change(Box::new(move |ledger, _, now| ledger.grant(&by, &catalog, &ask, now)))
+            .change(Box::new(move |ledger, _, now| {
+                ledger.grant_proven(&shared.approvers.load(), &by, &catalog, &ask, now)
+            }))
             .await?;
         self.ended_or_begun(&events).pop().ok_or_else(stopped)
     }

@@ -148,7 +148,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The report says why not.
-    pub fn grant(
+    pub(super) fn grant(
         &self,
         by: &User,
         view: &CatalogView,

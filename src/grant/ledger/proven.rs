@@ -6,7 +6,10 @@ use super::Ledger;
 use crate::grant::approvers::{Approver, Approvers, Proof};
 use crate::grant::factor::{Factor, FactorState};
 use crate::grant::seal::matter;
-use crate::grant::{Decision, GrantEvent, Policies, Proven, Request, RequestId, SecondFactor};
+use crate::grant::{
+    CatalogView, Decision, DirectGrant, GrantEvent, Policies, Proven, Request, RequestId,
+    SecondFactor,
+};
 use crate::model::receipt::OwnSignature;
 use crate::model::{PublicKey, Report, SqlState, Timestamp, User};
 
@@ -63,6 +66,28 @@ impl Ledger {
             factor,
         });
         Ok(used.into_iter().chain(events).collect())
+    }
+
+    /// A DBA's own GRANT, as [`Self::grant`] decides. Who has registered a key has none: it would
+    /// be their word without their signature, as there is no request to sign.
+    ///
+    /// # Errors
+    /// As [`Self::grant`]; a key of the DBA's own.
+    pub fn grant_proven(
+        &self,
+        approvers: &Approvers,
+        by: &User,
+        view: &CatalogView,
+        direct: &DirectGrant,
+        now: Timestamp,
+    ) -> Result<Vec<GrantEvent>, Report> {
+        let events = self.grant(by, view, direct, now)?;
+        let known = approvers.0.get(&*by.name);
+        if known.is_some_and(|known| known.key.is_some()) {
+            return Err(refused("your word counts with the signature of your own key only")
+                .hint("Let it be requested, and approve the request: APPROVE 3 SIGNATURE '…'."));
+        }
+        Ok(events)
     }
 
     fn factor(

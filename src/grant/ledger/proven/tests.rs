@@ -153,6 +153,19 @@ fn who_has_a_key_approves_with_it_only() {
 }
 
 #[test]
+fn who_has_a_key_grants_nothing_without_it() {
+    let office = Office::open(with_key());
+    let direct = crate::grant::DirectGrant {
+        subject: crate::grant::Subject::User("alice".into()),
+        ask: ask("customers.ssn", 30),
+    };
+    let grant =
+        |by: &User| office.ledger.grant_proven(&office.approvers, by, &view(), &direct, at(1));
+    assert!(grant(&dora()).unwrap_err().message.contains("your own key only"));
+    assert_eq!(kinds(&grant(&user("dan", &[], &["control"])).unwrap()), ["granted"]);
+}
+
+#[test]
 fn every_approval_and_every_grant_is_signed() {
     let mut office = Office::open(Approver::default()).two();
     let request = office.request("customers.ssn");
