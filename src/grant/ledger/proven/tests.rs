@@ -155,7 +155,7 @@ fn who_has_a_key_approves_with_it_only() {
 #[test]
 fn who_has_a_key_grants_nothing_without_it() {
     let office = Office::open(with_key());
-    let direct = crate::grant::DirectGrant {
+    let direct = DirectGrant {
         subject: crate::grant::Subject::User("alice".into()),
         ask: ask("customers.ssn", 30),
     };
@@ -197,7 +197,7 @@ fn every_approval_and_every_grant_is_signed() {
 fn what_a_policy_or_a_dba_grants_alone_says_so() {
     let mut office = Office::open(Approver::default());
     assert_eq!(office.request("customers.email").state, RequestState::Approved);
-    let direct = crate::grant::DirectGrant {
+    let direct = DirectGrant {
         subject: crate::grant::Subject::Group("support".into()),
         ask: ask("customers.ssn", 30),
     };
