@@ -1,12 +1,15 @@
 //! What is remembered: typed records ([`Event`]) in a hash chain of JSON lines ([`chain`]), with
 //! statements told without their literals ([`mod@normalize`]).
 //!
+//! [`attest`] checks the receipts of grants in it.
+//!
 //! Pure: `store::audit_log` owns the files and the fsync.
 //!
 //! **Invariant:** a record holds no personal data. Statement text enters a record only as
 //! [`StatementText`], which nothing can read but the normalizer.
 //! **Invariant:** a [`Receipt`] exists only after its record is durable.
 
+pub mod attest;
 pub mod chain;
 pub mod normalize;
 pub mod record;

@@ -14,6 +14,7 @@ mod check;
 mod demo;
 mod explain;
 mod install_trigger;
+mod receipts;
 mod serve;
 mod store;
 mod user;
@@ -57,6 +58,12 @@ enum Command {
     /// Look after the approval store
     #[command(subcommand)]
     Store(store::Command),
+    /// Look after the key that signs receipts
+    #[command(subcommand)]
+    Receipts(receipts::Receipts),
+    /// Approve with a key of one's own
+    #[command(subcommand)]
+    Approvals(receipts::Approvals),
     /// Look after the proxy's users
     #[command(subcommand)]
     User(user::Command),
@@ -93,6 +100,8 @@ pub fn main() -> ExitCode {
         Command::InstallTrigger(arguments) => runtime.block_on(install_trigger::run(&arguments)),
         Command::Audit(command) => audit::run(&command),
         Command::Store(command) => runtime.block_on(store::run(&command)),
+        Command::Receipts(command) => receipts::receipts(&command),
+        Command::Approvals(command) => receipts::approvals(&command),
         Command::User(command) => runtime.block_on(user::run(&command)),
         Command::Demo(arguments) => runtime.block_on(demo::run(&arguments)),
     };

@@ -14,6 +14,7 @@ use crate::grant::{CatalogView, Policies, PolicyText, Standing, StandingText, Su
 use crate::model::{Secret, User};
 
 mod account;
+mod approver;
 mod build;
 mod builder;
 mod catalog;
@@ -35,6 +36,7 @@ mod upstream;
 mod values;
 
 pub use account::NAME_LEN_MAX;
+pub use approver::{ApproverConfig, ReceiptsConfig};
 pub use connections::Connections;
 pub use identity_map::IdentityMap;
 pub use ldap::{LdapConfig, LdapService, LdapWay, StartTls};
@@ -61,6 +63,7 @@ pub struct Config {
     pub control: ControlConfig,
     pub store: StoreConfig,
     pub audit: AuditConfig,
+    pub receipts: ReceiptsConfig,
     pub enforcement: Enforcement,
     pub schema: SchemaConfig,
     pub log: LogConfig,
@@ -233,6 +236,7 @@ pub struct UserConfig {
     pub credential: Option<Credential>,
     /// Where notifications about the user's own requests go.
     pub email: Option<Mailbox>,
+    pub approver: ApproverConfig,
     pub place: Place,
 }
 

@@ -3,10 +3,12 @@
 //! `store::approvals` keeps the events.
 
 mod actions;
+mod approvers;
 mod ask;
 mod budget;
 mod conditions;
 mod event;
+pub mod factor;
 #[cfg(test)]
 mod fixture;
 mod hours;
@@ -18,6 +20,7 @@ mod network;
 mod policy;
 mod predicate;
 mod resource;
+pub mod seal;
 mod subject;
 mod terms;
 mod view;
@@ -28,11 +31,12 @@ use std::sync::Arc;
 use crate::model::Timestamp;
 
 pub use actions::Actions;
+pub use approvers::{Approver, Approvers, Proof, SecondFactor};
 pub use budget::{Budget, Claim, Limit, Origin, Spent, Usage};
 pub use conditions::{Conditions, Holds, Unmet};
-pub use event::{GrantEvent, RecordedEvent};
+pub use event::{GrantEvent, Proven, RecordedEvent};
 pub use hours::{Hours, HoursError};
-pub use ledger::{Change, Ledger, LedgerError, Scope};
+pub use ledger::{Approving, Change, Ledger, LedgerError, Scope};
 pub use limits::{Limits, Runs};
 pub use live::{Asked, Counting, LiveTable};
 pub use meter::LookupMeter;

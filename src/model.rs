@@ -1,16 +1,21 @@
 //! Words shared by every layer: names, principals, time, SQLSTATEs, reports, secrets.
 
+mod digest;
 mod duration;
 mod name;
 mod principal;
+pub mod receipt;
 mod report;
 mod secret;
+mod signing;
 
+pub use digest::{Digest, DigestError};
 pub use duration::{DurationError, parse_duration, show_duration};
 pub use name::{ColumnPath, RelationName, quote_ident, quote_literal};
 pub use principal::{Client, ROLE_DDL, User};
 pub use report::{Report, Severity, SqlState};
 pub use secret::Secret;
+pub use signing::{KeyError, KeyId, PublicKey, Signature, SigningKey};
 
 /// The clock's type. The core is handed one; only the shell asks for it.
 pub use jiff::Timestamp;

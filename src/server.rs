@@ -32,16 +32,18 @@ use tokio::time::timeout;
 use crate::audit::{Configuration, ConfigurationStep, Event, Started, Stopped};
 use crate::auth::Lasting;
 use crate::config::{Config, EnforcementMode, LogFormat};
+use crate::model::SigningKey;
 use crate::notify::Positions;
 use crate::relay::{Phase, Surroundings};
 use crate::store::approvals::{Approvals, Clock, Settings, StoreError, steady_clock};
 use crate::store::audit_log::{AuditError, AuditLog, Limits, Repair};
+use crate::store::signing_key::{self, Found, KeyFileError};
 use crate::store::tags::TagFiles;
 use crate::telemetry::log::{self, LogError};
 use crate::telemetry::{Metrics, sessions};
 use databases::Databases;
 use grant_events::GrantEvents;
-use house::{House, Note};
+use house::{House, Note, approver_keys};
 use notices::Notices;
 use ports::Ports;
 use refresher::Around;
@@ -64,6 +66,8 @@ pub enum ServeError {
     Audit(#[from] AuditError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
     #[error("cannot listen on {address} ({key}): {source}")]
     Listen { key: &'static str, address: String, source: io::Error },
     #[error("signals cannot be received: {0}")]
@@ -118,7 +122,9 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
     setup.warn();
     let audit = open_audit(&setup, &clock)?;
     let events = GrantEvents::new(audit.clone(), Handle::current());
-    let settings = settings(&setup, &clock, &events);
+    let key = open_key(&setup).await?;
+    let deployment = key.public();
+    let settings = settings(&setup, &clock, &events, key);
     // On a thread of its own, as it waits for the disk and for the audit log.
     let approvals = tokio::task::spawn_blocking(move || Approvals::open(settings)).await??;
     events.learn(&approvals);
@@ -153,6 +159,7 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
         phase,
         around: surroundings,
         notes,
+        deployment,
         lasting,
         reloading: Mutex::new(()),
         setup: ArcSwap::from_pointee(setup),
@@ -176,6 +183,19 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
     Ok((house, taken))
 }
 
+/// The key that signs receipts; no approver's own.
+async fn open_key(setup: &Setup) -> Result<SigningKey, ServeError> {
+    let file = setup.config.receipts.key_file.clone();
+    let loading = tokio::task::spawn_blocking(move || signing_key::load_or_create(&file));
+    let (key, found) = loading.await??;
+    if found == Found::Made {
+        tracing::info!(key = %key.public().id(), "a key that signs receipts was made");
+    }
+    let own = approver_keys(&setup.config, &key.public());
+    own.map_err(|problem| ServeError::Setup(vec![problem]))?;
+    Ok(key)
+}
+
 fn open_audit(setup: &Setup, clock: &Clock) -> Result<AuditLog, AuditError> {
     let config = &setup.config.audit;
     let limits = Limits { rotate_bytes: config.segment_len_max, ..Limits::default() };
@@ -187,13 +207,15 @@ fn open_audit(setup: &Setup, clock: &Clock) -> Result<AuditLog, AuditError> {
     Ok(audit)
 }
 
-fn settings(setup: &Setup, clock: &Clock, events: &Arc<GrantEvents>) -> Settings {
+fn settings(setup: &Setup, clock: &Clock, events: &Arc<GrantEvents>, key: SigningKey) -> Settings {
     Settings {
         location: setup.store.clone(),
         local: setup.config.audit.dir.clone(),
         max_staleness: setup.config.store.max_staleness,
         policies: setup.policies.clone(),
         standing: setup.standing.clone(),
+        approvers: setup.config.approvers(),
+        key,
         clock: Arc::clone(clock),
         on_event: events.sink(),
     }

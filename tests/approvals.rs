@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use keyhole::grant::{DirectGrant, GrantState, RecordedEvent, RequestState, Subject};
-use keyhole::model::{SqlState, Timestamp};
+use keyhole::grant::{
+    Approvers, DirectGrant, GrantState, Proof, RecordedEvent, RequestState, Subject,
+};
+use keyhole::model::{SigningKey, SqlState, Timestamp};
 use keyhole::store::approvals::{Approvals, Clock, Location, Settings, StoreError, steady_clock};
 
 use life::{
@@ -34,6 +36,8 @@ fn settings(dir: &Path) -> Settings {
         max_staleness: Duration::from_secs(30),
         policies: policies(),
         standing: standing(),
+        approvers: Approvers::default(),
+        key: SigningKey::from_seed(&[1; 32]).expect("a key"),
         clock: steady_clock(),
         on_event: Arc::new(|_| Ok(())),
     }
@@ -66,8 +70,11 @@ async fn a_grant_is_over_at_its_end_event_or_not() {
         store.request(&client(alice()), &view(), ask("customers.ssn", HALF_HOUR)).await.unwrap();
     assert_eq!(request.state, RequestState::Pending);
     assert!(!sees(&store, alice(), "ssn"));
-    assert!(store.approve(&alice(), request.id).await.is_err(), "not by the requester");
-    let request = store.approve(&dora(), request.id).await.unwrap();
+    assert!(
+        store.approve(&alice(), request.id, Proof::default()).await.is_err(),
+        "not by the requester"
+    );
+    let request = store.approve(&dora(), request.id, Proof::default()).await.unwrap();
     assert_eq!(request.state, RequestState::Approved);
     assert!(sees(&store, alice(), "ssn"), "published before the answer");
     assert!(!sees(&store, user("bob", &[], &[]), "ssn"));

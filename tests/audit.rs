@@ -152,6 +152,7 @@ mod record {
             conditions: None,
             limits: None,
             urgency: keyhole::audit::Urgency::Ordinary,
+            receipt: None,
         }));
         for event in [statement("select 'Canary'"), grant] {
             assert!(!format!("{event:?}").contains("Canary"));

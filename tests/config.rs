@@ -475,6 +475,69 @@ fn mistakes_about_a_directory_or_an_issuer_are_told_with_their_line() {
     }
 }
 
+const APPROVAL_KEY: &str = "ed25519:PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=";
+
+/// The sample with more keys for dora, beside two files of secrets.
+fn with_approver(keys: &str) -> Result<Config, String> {
+    let name = "name   = \"dora\"\n";
+    assert!(SAMPLE.contains(name));
+    let text = SAMPLE.replacen(name, &format!("{name}{keys}\n"), 1);
+    let folder = folder(&[
+        ("proxy.toml", &text),
+        ("catalog/shop.toml", CATALOG),
+        ("dora.totp", "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ\n"),
+        ("short.totp", "GEZDGNBV\n"),
+    ]);
+    let loaded = Config::load_with(&folder.path().join("proxy.toml"), &environment);
+    loaded.map_err(|problems| problems.to_string())
+}
+
+#[test]
+fn an_approver_has_a_key_and_a_second_factor() {
+    let hash = "0a".repeat(32);
+    let keys = format!(
+        "approval_key = \"{APPROVAL_KEY}\"\ntotp_file = \"dora.totp\"\n\
+         recovery_codes = [\"sha256:{hash}\"]"
+    );
+    let config = with_approver(&keys).expect("good keys");
+    assert!(config.receipts.key_file.ends_with("keyhole.key"));
+    let approvers = config.approvers();
+    let dora = &approvers.0["dora"];
+    assert_eq!(dora.key.map(|key| key.to_string()).as_deref(), Some(APPROVAL_KEY));
+    assert!(dora.totp.is_some());
+    assert_eq!(dora.recovery.iter().map(ToString::to_string).collect::<Vec<_>>(), [hash]);
+    let alice = &approvers.0["alice"];
+    assert!(alice.key.is_none() && alice.totp.is_none() && alice.recovery.is_empty());
+}
+
+#[test]
+fn mistakes_about_approvers_are_told() {
+    let twice = format!(
+        "approval_key = \"{APPROVAL_KEY}\"\n[[user]]\nname = \"dan\"\n\
+         approval_key = \"{APPROVAL_KEY}\"\nscram_env = \"DAN_PASSWORD\"\n[[user]]\nname = \"eve\""
+    );
+    for (keys, said) in [
+        ("approval_key = \"ed25519:AAAA\"", "approval_key of user \"dora\": a public key is"),
+        (&*twice, "approval_key of user \"dan\" is that of user \"dora\""),
+        ("totp_file = \"none.totp\"", "totp_file of user \"dora\""),
+        ("totp_file = \"short.totp\"", "a TOTP secret is Base32 of at least 16 bytes"),
+        ("totp_env = \"DORA_PASSWORD\"", "a TOTP secret is Base32 of at least 16 bytes"),
+        ("totp_env = \"A_PASSWORD\"\ntotp_file = \"dora.totp\"", "excludes totp_env"),
+        ("totp_file = \"dora.totp\"\nrecovery_codes = [\"ABCD\"]", "each is \"sha256:\""),
+        ("totp_file = \"dora.totp\"\nrecovery_codes = [\"sha256:AB\"]", "each is \"sha256:\""),
+        ("recovery_codes = []\ntotp_file = \"dora.totp\"\nfactor = 1", "factor"),
+    ] {
+        let problems = with_approver(keys).expect_err(keys);
+        assert!(problems.contains(said), "{keys}: {problems}");
+        assert!(!problems.contains("GEZD"), "no secret is told: {problems}");
+    }
+    let alone = format!("recovery_codes = [\"sha256:{}\"]", "0a".repeat(32));
+    let problems = with_approver(&alone).expect_err("codes alone");
+    assert!(problems.contains("go with totp_env or totp_file"), "{problems}");
+    let said = complaints("approvals    = 1", "approvals = 1\nsecond_factor = \"sms\"");
+    assert!(said[0].contains("second_factor of policy \"anything else\""), "{said:?}");
+}
+
 #[test]
 fn groups_have_roles() {
     let group = |text: &str| SAMPLE.replacen("\n[[policy]]", &format!("\n{text}\n[[policy]]"), 1);

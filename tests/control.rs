@@ -14,8 +14,8 @@ use keyhole::auth::scram::{ITERATIONS_DEFAULT, MockKey, Verifier};
 use keyhole::catalog::{Catalog, Class, Hiding, MaskSpec, Table};
 use keyhole::control::desk::{Database, Deed, Desk, Occurrence, Part, Unready};
 use keyhole::control::{console, http};
-use keyhole::grant::{Ask, Policies, PolicyText};
-use keyhole::model::{Epoch, RelationName, Secret, SqlState, Timestamp, User};
+use keyhole::grant::{Approvers, Ask, Policies, PolicyText};
+use keyhole::model::{Epoch, RelationName, Secret, SigningKey, SqlState, Timestamp, User};
 use keyhole::net::Listener;
 use keyhole::schema::{Column, Relation, RelationKind, Snapshot, ValueType};
 use keyhole::store::approvals::{Approvals, Clock, Location, Settings};
@@ -131,6 +131,8 @@ fn store(folder: &std::path::Path, policies: Policies, clock: Clock) -> Approval
         max_staleness: Duration::from_secs(30),
         policies,
         standing: Vec::new(),
+        approvers: Approvers::default(),
+        key: SigningKey::from_seed(&[1; 32]).expect("a key"),
         clock,
         on_event: Arc::new(|_| Ok(())),
     })

@@ -65,6 +65,8 @@ mod protocol;
 mod proxied;
 #[path = "e2e/psql_meta.rs"]
 mod psql_meta;
+#[path = "e2e/receipts.rs"]
+mod receipts;
 #[path = "e2e/shared_store.rs"]
 mod shared_store;
 #[path = "e2e/silence.rs"]

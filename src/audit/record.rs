@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use super::Scope;
 use super::normalize::Normalizer;
+use crate::model::receipt::Attestation;
 use crate::model::{Client, Timestamp};
+pub(super) use fields::cut_name;
 use fields::{client_fields, moment, name, predicate, reason};
 pub use statement::{
     Analysis, Decision, Gates, Mention, Names, Provenance, Release, Statement, StatementText,
@@ -161,6 +163,9 @@ pub struct Grant {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<String>,
     pub urgency: Urgency,
+    /// Of an approval and of a grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Box<Attestation>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -171,7 +176,7 @@ pub enum Urgency {
     BreakGlass,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantStep {
     Requested,
@@ -190,6 +195,32 @@ pub enum GrantStep {
     Revoked,
     Expired,
     Exhausted,
+    /// A code of an approver's second factor was right.
+    FactorUsed,
+    /// A code was wrong, and the approval refused.
+    FactorFailed,
+}
+
+impl GrantStep {
+    /// The word of the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Approved => "approved",
+            Self::Denied => "denied",
+            Self::Cancelled => "cancelled",
+            Self::Lapsed => "lapsed",
+            Self::Granted => "granted",
+            Self::Extended => "extended",
+            Self::Started => "started",
+            Self::Reviewed => "reviewed",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+            Self::Exhausted => "exhausted",
+            Self::FactorUsed => "factor_used",
+            Self::FactorFailed => "factor_failed",
+        }
+    }
 }
 
 #[derive(Clone, Debug, serde::Serialize)]

@@ -1,5 +1,7 @@
 //! `keyhole user …`: what the configuration wants to know of a user.
 
+mod totp;
+
 use std::io::{self, IsTerminal, Write};
 use std::process::{ExitCode, Stdio};
 
@@ -17,10 +19,21 @@ pub(super) enum Command {
     ///
     /// The password is asked for on a terminal, and else read from standard input, one line.
     Scram,
+    /// Make a second factor for an approver: a secret for their device, and recovery codes
+    ///
+    /// The lines for the `[[user]]` go to standard output; what is for the user alone, to
+    /// standard error. Nothing is kept.
+    Totp(totp::Arguments),
 }
 
 pub(super) async fn run(command: &Command) -> ExitCode {
-    let Command::Scram = command;
+    match command {
+        Command::Scram => scram().await,
+        Command::Totp(arguments) => totp::run(arguments),
+    }
+}
+
+async fn scram() -> ExitCode {
     let password = tokio::select! {
         read = tokio::task::spawn_blocking(read_password) => read.unwrap_or_else(|_| {
             Err("the password could not be read".to_owned())

@@ -73,6 +73,7 @@ impl Builder<'_> {
             control,
             store: self.store(raw.store),
             audit: self.audit(raw.audit),
+            receipts: self.receipts(raw.receipts),
             enforcement: self.enforcement(raw.enforcement),
             schema: SchemaConfig {
                 refresh: self.duration("refresh in [schema]", raw.schema.refresh, SCHEMA_REFRESH),

@@ -5,12 +5,15 @@ use std::ops::Range;
 
 use toml::Spanned;
 
+use super::approver::Means;
 use super::builder::Builder;
 use super::notify;
 use super::raw::{self, Texts};
 use super::source::{Place, Problems};
 use super::{Credential, PolicyConfig, Role, StandingConfig, UserConfig};
-use crate::grant::{Action, CatalogView, ConditionTexts, PolicyError, PolicyText, StandingText};
+use crate::grant::{
+    Action, CatalogView, ConditionTexts, PolicyError, PolicyText, SecondFactor, StandingText,
+};
 use crate::model::Secret;
 
 const VERIFIER_PREFIX: &str = "SCRAM-SHA-256$";
@@ -71,7 +74,14 @@ pub(super) fn users(
         let groups = raw.groups.into_iter().map(Spanned::into_inner).collect();
         let key = format!("email of user \"{name}\"");
         let email = raw.email.and_then(|email| notify::mailbox(builder, &key, &email));
-        users.push(UserConfig { name, groups, roles, credential, email, place });
+        let means = Means {
+            approval_key: raw.approval_key,
+            totp_env: raw.totp_env,
+            totp_file: raw.totp_file,
+            recovery_codes: raw.recovery_codes,
+        };
+        let approver = builder.approver(&name, means, &users);
+        users.push(UserConfig { name, groups, roles, credential, email, approver, place });
     }
     users
 }
@@ -147,6 +157,12 @@ fn policy_text(builder: &mut Builder<'_>, name: &str, raw: raw::Policy) -> Polic
         unused: raw.unused.map(Spanned::into_inner),
         break_glass: raw.break_glass,
         review_within: raw.review_within.map(Spanned::into_inner),
+        second_factor: builder.word(
+            &format!("second_factor of policy \"{name}\""),
+            raw.second_factor,
+            &[("totp", Some(SecondFactor::Totp))],
+            None,
+        ),
     }
 }
 

@@ -7,10 +7,12 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub(super) use self::notify::{Notify, Smtp, Webhook};
+pub(super) use self::policy::{Policy, Standing};
 use super::one_or_many::OneOrMany;
 use crate::catalog::MaskSpec;
 
 mod notify;
+mod policy;
 
 pub(super) type Text = Spanned<String>;
 pub(super) type Texts = Vec<Spanned<String>>;
@@ -25,6 +27,8 @@ pub(super) struct Proxy {
     pub(super) store: Store,
     #[serde(default)]
     pub(super) audit: Audit,
+    #[serde(default)]
+    pub(super) receipts: Receipts,
     #[serde(default)]
     pub(super) enforcement: Enforcement,
     #[serde(default)]
@@ -103,6 +107,12 @@ pub(super) struct Store {
 pub(super) struct Audit {
     pub(super) dir: Option<Text>,
     pub(super) segment_len_max: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Receipts {
+    pub(super) key_file: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -212,6 +222,11 @@ pub(super) struct User {
     pub(super) scram_env: Option<Text>,
     pub(super) scram: Option<Text>,
     pub(super) email: Option<Text>,
+    pub(super) approval_key: Option<Text>,
+    pub(super) totp_env: Option<Text>,
+    pub(super) totp_file: Option<Text>,
+    #[serde(default)]
+    pub(super) recovery_codes: Texts,
 }
 
 #[derive(Debug, Deserialize)]
@@ -241,44 +256,6 @@ pub(super) struct Group {
     pub(super) name: Text,
     #[serde(default)]
     pub(super) roles: Texts,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Policy {
-    pub(super) name: Text,
-    pub(super) subjects: Spanned<Texts>,
-    pub(super) resources: Spanned<Texts>,
-    pub(super) actions: Spanned<Texts>,
-    pub(super) max_duration: Text,
-    pub(super) approvals: Spanned<u32>,
-    pub(super) approvers: Option<Spanned<Texts>>,
-    pub(super) reason: Option<Text>,
-    pub(super) denials: Option<Spanned<u32>>,
-    pub(super) decide_within: Option<Text>,
-    pub(super) auto_per_week: Option<Spanned<u32>>,
-    pub(super) networks: Option<Spanned<Texts>>,
-    pub(super) hours: Option<Text>,
-    pub(super) applications: Option<Spanned<Texts>>,
-    pub(super) max_rows: Option<u64>,
-    pub(super) max_uses: Option<u64>,
-    pub(super) max_subjects: Option<u64>,
-    pub(super) unused: Option<Text>,
-    #[serde(default)]
-    pub(super) break_glass: bool,
-    pub(super) review_within: Option<Text>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Standing {
-    pub(super) subject: Text,
-    pub(super) resources: Spanned<Texts>,
-    pub(super) actions: Spanned<Texts>,
-    pub(super) networks: Option<Spanned<Texts>>,
-    pub(super) hours: Option<Text>,
-    pub(super) applications: Option<Spanned<Texts>>,
-    pub(super) reason: Text,
 }
 
 /// A catalog file.
@@ -370,6 +347,7 @@ mod tests {
         shows::<Control>("[control]");
         shows::<Store>("[store]");
         shows::<Audit>("[audit]");
+        shows::<Receipts>("[receipts]");
         shows::<Enforcement>("[enforcement]");
         shows::<Schema>("[schema]");
         shows::<Log>("[log]");

@@ -19,10 +19,11 @@ const VERSION: &[Column] = &[Column::text("version")];
 pub fn columns(command: &Command) -> Option<&'static [Column]> {
     match command {
         Command::Show(topic) => Some(show::columns(*topic)),
+        Command::Challenge(_) => Some(show::CHALLENGE_COLUMNS),
         Command::Probe(Probe::Number(_)) => Some(NUMBER),
         Command::Probe(Probe::Version) => Some(VERSION),
         Command::Grant(_)
-        | Command::Approve(_)
+        | Command::Approve { .. }
         | Command::Deny { .. }
         | Command::Revoke(_)
         | Command::Review { .. }
@@ -38,7 +39,7 @@ pub fn columns(command: &Command) -> Option<&'static [Column]> {
 fn deed(command: &Command) -> Option<Deed> {
     match command {
         Command::Grant(_) => Some(Deed::Grant),
-        Command::Approve(id) => Some(Deed::Approve(*id)),
+        Command::Approve { request, .. } => Some(Deed::Approve(*request)),
         Command::Deny { request, .. } => Some(Deed::Deny(*request)),
         Command::Revoke(Revoked::One(id)) => Some(Deed::Revoke(*id)),
         Command::Revoke(Revoked::All | Revoked::AllFrom(_) | Revoked::AllOn { .. }) => {
@@ -47,9 +48,12 @@ fn deed(command: &Command) -> Option<Deed> {
         Command::Review { grant, .. } => Some(Deed::Review(*grant)),
         Command::KillSession(id) => Some(Deed::KillSession(*id)),
         Command::Reload => Some(Deed::Reload),
-        Command::Show(_) | Command::Pause | Command::Resume | Command::Set | Command::Probe(_) => {
-            None
-        }
+        Command::Show(_)
+        | Command::Challenge(_)
+        | Command::Pause
+        | Command::Resume
+        | Command::Set
+        | Command::Probe(_) => None,
     }
 }
 
@@ -86,8 +90,12 @@ async fn run(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answ
             let view = desk.approvals.grant(&operator.user, &catalog, ask).await?;
             Ok(done("GRANT", [describe_grant(&view)].into_iter().chain(stranger).collect()))
         }
-        Command::Approve(id) => {
-            let request = desk.approvals.approve(&operator.user, *id).await?;
+        Command::Challenge(id) => {
+            let (request, challenge) = desk.approvals.challenge(*id)?;
+            Ok(Answer::Table(show::challenge(&request, &challenge)))
+        }
+        Command::Approve { request, proof } => {
+            let request = desk.approvals.approve(&operator.user, *request, proof.clone()).await?;
             Ok(done("APPROVE", vec![describe_approval(&request)]))
         }
         Command::Deny { request, reason } => {

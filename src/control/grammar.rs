@@ -1,6 +1,7 @@
 //! The console's language: text in, [`Command`]s out. Case does not matter, a semicolon ends a
 //! command, several may stand in one query.
 
+mod approve;
 mod cursor;
 mod grant;
 mod help;
@@ -8,7 +9,7 @@ mod help;
 use std::time::Duration;
 
 use self::cursor::{Cursor, Lexeme, Piece, lex};
-use crate::grant::{Action, GrantId, Limits, RequestId, Runs};
+use crate::grant::{Action, GrantId, Limits, Proof, RequestId, Runs};
 use crate::model::{Report, SqlState, Timestamp};
 use crate::telemetry::sessions::SessionId;
 
@@ -22,7 +23,12 @@ pub const COMMANDS_MAX: usize = 100;
 pub enum Command {
     Show(Topic),
     Grant(Box<GrantWords>),
-    Approve(RequestId),
+    /// What an approver's own key signs.
+    Challenge(RequestId),
+    Approve {
+        request: RequestId,
+        proof: Proof,
+    },
     Deny {
         request: RequestId,
         reason: String,
@@ -164,8 +170,7 @@ impl From<SyntaxError> for Report {
 /// Shown where no command's own form can be.
 pub const HELP_HINT: &str = "SHOW HELP lists the commands of this console.";
 const SHOW_FORM: &str = "SHOW HELP | VERSION | GRANTS | REQUESTS | SESSIONS | CATALOG | POLICIES | \
-                         DATABASES | STATS";
-const APPROVE_FORM: &str = "APPROVE 3, with the id that SHOW REQUESTS lists";
+                         DATABASES | STATS | CHALLENGE 3";
 const DENY_FORM: &str = "DENY 3 REASON 'no ticket', with the id that SHOW REQUESTS lists";
 const REVOKE_FORM: &str = "REVOKE 7, with the id that SHOW GRANTS lists, or REVOKE ALL \
      [FROM alice | FROM GROUP support | ON customers.email | ON CLASS email [IN shop]]";
@@ -235,10 +240,7 @@ fn command(text: &str, lexemes: &[Lexeme]) -> Result<Command, SyntaxError> {
     let command = match verb.as_str() {
         "SHOW" => show(&mut cursor)?,
         "GRANT" => Command::Grant(Box::new(grant::read(&mut cursor)?)),
-        "APPROVE" => {
-            cursor.expect_form(APPROVE_FORM);
-            Command::Approve(cursor.number("the id of a request")?)
-        }
+        "APPROVE" => approve::read(&mut cursor)?,
         "DENY" => deny(&mut cursor)?,
         "REVOKE" => revoke(&mut cursor)?,
         "REVIEW" => {
@@ -276,6 +278,9 @@ fn command(text: &str, lexemes: &[Lexeme]) -> Result<Command, SyntaxError> {
 
 fn show(cursor: &mut Cursor<'_>) -> Result<Command, SyntaxError> {
     cursor.expect_form(SHOW_FORM);
+    if cursor.take("CHALLENGE").is_some() {
+        return cursor.number("the id of a request").map(Command::Challenge);
+    }
     match Topic::ALL.into_iter().find(|topic| cursor.at(topic.word())) {
         Some(topic) => {
             cursor.advance();

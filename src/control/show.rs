@@ -1,12 +1,13 @@
 //! The tables of `SHOW`.
 
+mod policies;
+
 use super::desk::{Database, Desk};
 use super::grammar::{HELP, Topic};
 use super::table::{Cell, Column, Table, postgres_text};
 use crate::catalog::{Class, DatePrecision, Hiding, MaskSpec};
-use crate::grant::{
-    Actions, Grant, GrantView, Network, Pattern, Policies, Request, Subject, Urgency,
-};
+use crate::grant::{Actions, Grant, GrantView, Network, Pattern, Request, Subject, Urgency};
+use crate::model::receipt::Challenge;
 use crate::model::{ColumnPath, show_duration};
 use crate::telemetry::sessions::Session;
 
@@ -74,6 +75,21 @@ const REQUEST_COLUMNS: &[Column] = &[
     Column::text("urgency"),
 ];
 
+/// What an approver is about to sign, and what it stands for.
+pub(super) const CHALLENGE_COLUMNS: &[Column] = &[
+    Column::int("request"),
+    Column::text("challenge"),
+    Column::text("requester"),
+    Column::text("database"),
+    Column::text("resource"),
+    Column::text("actions"),
+    Column::text("rows"),
+    Column::text("duration"),
+    Column::time("not_before"),
+    Column::text("reason"),
+    Column::text("ticket"),
+];
+
 const SESSION_COLUMNS: &[Column] = &[
     Column::int("id"),
     Column::text("user"),
@@ -98,24 +114,6 @@ const CATALOG_COLUMNS: &[Column] = &[
     Column::text("upstream"),
 ];
 
-const POLICY_COLUMNS: &[Column] = &[
-    Column::int("position"),
-    Column::text("name"),
-    Column::text("subjects"),
-    Column::text("resources"),
-    Column::text("actions"),
-    Column::text("max_duration"),
-    Column::int("approvals"),
-    Column::text("approvers"),
-    Column::text("reason"),
-    Column::text("conditions"),
-    Column::text("limits"),
-    Column::int("auto_per_week"),
-    Column::int("denials"),
-    Column::text("decide_within"),
-    Column::text("urgency"),
-];
-
 const DATABASE_COLUMNS: &[Column] = &[
     Column::text("name"),
     Column::text("upstream"),
@@ -137,7 +135,7 @@ pub(super) fn columns(topic: Topic) -> &'static [Column] {
         Topic::Requests => REQUEST_COLUMNS,
         Topic::Sessions => SESSION_COLUMNS,
         Topic::Catalog => CATALOG_COLUMNS,
-        Topic::Policies => POLICY_COLUMNS,
+        Topic::Policies => policies::COLUMNS,
         Topic::Databases => DATABASE_COLUMNS,
         Topic::Stats => STATS_COLUMNS,
     }
@@ -154,7 +152,7 @@ pub(super) fn table(desk: &Desk, topic: Topic) -> Table {
         Topic::Requests => desk.approvals.requests().iter().map(request_row).collect(),
         Topic::Sessions => desk.sessions.list().iter().map(|s| session_row(s)).collect(),
         Topic::Catalog => (desk.databases)().iter().flat_map(catalog_rows).collect(),
-        Topic::Policies => policy_rows(&(desk.policies)()),
+        Topic::Policies => policies::rows(&(desk.policies)()),
         Topic::Databases => {
             let sessions = desk.sessions.list();
             (desk.databases)().iter().map(|database| database_row(database, &sessions)).collect()
@@ -260,6 +258,24 @@ fn request_row(request: &Request) -> Vec<Cell> {
     ]
 }
 
+pub(super) fn challenge(request: &Request, challenge: &Challenge) -> Table {
+    let terms = &request.terms;
+    let row = vec![
+        request.id.into(),
+        challenge.as_str().into(),
+        request.requester.clone().into(),
+        terms.database.clone().into(),
+        terms.resource.to_string().into(),
+        actions(terms.actions),
+        terms.rows.as_ref().map(|rows| rows.shown.clone()).into(),
+        show_duration(terms.duration).into(),
+        terms.not_before.into(),
+        terms.reason.clone().into(),
+        terms.ticket.clone().into(),
+    ];
+    Table { columns: CHALLENGE_COLUMNS, rows: vec![row] }
+}
+
 fn session_row(session: &Session) -> Vec<Cell> {
     let facts = &session.facts;
     let exposure = session.exposure();
@@ -321,35 +337,6 @@ fn hiding(class: &Class) -> String {
             format!("ip to /{v4_prefix} and /{v6_prefix}")
         }
     }
-}
-
-fn policy_rows(policies: &Policies) -> Vec<Vec<Cell>> {
-    let row = |(index, policy): (usize, &crate::grant::Policy)| {
-        vec![
-            (index as u64 + 1).into(),
-            policy.name.clone().into(),
-            list(&policy.subjects, Subject::to_string),
-            list(&policy.resources, Pattern::to_string),
-            actions(policy.actions),
-            show_duration(policy.max_duration).into(),
-            u64::from(policy.approvals).into(),
-            list(&policy.approvers, Subject::to_string),
-            policy.reason.as_ref().map(|pattern| pattern.as_str()).into(),
-            words(&policy.conditions),
-            words(&policy.limits),
-            policy.auto_per_week.map(u64::from).into(),
-            u64::from(policy.denials).into(),
-            show_duration(policy.decide_within).into(),
-            match policy.urgency {
-                Urgency::Ordinary => "ordinary".to_owned(),
-                Urgency::BreakGlass => {
-                    format!("break-glass, review within {}", show_duration(policy.review_within))
-                }
-            }
-            .into(),
-        ]
-    };
-    policies.0.iter().enumerate().map(row).collect()
 }
 
 fn database_row(database: &Database, sessions: &[std::sync::Arc<Session>]) -> Vec<Cell> {

@@ -1,7 +1,9 @@
 use serde::{Deserialize, Serialize};
 
+use super::factor::Factor;
 use super::{Grant, GrantId, Request, RequestId, Usage};
 use crate::model::Timestamp;
+use crate::model::receipt::{Attestation, FactorKind, OwnSignature};
 
 /// Everything that can happen to requests and grants. The store appends these and nothing else;
 /// state is what replaying them gives. Holds no data values.
@@ -15,6 +17,11 @@ pub enum GrantEvent {
     Approved {
         request: RequestId,
         by: String,
+        #[serde(default, skip_serializing_if = "Proven::is_empty")]
+        proven: Proven,
+        /// None before it is stored, and in stores from before there were receipts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        receipt: Option<Box<Attestation>>,
     },
     /// One denial; the request is closed when there are enough.
     Denied {
@@ -32,6 +39,8 @@ pub enum GrantEvent {
     },
     Granted {
         grant: Box<Grant>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        receipt: Option<Box<Attestation>>,
     },
     /// A grant lasts longer than it did.
     Extended {
@@ -39,6 +48,8 @@ pub enum GrantEvent {
         request: RequestId,
         expires_at: Timestamp,
         approvers: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        receipt: Option<Box<Attestation>>,
     },
     /// A grant whose time runs from its first use was used.
     Started {
@@ -73,11 +84,39 @@ pub enum GrantEvent {
     /// A standing grant appeared in the configuration.
     StandingAdded {
         grant: Box<Grant>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        receipt: Option<Box<Attestation>>,
     },
     /// A standing grant is no longer in the configuration.
     StandingRemoved {
         grant: GrantId,
     },
+    /// A code of the user's second factor was taken for an approval; it is not taken again.
+    FactorUsed {
+        user: String,
+        request: RequestId,
+        factor: Factor,
+    },
+    /// A code was wrong, so the approval was refused.
+    FactorFailed {
+        user: String,
+        request: RequestId,
+    },
+}
+
+/// What proved that an approval is the approver's, beside the login.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proven {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<OwnSignature>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor: Option<FactorKind>,
+}
+
+impl Proven {
+    fn is_empty(&self) -> bool {
+        self.own.is_none() && self.factor.is_none()
+    }
 }
 
 /// An event in its place in the store.
@@ -93,7 +132,7 @@ impl GrantEvent {
     /// The grant it is about.
     pub fn grant(&self) -> Option<GrantId> {
         match self {
-            Self::Granted { grant } | Self::StandingAdded { grant } => Some(grant.id),
+            Self::Granted { grant, .. } | Self::StandingAdded { grant, .. } => Some(grant.id),
             Self::Extended { grant, .. }
             | Self::Started { grant, .. }
             | Self::Used { grant, .. }
@@ -106,13 +145,20 @@ impl GrantEvent {
             | Self::Approved { .. }
             | Self::Denied { .. }
             | Self::Cancelled { .. }
-            | Self::Lapsed { .. } => None,
+            | Self::Lapsed { .. }
+            | Self::FactorUsed { .. }
+            | Self::FactorFailed { .. } => None,
         }
     }
 
     /// The request that was filed.
     pub fn requested(&self) -> Option<RequestId> {
         if let Self::Requested { request } = self { Some(request.id) } else { None }
+    }
+
+    /// Whether it stands for an approval that was refused for a wrong code.
+    pub fn is_failed_factor(&self) -> bool {
+        matches!(self, Self::FactorFailed { .. })
     }
 
     /// The closed label of logs, metrics and the store's `kind` column.
@@ -133,6 +179,8 @@ impl GrantEvent {
             Self::Expired { .. } => "expired",
             Self::StandingAdded { .. } => "standing_added",
             Self::StandingRemoved { .. } => "standing_removed",
+            Self::FactorUsed { .. } => "factor_used",
+            Self::FactorFailed { .. } => "factor_failed",
         }
     }
 }

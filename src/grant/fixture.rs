@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    Ask, CatalogView, DirectGrant, Grant, GrantEvent, Ledger, Policies, PolicyText, Subject,
+    Approvers, Ask, CatalogView, DirectGrant, Grant, GrantEvent, Ledger, Policies, PolicyText,
+    Subject,
 };
 use crate::catalog::{Catalog, Table};
 use crate::model::{Client, RelationName, Timestamp, User};
@@ -60,8 +61,10 @@ pub(super) fn granted(resource: &str, minutes: u64) -> Grant {
     let ledger = Ledger::default();
     let direct =
         DirectGrant { subject: Subject::User("alice".into()), ask: ask(resource, minutes) };
-    let event = ledger.grant(&dora(), &view(), &direct, at(0)).unwrap().remove(0);
-    let GrantEvent::Granted { grant } = event else { panic!("{event:?}") };
+    let nobody = Approvers::default();
+    let granted = ledger.grant_proven(&nobody, &dora(), &view(), &direct, at(0));
+    let event = granted.unwrap().remove(0);
+    let GrantEvent::Granted { grant, .. } = event else { panic!("{event:?}") };
     *grant
 }
 

@@ -5,6 +5,7 @@ mod apply;
 mod decide;
 mod end;
 mod history;
+mod proven;
 mod request;
 mod set_back;
 mod spend;
@@ -15,12 +16,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use self::history::History;
+use super::factor::FactorState;
 use super::{
     Grant, GrantId, GrantState, GrantView, Live, Request, RequestId, RequestState, Subject,
 };
 use crate::model::{Report, SqlState, Timestamp, User};
 
 pub use end::Scope;
+pub use proven::Approving;
 
 /// All requests and grants, as replaying the events gives them.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +39,8 @@ pub struct Ledger {
     lapses: BTreeSet<(Timestamp, RequestId)>,
     /// Grants that have not ended, by subject.
     held: HashMap<Subject, usize>,
+    /// Of approvers who have shown one.
+    factors: HashMap<String, FactorState>,
     /// Grants that have not ended and have limits.
     limited: BTreeSet<GrantId>,
     history: History,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::terms::{Terms, Urgency};
-use super::{Actions, Conditions, Limits, Pattern, Subject};
+use super::{Actions, Conditions, Limits, Pattern, SecondFactor, Subject};
 use crate::model::{Client, Report, SqlState, Timestamp, User, show_duration};
 
 pub use text::{ConditionTexts, PolicyError, PolicyText, StandingText};
@@ -44,6 +44,8 @@ pub struct Policy {
     pub urgency: Urgency,
     /// How long break-glass access waits for its review.
     pub review_within: Duration,
+    /// What approvers have to show beside their login.
+    pub second_factor: Option<SecondFactor>,
 }
 
 /// What the policies say about a request.

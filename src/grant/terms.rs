@@ -8,6 +8,7 @@ use super::{
     Subject,
 };
 use crate::model::Timestamp;
+use crate::model::receipt::Approval;
 
 /// What somebody asks for, as written.
 #[derive(Clone, Debug)]
@@ -251,6 +252,9 @@ pub struct Request {
     pub extends: Option<GrantId>,
     #[serde(default, skip_serializing_if = "Conditions::is_none")]
     pub conditions: Conditions,
+    /// The approvals so far, as receipts name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approval>,
 }
 
 fn one() -> u32 {

@@ -111,7 +111,7 @@ pub fn notice_of(recorded: &RecordedEvent, past: &Past<'_>, party: &Party) -> Op
         GrantEvent::Requested { request } => {
             about(NoticeKind::Requested).request(request.id, Some(request), None)
         }
-        GrantEvent::Approved { request: id, by } => {
+        GrantEvent::Approved { request: id, by, proven: _, receipt: _ } => {
             about(NoticeKind::Approved).request(*id, (past.request)(*id).as_ref(), Some(by))
         }
         // The reason of a denial is free text as well, and stays here.
@@ -124,7 +124,7 @@ pub fn notice_of(recorded: &RecordedEvent, past: &Past<'_>, party: &Party) -> Op
         GrantEvent::Lapsed { request: id } => {
             about(NoticeKind::Lapsed).request(*id, (past.request)(*id).as_ref(), None)
         }
-        GrantEvent::Granted { grant } => {
+        GrantEvent::Granted { grant, receipt: _ } => {
             // With the last approval it comes by itself; others somebody made.
             let by = grant.request.is_none().then_some(&grant.requester);
             let kind = match grant.review {
@@ -133,7 +133,7 @@ pub fn notice_of(recorded: &RecordedEvent, past: &Past<'_>, party: &Party) -> Op
             };
             about(kind).grant(grant.id, Some(grant), by)
         }
-        GrantEvent::Extended { grant: id, request: _, expires_at, approvers: _ } => {
+        GrantEvent::Extended { grant: id, request: _, expires_at, approvers: _, receipt: _ } => {
             let grant =
                 (past.grant)(*id).map(|grant| Grant { expires_at: Some(*expires_at), ..grant });
             about(NoticeKind::Extended).grant(*id, grant.as_ref(), None)
@@ -146,6 +146,8 @@ pub fn notice_of(recorded: &RecordedEvent, past: &Past<'_>, party: &Party) -> Op
         }
         // What is done under a grant is for the audit log.
         GrantEvent::Started { .. } | GrantEvent::Used { .. } => return None,
+        // The approval tells of itself; what was tried in vain is for the audit log.
+        GrantEvent::FactorUsed { .. } | GrantEvent::FactorFailed { .. } => return None,
         GrantEvent::Revoked { grant: id, by } => {
             about(NoticeKind::Revoked).grant(*id, (past.grant)(*id).as_ref(), Some(by))
         }

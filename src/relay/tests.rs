@@ -14,7 +14,7 @@ use super::{Database, Ended, Parties, Patience, Peer, Phase, Surroundings, cance
 use crate::analysis::sensitive::{Sensitive, Tags, Unclassified};
 use crate::catalog::Catalog;
 use crate::decision::{Mode, Notice, Persist, Rules, World, Writes};
-use crate::grant::{CatalogView, Policies};
+use crate::grant::{Approvers, CatalogView, Policies};
 use crate::model::{Client, Epoch, User};
 use crate::schema::Snapshot;
 use crate::session::Start;
@@ -64,6 +64,8 @@ fn surroundings(dir: &TempDir, phase: watch::Receiver<Phase>) -> Surroundings {
         max_staleness: Duration::from_secs(30),
         policies: Policies::default(),
         standing: Vec::new(),
+        approvers: Approvers::default(),
+        key: crate::model::SigningKey::from_seed(&[1; 32]).unwrap(),
         clock: Arc::clone(&clock),
         on_event: Arc::new(|_| Ok(())),
     });

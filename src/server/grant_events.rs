@@ -9,6 +9,8 @@ use tokio::runtime::Handle;
 use crate::audit::{Event, Grant as Record, GrantStep, StatementText, Strings, Urgency};
 use crate::grant;
 use crate::grant::{Grant, GrantEvent, GrantId, RecordedEvent, Request, RequestId};
+use crate::model::Timestamp;
+use crate::model::receipt::Attestation;
 use crate::store::approvals::{Approvals, EventSink};
 use crate::store::audit_log::AuditLog;
 
@@ -78,8 +80,9 @@ impl Memory {
                 self.requests.insert(request.id, record.clone());
                 record
             }
-            GrantEvent::Approved { request, by } => {
-                self.on_request(*request, GrantStep::Approved, by)
+            GrantEvent::Approved { request, by, receipt, .. } => {
+                let record = self.on_request(*request, GrantStep::Approved, by);
+                attested(record, receipt.as_deref())
             }
             GrantEvent::Denied { request, by, reason } => {
                 let mut record = self.on_request(*request, GrantStep::Denied, by);
@@ -94,19 +97,16 @@ impl Memory {
                 record.by = None;
                 record
             }
-            GrantEvent::Extended { grant, request, expires_at, approvers } => {
-                let mut record = self.on_grant(*grant, GrantStep::Extended, None);
-                record.request = Some(*request);
-                record.expires_at = Some(*expires_at);
-                record.approvers.clone_from(approvers);
-                self.grants.insert(*grant, record.clone());
-                record
+            GrantEvent::Extended { grant, request, expires_at, approvers, receipt } => {
+                let asked = self.requests.get(request);
+                let reason = asked.and_then(|asked| asked.reason.clone());
+                let record = self.until(*grant, GrantStep::Extended, *expires_at);
+                let approvers = approvers.clone();
+                let record = Record { request: Some(*request), approvers, reason, ..record };
+                attested(record, receipt.as_deref())
             }
             GrantEvent::Started { grant, expires_at } => {
-                let mut record = self.on_grant(*grant, GrantStep::Started, None);
-                record.expires_at = Some(*expires_at);
-                self.grants.insert(*grant, record.clone());
-                record
+                self.until(*grant, GrantStep::Started, *expires_at)
             }
             GrantEvent::Used { grant, .. } | GrantEvent::Exhausted { grant } => {
                 self.on_grant(*grant, GrantStep::Exhausted, None)
@@ -116,10 +116,11 @@ impl Memory {
                 record.reason = Some(note.clone());
                 record
             }
-            GrantEvent::Granted { grant } | GrantEvent::StandingAdded { grant } => {
+            GrantEvent::Granted { grant, receipt }
+            | GrantEvent::StandingAdded { grant, receipt } => {
                 let record = of_grant(grant);
                 self.grants.insert(grant.id, record.clone());
-                record
+                attested(record, receipt.as_deref())
             }
             GrantEvent::Revoked { grant, by } => {
                 self.on_grant(*grant, GrantStep::Revoked, Some(by))
@@ -127,6 +128,12 @@ impl Memory {
             GrantEvent::Expired { grant } => self.on_grant(*grant, GrantStep::Expired, None),
             GrantEvent::StandingRemoved { grant } => {
                 self.on_grant(*grant, GrantStep::Revoked, Some(CONFIGURATION))
+            }
+            GrantEvent::FactorUsed { user, request, .. } => {
+                self.on_request(*request, GrantStep::FactorUsed, user)
+            }
+            GrantEvent::FactorFailed { user, request } => {
+                self.on_request(*request, GrantStep::FactorFailed, user)
             }
         }
     }
@@ -139,7 +146,7 @@ impl Memory {
             | GrantEvent::Extended { request, .. } => {
                 self.requests.remove(request);
             }
-            GrantEvent::Granted { grant } => {
+            GrantEvent::Granted { grant, .. } => {
                 if let Some(request) = grant.request {
                     self.requests.remove(&request);
                 }
@@ -157,7 +164,9 @@ impl Memory {
             | GrantEvent::Used { .. }
             | GrantEvent::Exhausted { .. }
             | GrantEvent::Reviewed { .. }
-            | GrantEvent::StandingAdded { .. } => {}
+            | GrantEvent::StandingAdded { .. }
+            | GrantEvent::FactorUsed { .. }
+            | GrantEvent::FactorFailed { .. } => {}
         }
     }
 
@@ -167,11 +176,40 @@ impl Memory {
         Record { step, request: Some(id), by: Some(by.to_owned()), ..record }
     }
 
+    /// A step that gives the grant another end.
+    fn until(&mut self, id: GrantId, step: GrantStep, end: Timestamp) -> Record {
+        if let Some(known) = self.grants.get_mut(&id) {
+            known.expires_at = Some(end);
+        }
+        Record { expires_at: Some(end), ..self.on_grant(id, step, None) }
+    }
+
     fn on_grant(&self, id: GrantId, step: GrantStep, by: Option<&str>) -> Record {
         let known = self.grants.get(&id).cloned();
         let record = known.unwrap_or_else(|| unknown(step));
         Record { step, grant: Some(id), by: by.map(str::to_owned), ..record }
     }
+}
+
+/// The record with its receipt, which also tells what the memory does not: an approval may reach
+/// the log at the next start, before the store could be asked what it was about.
+fn attested(record: Record, receipt: Option<&Attestation>) -> Record {
+    let Some(signed) = receipt else { return record };
+    let matter = &signed.receipt.matter;
+    let record = if record.subject.is_empty() {
+        Record {
+            subject: matter.subject.clone(),
+            database: matter.database.clone(),
+            resources: vec![matter.resource.clone()],
+            actions: matter.actions.clone(),
+            not_before: matter.not_before,
+            policy: signed.receipt.policy.clone(),
+            ..record
+        }
+    } else {
+        record
+    };
+    Record { receipt: Some(Box::new(signed.clone())), ..record }
 }
 
 /// Who adds and removes standing grants.
@@ -197,6 +235,7 @@ fn unknown(step: GrantStep) -> Record {
         conditions: None,
         limits: None,
         urgency: Urgency::Ordinary,
+        receipt: None,
     }
 }
 
@@ -223,6 +262,7 @@ fn of_request(request: &Request) -> Record {
             grant::Urgency::Ordinary => Urgency::Ordinary,
             grant::Urgency::BreakGlass => Urgency::BreakGlass,
         },
+        receipt: None,
     }
 }
 
@@ -250,6 +290,7 @@ fn of_grant(grant: &Grant) -> Record {
             None => Urgency::Ordinary,
             Some(_) => Urgency::BreakGlass,
         },
+        receipt: None,
     }
 }
 
@@ -264,6 +305,11 @@ fn text(rows: &str) -> StatementText {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::Chain;
+    use crate::audit::attest::{Attestor, Trust};
+    use crate::grant::Proven;
+    use crate::model::receipt::{Approval, Matter, ReceiptBody, Step, Way};
+    use crate::model::{Digest, SigningKey};
 
     #[test]
     fn a_step_on_a_number_that_is_not_known_still_names_the_number() {
@@ -271,5 +317,55 @@ mod tests {
         let record = Memory::default().describe(&event);
         assert_eq!((record.grant, record.by.as_deref()), (Some(7), Some("dora")));
         assert_eq!(record.step, GrantStep::Revoked);
+    }
+
+    #[test]
+    fn an_approval_that_comes_late_is_told_by_its_receipt() {
+        let matter = Matter {
+            store: "one".to_owned(),
+            request: Some(3),
+            requester: "alice".to_owned(),
+            subject: "alice".to_owned(),
+            database: "shop".to_owned(),
+            resource: "public.customers.email".to_owned(),
+            actions: vec!["read".to_owned()],
+            rows: None,
+            reason: Digest::of(b"INC-42"),
+            ticket: None,
+            duration_ms: Some(1),
+            not_before: None,
+            terms: Digest::of(b"terms"),
+        };
+        let approval = Approval {
+            by: "dora".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            factor: None,
+            own: None,
+            receipt: None,
+        };
+        let body = ReceiptBody {
+            step: Step::Approved,
+            matter,
+            policy: Some("p".to_owned()),
+            way: Way::Approvals,
+            approvals: vec![approval],
+            outcome: None,
+        };
+        let key = SigningKey::from_seed(&[1; 32]).unwrap();
+        let event = GrantEvent::Approved {
+            request: 3,
+            by: "dora".to_owned(),
+            proven: Proven::default(),
+            receipt: Some(Box::new(body.sign(&key))),
+        };
+        // Nothing was learned yet: the event is of the process before this one.
+        let record = Memory::default().describe(&event);
+        let mut line = Vec::new();
+        let event = Event::Grant(Box::new(record));
+        Chain::start().encode(&event, Timestamp::UNIX_EPOCH, &mut line).unwrap();
+        let trust = Trust { receipt_keys: vec![key.public()], ..Trust::default() };
+        let mut attestor = Attestor::new(trust);
+        attestor.line("audit-00000001.jsonl", 1, line.trim_ascii_end());
+        assert_eq!((attestor.flawed(), attestor.receipts()), ([].as_slice(), 1));
     }
 }

@@ -13,9 +13,9 @@ use super::notices::Notices;
 use super::setup::Setup;
 use crate::audit::{Configuration, ConfigurationStep, Event};
 use crate::auth::Lasting;
-use crate::config::{Config, Problems};
+use crate::config::{Config, Problems, UserConfig};
 use crate::control::desk::{Part, Unready};
-use crate::model::{Report, SqlState, Timestamp};
+use crate::model::{PublicKey, Report, SqlState, Timestamp};
 use crate::relay::{Phase, Surroundings};
 use crate::store::approvals::{Approvals, Clock};
 use crate::store::audit_log::AuditLog;
@@ -48,6 +48,8 @@ pub(super) struct House {
     pub(super) phase: watch::Sender<Phase>,
     pub(super) around: Surroundings,
     pub(super) notes: mpsc::UnboundedSender<Note>,
+    /// What receipts are signed with.
+    pub(super) deployment: PublicKey,
     pub(super) lasting: Lasting,
     /// Held by the reload under way.
     pub(super) reloading: Mutex<()>,
@@ -145,9 +147,11 @@ impl House {
         old: &Setup,
         new: Setup,
     ) -> Result<(Arc<Setup>, Vec<String>), Vec<String>> {
+        approver_keys(&new.config, &self.deployment).map_err(|problem| vec![problem])?;
         let (policies, standing) = (new.policies.clone(), new.standing.clone());
         let replaced = self.approvals.replace_policies(policies, standing).await;
         replaced.map_err(|report| vec![report.message])?;
+        self.approvals.replace_approvers(new.config.approvers());
         let new = Arc::new(new);
         new.warn();
         self.setup.store(Arc::clone(&new));
@@ -220,6 +224,7 @@ fn changes(old: &Setup, new: &Setup) -> Vec<String> {
         ("control", a.control == b.control),
         ("store", a.store == b.store),
         ("audit", a.audit == b.audit),
+        ("receipts", a.receipts == b.receipts),
         ("enforcement", a.enforcement == b.enforcement),
         ("schema", a.schema == b.schema),
         ("log", a.log == b.log),
@@ -240,6 +245,21 @@ fn changes(old: &Setup, new: &Setup) -> Vec<String> {
     .collect()
 }
 
+/// An approver whose own key were the deployment's would prove nothing by it.
+///
+/// # Errors
+/// Says which user's key it is.
+pub(super) fn approver_keys(config: &Config, deployment: &PublicKey) -> Result<(), String> {
+    let same = |user: &&UserConfig| user.approver.key == Some(*deployment);
+    match config.users.iter().find(same) {
+        None => Ok(()),
+        Some(user) => Err(format!(
+            "{}: approval_key of user \"{}\" is the key of [receipts], which is no user's own",
+            user.place, user.name
+        )),
+    }
+}
+
 /// What a running process cannot change.
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     [
@@ -248,6 +268,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("[control]", old.control == new.control),
         ("[store]", old.store == new.store),
         ("[audit]", old.audit == new.audit),
+        ("[receipts]", old.receipts == new.receipts),
         ("[log]", old.log == new.log),
     ]
     .into_iter()

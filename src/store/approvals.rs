@@ -20,10 +20,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use self::shared::Shared;
 use self::writer::{Command, Work, Writer};
+use crate::grant::seal::matter;
 use crate::grant::{
-    Ask, CatalogView, DirectGrant, GrantId, GrantView, LiveTable, Policies, RecordedEvent, Request,
-    RequestId, Scope, Standing,
+    Approvers, Approving, Ask, CatalogView, DirectGrant, GrantId, GrantView, LiveTable, Policies,
+    Proof, RecordedEvent, Request, RequestId, Scope, Standing,
 };
+use crate::model::receipt::Challenge;
 use crate::model::{Client, Epoch, Report, SqlState, Timestamp, User};
 
 pub use clock::{Clock, steady_clock};
@@ -70,7 +72,7 @@ impl Approvals {
             return Err(StoreError::Staleness(max_staleness));
         }
         let (clock, policies) = (Arc::clone(&settings.clock), settings.policies.clone());
-        let shared = Arc::new(Shared::new(clock, policies));
+        let shared = Arc::new(Shared::new(clock, policies, settings.approvers.clone()));
         let (inbox, commands) = mpsc::channel(QUEUE_MAX);
         let threads = start(&shared, settings, commands)?;
         Ok(Self { inner: Arc::new(Inner { shared, inbox: Some(inbox), threads }) })
@@ -129,15 +131,49 @@ impl Approvals {
     /// Adds one approval; the last one needed makes the grant.
     ///
     /// # Errors
-    /// Unknown, not pending, one's own, not among the approvers, approved already, or no longer
-    /// allowed by the policies.
-    pub async fn approve(&self, approver: &User, id: RequestId) -> Result<Request, Report> {
-        let approver = approver.clone();
-        self.change(Box::new(move |ledger, policies, now| {
-            ledger.approve(policies, &approver, id, now)
-        }))
-        .await?;
+    /// Unknown, not pending, one's own, not among the approvers, approved already, no longer
+    /// allowed by the policies, or not proven as approver and policy want it. A wrong code is
+    /// recorded.
+    pub async fn approve(
+        &self,
+        approver: &User,
+        id: RequestId,
+        proof: Proof,
+    ) -> Result<Request, Report> {
+        let (approver, shared) = (approver.clone(), Arc::clone(&self.inner.shared));
+        let events = self
+            .change(Box::new(move |ledger, policies, now| {
+                let store = shared.store_id();
+                let approving =
+                    Approving { approver: &approver, request: id, proof: &proof, store };
+                ledger.approve_proven(policies, &shared.approvers.load(), approving, now)
+            }))
+            .await?;
+        let failed = |recorded: &RecordedEvent| recorded.event.is_failed_factor();
+        if events.iter().any(failed) {
+            return Err(Report::error(SqlState::INSUFFICIENT_PRIVILEGE, "the code is wrong")
+                .detail("It may be too old, or used already: every code counts once."));
+        }
         self.request_view(Some(id))
+    }
+
+    /// What the own key of an approver signs to approve the request.
+    ///
+    /// # Errors
+    /// Unknown.
+    pub fn challenge(&self, id: RequestId) -> Result<(Request, Challenge), Report> {
+        let request = self.inner.shared.ledger().request_view(id).ok_or_else(|| {
+            Report::error(SqlState::UNDEFINED_OBJECT, format!("there is no request {id}"))
+        })?;
+        let matter = matter(&request, self.inner.shared.store_id())
+            .map_err(|error| Report::error(SqlState::INTERNAL_ERROR, error.to_string()))?;
+        let challenge = matter.challenge();
+        Ok((request, challenge))
+    }
+
+    /// Takes over how approvers prove themselves.
+    pub fn replace_approvers(&self, approvers: Approvers) {
+        self.inner.shared.approvers.store(Arc::new(approvers));
     }
 
     /// Closes a request for good.
@@ -168,7 +204,8 @@ impl Approvals {
         self.request_view(Some(id))
     }
 
-    /// A DBA's own GRANT: needs the role `control`, and is never to oneself.
+    /// A DBA's own GRANT: needs the role `control`, is never to oneself, and never of who has
+    /// registered a key of their own.
     ///
     /// # Errors
     /// The report says why not.
@@ -179,8 +216,11 @@ impl Approvals {
         ask: DirectGrant,
     ) -> Result<GrantView, Report> {
         let (by, catalog) = (by.clone(), catalog.clone());
+        let shared = Arc::clone(&self.inner.shared);
         let events = self
-            .change(Box::new(move |ledger, _, now| ledger.grant(&by, &catalog, &ask, now)))
+            .change(Box::new(move |ledger, _, now| {
+                ledger.grant_proven(&shared.approvers.load(), &by, &catalog, &ask, now)
+            }))
             .await?;
         self.ended_or_begun(&events).pop().ok_or_else(stopped)
     }

@@ -25,7 +25,7 @@ use crate::audit::{Broken, Event, Receipt};
 use crate::model::Timestamp;
 use files::Segments;
 use queue::Shared;
-pub use verify::{Verified, verify_dir};
+pub use verify::{Verified, Visit, verify_dir, verify_each};
 use writer::{Disk, Writer};
 
 /// Why the audit log cannot be opened or written.

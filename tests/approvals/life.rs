@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use keyhole::catalog::{Catalog, Table};
 use keyhole::grant::{
-    Action, Ask, Asked, CatalogView, Claim, ConditionTexts, Counting, DirectGrant, GrantState,
-    Limits, LiveTable, Policies, PolicyText, RecordedEvent, RequestState, Runs, Scope, Standing,
-    StandingText, Subject,
+    Action, Approvers, Ask, Asked, CatalogView, Claim, ConditionTexts, Counting, DirectGrant,
+    GrantState, Limits, LiveTable, Policies, PolicyText, Proof, RecordedEvent, RequestState, Runs,
+    Scope, Standing, StandingText, Subject,
 };
-use keyhole::model::{Client, ColumnPath, RelationName, SqlState, Timestamp, User};
+use keyhole::model::{Client, ColumnPath, RelationName, SigningKey, SqlState, Timestamp, User};
 use keyhole::store::approvals::{Approvals, Location, Settings, steady_clock};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -123,6 +123,8 @@ impl Home {
             max_staleness: Duration::from_secs(30),
             policies: policies(),
             standing: standing(),
+            approvers: Approvers::default(),
+            key: SigningKey::from_seed(&[1; 32]).expect("a key"),
             clock: steady_clock(),
             on_event: Arc::new(|_| Ok(())),
         }
@@ -167,9 +169,12 @@ pub(crate) async fn a_request_lives_from_filing_to_expiry(home: &Home) {
     let request = store.request(&client(alice()), &view(), short).await.unwrap();
     assert_eq!(request.state, RequestState::Pending);
     assert!(!sees(&store, alice(), "ssn"));
-    assert!(store.approve(&alice(), request.id).await.is_err(), "not by the requester");
+    assert!(
+        store.approve(&alice(), request.id, Proof::default()).await.is_err(),
+        "not by the requester"
+    );
     let mut epochs = store.subscribe();
-    let request = store.approve(&dora(), request.id).await.unwrap();
+    let request = store.approve(&dora(), request.id, Proof::default()).await.unwrap();
     assert_eq!(request.state, RequestState::Approved);
     assert!(sees(&store, alice(), "ssn"), "published before the answer");
     assert!(!sees(&store, user("bob", &[], &[]), "ssn"));
@@ -242,7 +247,7 @@ pub(crate) async fn a_restart_keeps_every_acknowledged_change(home: &Home) {
     ];
     assert_eq!(ids, expected);
     assert!(sees(&store, alice(), "email") && !sees(&store, alice(), "ssn"));
-    store.approve(&dora(), pending.id).await.unwrap();
+    store.approve(&dora(), pending.id, Proof::default()).await.unwrap();
     assert!(sees(&store, alice(), "ssn"));
 }
 
@@ -257,10 +262,13 @@ pub(crate) async fn a_reload_replaces_policies_and_standing_grants(home: &Home) 
     assert!(
         store.request(&client(alice()), &view(), ask("customers.email", HALF_HOUR)).await.is_err()
     );
-    assert!(store.approve(&dora(), pending.id).await.is_err(), "today's policies decide");
+    assert!(
+        store.approve(&dora(), pending.id, Proof::default()).await.is_err(),
+        "today's policies decide"
+    );
     store.replace_policies(policies(), standing()).await.unwrap();
     assert!(sees(&store, billing(), "email"));
-    store.approve(&dora(), pending.id).await.unwrap();
+    store.approve(&dora(), pending.id, Proof::default()).await.unwrap();
 }
 
 pub(crate) async fn an_audit_that_hears_nothing_ends_what_counts_and_then_hears_all(home: &Home) {

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyhole::config::{Config, NoticeKind};
-use keyhole::grant::{Ask, DirectGrant, Policies, PolicyText, RecordedEvent, Subject};
-use keyhole::model::{Client, Timestamp, User};
+use keyhole::grant::{
+    Approvers, Ask, DirectGrant, Policies, PolicyText, Proof, RecordedEvent, Subject,
+};
+use keyhole::model::{Client, SigningKey, Timestamp, User};
 use keyhole::notify::{Around, Channel, Notice, Pace, Party, Past, Positions, Route, notice_of};
 use keyhole::store::approvals::{Approvals, Clock, Location, Settings};
 use keyhole::telemetry::{Metrics, NoticeChannel};
@@ -109,7 +111,9 @@ impl Story {
     }
 
     pub(crate) fn approve(&self, who: &User, request: u64) {
-        self.runtime.block_on(self.approvals().approve(who, request)).expect("may approve");
+        self.runtime
+            .block_on(self.approvals().approve(who, request, Proof::default()))
+            .expect("may approve");
     }
 
     pub(crate) fn deny(&self, who: &User, request: u64) {
@@ -216,6 +220,8 @@ fn open(dir: &Path, clock: &Clock, events: &Arc<Mutex<Vec<RecordedEvent>>>) -> A
         max_staleness: Duration::from_secs(30),
         policies: Policies(vec![policy.resolve(&views).expect("sound")]),
         standing: Vec::new(),
+        approvers: Approvers::default(),
+        key: SigningKey::from_seed(&[1; 32]).expect("a key"),
         clock: Arc::clone(clock),
         on_event: Arc::new(move |event| {
             kept.lock().expect("unpoisoned").push(event.clone());

@@ -123,7 +123,7 @@ async fn another_history_is_taken_over_and_audited() {
         .all()
         .into_iter()
         .filter_map(|recorded| {
-            let GrantEvent::Granted { grant } = recorded.event else { return None };
+            let GrantEvent::Granted { grant, .. } = recorded.event else { return None };
             Some(grant.reason)
         })
         .collect();

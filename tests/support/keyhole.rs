@@ -140,6 +140,12 @@ impl Config {
         self.table.to_string()
     }
 
+    /// Goes by that text from now on.
+    pub(crate) fn with_text(mut self, text: &str) -> Self {
+        self.table = text.parse().expect("TOML");
+        self
+    }
+
     pub(crate) fn write(&self) {
         self.write_text(&self.text());
     }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 /// Longest name of a user, database or application that a record keeps, in bytes: PostgreSQL's
 /// own NAMEDATALEN - 1. What a client sends in its place may be anything.
 const NAME_BYTES_MAX: usize = 63;
-/// Longest free text (the reason of a request) that a record keeps, in bytes.
-const REASON_BYTES_MAX: usize = 1024;
+/// Longest free text (the reason of a request) that a record keeps, in bytes: all that `grant`
+/// takes, as receipts are compared with it.
+const REASON_BYTES_MAX: usize = 4 * 1000;
 
 pub(super) fn client_fields<S: Serializer>(client: &Arc<Client>, to: S) -> Result<S::Ok, S::Error> {
     let mut map = to.serialize_map(None)?;
@@ -79,6 +80,11 @@ pub(super) fn reason<S: Serializer>(reason: &Option<String>, to: S) -> Result<S:
         Some(reason) => to.serialize_str(cut(reason, REASON_BYTES_MAX)),
         None => to.serialize_none(),
     }
+}
+
+/// A name as records keep it.
+pub(in crate::audit) fn cut_name(name: &str) -> &str {
+    cut(name, NAME_BYTES_MAX)
 }
 
 /// The longest beginning of `text` that fits.

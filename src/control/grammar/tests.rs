@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Secret;
 
 fn one(text: &str) -> Command {
     let mut commands = parse(text).unwrap_or_else(|e| panic!("{text}: {e:?}"));
@@ -26,7 +27,8 @@ fn commands_read_in_any_case_with_and_without_semicolon() {
         ("show grants", Command::Show(Topic::Grants)),
         (" SHOW  Grants ; ", Command::Show(Topic::Grants)),
         ("/* who */ SHOW SESSIONS -- now", Command::Show(Topic::Sessions)),
-        ("APPROVE 3", Command::Approve(3)),
+        ("APPROVE 3", Command::Approve { request: 3, proof: Proof::default() }),
+        ("SHOW CHALLENGE 3", Command::Challenge(3)),
         ("deny 3 reason 'no ticket'", Command::Deny { request: 3, reason: "no ticket".into() }),
         ("REVOKE 7", Command::Revoke(Revoked::One(7))),
         ("REVOKE ALL;", Command::Revoke(Revoked::All)),
@@ -274,5 +276,28 @@ proptest::proptest! {
 fn the_help_shows_commands_that_work() {
     for (example, _) in HELP.iter().filter(|(example, _)| !example.contains('…')) {
         one(example);
+    }
+}
+
+#[test]
+fn an_approval_comes_with_what_proves_it() {
+    let signature = format!("{}==", "A".repeat(86));
+    for text in [
+        format!("APPROVE 3 SIGNATURE '{signature}' CODE '123456'"),
+        format!("approve 3 code '123456' signature '{signature}'"),
+    ] {
+        let Command::Approve { request: 3, proof } = one(&text) else { panic!("{text}") };
+        assert_eq!(proof.signature.unwrap().to_string(), signature);
+        assert_eq!(proof.code, Some(Secret::new("123456")));
+    }
+    for (text, message) in [
+        ("APPROVE 3 SIGNATURE 'AAAA'", "a signature is 64 bytes in Base64"),
+        ("APPROVE 3 SIGNATURE", "expected a signature in quotes at the end of the command"),
+        ("APPROVE 3 CODE 123456", "expected a code in quotes, found 123456"),
+        ("APPROVE 3 CODE '1' CODE '2'", "APPROVE takes one SIGNATURE and one CODE"),
+        ("APPROVE 3 now", "APPROVE takes one SIGNATURE and one CODE"),
+        ("SHOW CHALLENGE", "expected the id of a request at the end of the command"),
+    ] {
+        assert_eq!(parse(text).unwrap_err().message, message, "{text}");
     }
 }

@@ -8,6 +8,7 @@ use crate::grant::{
     RequestState,
 };
 use crate::model::Timestamp;
+use crate::model::receipt::{Approval, Attestation};
 
 impl Ledger {
     /// Takes one more event in.
@@ -29,8 +30,10 @@ impl Ledger {
     fn take(&mut self, event: &GrantEvent, at: Timestamp) -> Option<Change> {
         match event {
             GrantEvent::Requested { request } => self.file(request),
-            GrantEvent::Approved { request, by } => {
-                self.pending_mut(*request)?.approved_by.push(by.clone());
+            GrantEvent::Approved { request, by, proven: _, receipt } => {
+                let request = self.pending_mut(*request)?;
+                request.approved_by.push(by.clone());
+                request.approvals.push(approval(receipt.as_deref(), by, at));
                 Some(Change::None)
             }
             GrantEvent::Denied { request, by, reason } => {
@@ -40,10 +43,9 @@ impl Ledger {
                 self.close(*request, RequestState::Cancelled, at, Some(by))
             }
             GrantEvent::Lapsed { request } => self.close(*request, RequestState::Lapsed, at, None),
-            GrantEvent::Granted { grant } | GrantEvent::StandingAdded { grant } => {
-                self.begin(grant, at)
-            }
-            GrantEvent::Extended { grant, request, expires_at, approvers } => {
+            GrantEvent::Granted { grant, receipt: _ }
+            | GrantEvent::StandingAdded { grant, receipt: _ } => self.begin(grant, at),
+            GrantEvent::Extended { grant, request, expires_at, approvers, receipt: _ } => {
                 self.lengthen(*grant, *request, *expires_at, approvers, at)
             }
             GrantEvent::Started { grant, expires_at } => self.start(*grant, *expires_at),
@@ -68,6 +70,14 @@ impl Ledger {
                 if let Some(entry) = self.grants.get_mut(grant) {
                     entry.reviewed_by = Some(by.clone());
                 }
+                Some(Change::None)
+            }
+            GrantEvent::FactorUsed { user, request: _, factor } => {
+                self.factors.entry(user.clone()).or_default().used(factor);
+                Some(Change::None)
+            }
+            GrantEvent::FactorFailed { user, request: _ } => {
+                self.factors.entry(user.clone()).or_default().failed(at);
                 Some(Change::None)
             }
             GrantEvent::Revoked { grant, by } => {
@@ -227,4 +237,16 @@ impl Ledger {
         }
         Some(Change::Ends(grant))
     }
+}
+
+/// The approval as later receipts name it.
+fn approval(receipt: Option<&Attestation>, by: &str, at: Timestamp) -> Approval {
+    let signed = receipt.and_then(Attestation::approval);
+    signed.unwrap_or_else(|| Approval {
+        by: by.to_owned(),
+        at,
+        factor: None,
+        own: None,
+        receipt: None,
+    })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Ledger, invalid, refused, unknown};
 use crate::grant::ask::text;
 use crate::grant::policy::may_approve;
-use crate::grant::{GrantEvent, GrantId, Policies, Request, RequestId};
+use crate::grant::{GrantEvent, GrantId, Policies, Proven, Request, RequestId};
 use crate::model::{Report, Timestamp, User};
 
 impl Ledger {
@@ -15,7 +15,7 @@ impl Ledger {
     /// # Errors
     /// Unknown, not pending, one's own, not among the approvers, approved already, or no longer
     /// allowed by the policies.
-    pub fn approve(
+    pub(super) fn approve(
         &self,
         policies: &Policies,
         approver: &User,
@@ -49,10 +49,13 @@ impl Ledger {
             (true, Some(_)) => Some(self.extended(&request, &names, now)?),
             (true, None) => {
                 let grant = self.granted(&request, &allowed, &names, now)?;
-                Some(GrantEvent::Granted { grant: Box::new(grant) })
+                Some(GrantEvent::Granted { grant: Box::new(grant), receipt: None })
             }
         };
-        Ok([GrantEvent::Approved { request: id, by }].into_iter().chain(outcome).collect())
+        // Its receipt follows before it is stored.
+        let approved =
+            GrantEvent::Approved { request: id, by, proven: Proven::default(), receipt: None };
+        Ok([approved].into_iter().chain(outcome).collect())
     }
 
     /// One denial; enough of them close a request for good. Whoever could approve it may.

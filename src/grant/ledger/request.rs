@@ -51,7 +51,7 @@ impl Ledger {
             0 => {
                 let mut grant = self.granted(&request, &allowed, &[], now)?;
                 grant.review = review(&allowed, now)?;
-                Some(GrantEvent::Granted { grant: Box::new(grant) })
+                Some(GrantEvent::Granted { grant: Box::new(grant), receipt: None })
             }
             _ => None,
         };
@@ -168,6 +168,7 @@ impl Ledger {
             decide_by: Some(end.map_or(decide_by, |end| end.min(decide_by))),
             extends: extends.map(|grant| grant.id),
             conditions: allowed.conditions.clone(),
+            approvals: Vec::new(),
         })
     }
 
@@ -223,14 +224,20 @@ impl Ledger {
             .filter(|longer| *longer <= latest)
             .ok_or_else(|| limit("no grant lasts longer than 31 days, however it is extended"))?;
         let approvers = approvers.to_vec();
-        Ok(GrantEvent::Extended { grant: id, request: request.id, expires_at, approvers })
+        Ok(GrantEvent::Extended {
+            grant: id,
+            request: request.id,
+            expires_at,
+            approvers,
+            receipt: None,
+        })
     }
 
     /// A DBA's own GRANT, never to a subject that includes the DBA.
     ///
     /// # Errors
     /// The report says why not.
-    pub fn grant(
+    pub(super) fn grant(
         &self,
         by: &User,
         view: &CatalogView,
@@ -252,7 +259,7 @@ impl Ledger {
         let mut grant = self.grant_of(subject, &terms, Conditions::default(), now)?;
         grant.requester.clone_from(&approver);
         grant.approvers = vec![approver];
-        Ok(vec![GrantEvent::Granted { grant: Box::new(grant) }])
+        Ok(vec![GrantEvent::Granted { grant: Box::new(grant), receipt: None }])
     }
 
     /// The grant that these terms give; its time runs from now, from the moment they name, or

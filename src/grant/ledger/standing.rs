@@ -24,8 +24,9 @@ impl Ledger {
                 added.push(Grant { id, ..grant.clone() });
             }
         }
-        let added =
-            added.into_iter().map(|grant| GrantEvent::StandingAdded { grant: Box::new(grant) });
+        let added = added
+            .into_iter()
+            .map(|grant| GrantEvent::StandingAdded { grant: Box::new(grant), receipt: None });
         removed.chain(added).collect()
     }
 }

@@ -214,6 +214,7 @@ fn a_request_keeps_everything_it_was_filed_with() {
         decide_by: Some(at(60)),
         extends: None,
         conditions: Conditions::default(),
+        approvals: vec![],
     };
     let stored = serde_json::to_string(&request).unwrap();
     assert_eq!(serde_json::from_str::<Request>(&stored).unwrap(), request);

@@ -9,7 +9,7 @@ use super::Policy;
 use crate::grant::terms::{Standing, Urgency};
 use crate::grant::{
     Action, CatalogView, Conditions, Hours, HoursError, Limits, Network, NetworkError, Pattern,
-    ResourceError, Subject, SubjectError,
+    ResourceError, SecondFactor, Subject, SubjectError,
 };
 use crate::model::{DurationError, parse_duration};
 
@@ -39,6 +39,7 @@ pub struct PolicyText {
     #[serde(default)]
     pub break_glass: bool,
     pub review_within: Option<String>,
+    pub second_factor: Option<SecondFactor>,
 }
 
 /// Conditions of a policy or a standing grant.
@@ -160,6 +161,7 @@ impl PolicyText {
             },
             urgency: if self.break_glass { Urgency::BreakGlass } else { Urgency::Ordinary },
             review_within,
+            second_factor: self.second_factor,
         })
     }
 }

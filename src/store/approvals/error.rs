@@ -1,3 +1,4 @@
+use crate::grant::seal::SealError;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub enum StoreError {
     Thread(#[source] std::io::Error),
     #[error("the store is set back again and again")]
     Unsettled,
+    #[error(transparent)]
+    Receipt(#[from] SealError),
     #[error("the store has stopped")]
     Stopped,
 }

@@ -123,6 +123,14 @@ impl Journal {
         }
     }
 
+    /// What events that are decided at `now` are dated: none before the one that it follows.
+    pub(super) fn dated(&self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Sqlite(_) => now,
+            Self::Postgres(journal) => journal.dated(now),
+        }
+    }
+
     /// Proves that the store can be written, and remembers the time.
     pub(super) fn touch(&mut self, now: Timestamp) -> Result<(), StoreError> {
         match self {

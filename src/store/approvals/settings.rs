@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::{Clock, EventSink};
-use crate::grant::{Policies, Standing};
+use crate::grant::{Approvers, Policies, Standing};
+use crate::model::SigningKey;
 
 /// What [`super::Approvals::open`] needs to know.
 #[derive(Clone)]
@@ -20,6 +21,10 @@ pub struct Settings {
     pub max_staleness: Duration,
     pub policies: Policies,
     pub standing: Vec<Standing>,
+    /// How approvers prove themselves.
+    pub approvers: Approvers,
+    /// Signs every approval and grant.
+    pub key: SigningKey,
     pub clock: Clock,
     pub on_event: EventSink,
 }

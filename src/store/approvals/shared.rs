@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::Clock;
-use crate::grant::{Change, Ledger, LiveTable, Policies};
+use crate::grant::{Approvers, Change, Ledger, LiveTable, Policies};
 use crate::model::{Epoch, Timestamp};
 
 /// A sleeping thread looks at the clock at least so often, in case it was set forward.
@@ -18,6 +18,7 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) table: ArcSwap<LiveTable>,
     pub(super) policies: ArcSwap<Policies>,
+    pub(super) approvers: ArcSwap<Approvers>,
     pub(super) epoch: watch::Sender<Epoch>,
     /// The last event that the sink took.
     pub(super) recorded: watch::Sender<u64>,
@@ -39,7 +40,7 @@ pub(super) enum Running {
 }
 
 impl Shared {
-    pub(super) fn new(clock: Clock, policies: Policies) -> Self {
+    pub(super) fn new(clock: Clock, policies: Policies, approvers: Approvers) -> Self {
         // Tells the counts of this process from those of others.
         let proxy = format!("{:016x}", rand::random::<u64>());
         // Valid until the first proof that the store can be written: not at all.
@@ -52,6 +53,7 @@ impl Shared {
             store_id: OnceLock::new(),
             table: ArcSwap::from_pointee(table),
             policies: ArcSwap::from_pointee(policies),
+            approvers: ArcSwap::from_pointee(approvers),
             ledger: RwLock::new(Ledger::of(proxy)),
             publishing: Mutex::new(Running::Yes),
             published: Condvar::new(),

@@ -12,6 +12,7 @@ use self::reading::{Begun, Clock, Reach};
 use super::EventSink;
 use super::journal::Journal;
 use super::shared::{SLEEP_MAX, Shared, between};
+use crate::grant::seal::Sealer;
 use crate::grant::{
     Change, GrantEvent, Ledger, LedgerError, Origin, Policies, RecordedEvent, Standing,
 };
@@ -69,6 +70,7 @@ pub(super) struct Writer {
     runtime: Arc<Runtime>,
     /// None after an event did not fit: nothing is written any more, and soon nothing counts.
     journal: Option<Journal>,
+    sealer: Sealer,
     /// Told when another proxy has written something.
     news: Arc<Notify>,
     sink: EventSink,
@@ -230,14 +232,20 @@ impl Writer {
     fn decide(&mut self, work: Work, begun: &Begun) -> Result<Vec<RecordedEvent>, Report> {
         let decided = work(&self.shared.ledger(), &self.shared.policies.load(), begun.decided_at);
         let journal = self.journal.as_mut().ok_or_else(unwritable)?;
-        let events = match decided {
+        let mut events = match decided {
             Ok(events) if !events.is_empty() => events,
             nothing => {
                 journal.release();
                 return nothing.map(|_| Vec::new());
             }
         };
-        match journal.append(events, begun.decided_at) {
+        // What is acknowledged is signed, so it is signed before it is stored.
+        let at = journal.dated(begun.decided_at);
+        if let Err(error) = self.sealer.seal(&self.shared.ledger(), &mut events, at) {
+            journal.release();
+            return Err(Report::error(SqlState::INTERNAL_ERROR, error.to_string()));
+        }
+        match journal.append(events, at) {
             Ok(recorded) => {
                 self.absorb(&recorded).map_err(|_| unwritable())?;
                 Ok(recorded)

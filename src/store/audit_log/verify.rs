@@ -33,10 +33,21 @@ impl fmt::Display for Verified {
 /// # Errors
 /// The first record, or file, that is not what the chain says.
 pub fn verify_dir(dir: &Path) -> Result<Verified, Broken> {
+    verify_each(dir, &mut |_, _, _| {})
+}
+
+/// Is handed each record that the chain holds: the name of its file, its line there, its text.
+pub type Visit<'v> = dyn FnMut(&str, u64, &[u8]) + 'v;
+
+/// [`verify_dir`] that hands each good record on.
+///
+/// # Errors
+/// As there; records before the bad one were handed on.
+pub fn verify_each(dir: &Path, visit: &mut Visit<'_>) -> Result<Verified, Broken> {
     let files = list(dir)?;
     let mut verifier = Verifier::from_start();
     for (index, file) in files.iter().enumerate() {
-        let partial = read(file, &mut verifier)?.partial_bytes;
+        let partial = read_each(file, &mut verifier, visit)?.partial_bytes;
         let written_now = index + 1 == files.len() && in_use(dir);
         if partial > 0 && !written_now {
             return Err(verifier.truncated(partial));
@@ -94,19 +105,32 @@ pub(super) struct End {
 
 /// Checks the lines of one file.
 pub(super) fn read(file: &LogFile, verifier: &mut Verifier) -> Result<End, Broken> {
+    read_each(file, verifier, &mut |_, _, _| {})
+}
+
+fn read_each(
+    file: &LogFile,
+    verifier: &mut Verifier,
+    visit: &mut Visit<'_>,
+) -> Result<End, Broken> {
     let name = name(file.number);
     verifier.file(&name);
     let open = File::open(&file.path).map_err(|error| unreadable(&name, &error))?;
     let mut reader = BufReader::with_capacity(1 << 16, open);
     let mut line = Vec::new();
     let mut end = End { whole_bytes: 0, partial_bytes: 0 };
+    let mut number = 0;
     loop {
         line.clear();
         let read = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
         let read = read.map_err(|error| unreadable(&name, &error))? as u64;
         match line.split_last() {
             None => return Ok(end),
-            Some((b'\n', record)) => verifier.record(record)?,
+            Some((b'\n', record)) => {
+                verifier.record(record)?;
+                number += 1;
+                visit(&name, number, record);
+            }
             // Far longer than a record that a crash could have cut short.
             Some(_) if read == LINE_BYTES_MAX => verifier.record(&line)?,
             Some(_) => {

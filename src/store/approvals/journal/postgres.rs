@@ -225,14 +225,19 @@ impl Journal {
         self.recent.drain(..surplus);
     }
 
-    /// Needs [`Self::begin`] before it. No event is dated before the one that it follows.
+    /// No event is dated before the one that it follows.
+    pub(super) fn dated(&self, now: Timestamp) -> Timestamp {
+        now.max(self.last_at)
+    }
+
+    /// Needs [`Self::begin`] before it.
     pub(super) fn append(
         &mut self,
         events: Vec<GrantEvent>,
         now: Timestamp,
     ) -> Result<Vec<RecordedEvent>, StoreError> {
         let Some(session) = self.session.take() else { return Err(self.away()) };
-        let at = now.max(self.last_at);
+        let at = self.dated(now);
         let recorded: Vec<RecordedEvent> = events
             .into_iter()
             .zip(self.known.sequence + 1..)

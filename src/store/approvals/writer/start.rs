@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use super::reading::{Clock, Reach};
 use super::{Writer, is_set_back};
+use crate::grant::seal::Sealer;
 use crate::grant::{Change, GrantEvent};
 use crate::model::Timestamp;
 use crate::store::approvals::journal::{History, Journal};
@@ -23,7 +24,7 @@ impl Writer {
         settings: Settings,
         shared: Arc<Shared>,
     ) -> Result<Self, StoreError> {
-        let Settings { location, local, max_staleness, standing, on_event, .. } = settings;
+        let Settings { location, local, max_staleness, standing, on_event, key, .. } = settings;
         let runtime = Arc::new(runtime().map_err(StoreError::Thread)?);
         let poll = match &location {
             Location::Sqlite(_) => max_staleness,
@@ -31,12 +32,14 @@ impl Writer {
         };
         let patience = (max_staleness / 4).min(PATIENCE_MAX);
         let journal = Journal::open(&location, &local, patience, &runtime)?;
-        shared.name(journal.store_id()?);
+        let sealer = Sealer { key, store: journal.store_id()? };
+        shared.name(sealer.store.clone());
         let now = (shared.clock)();
         let mut writer = Self {
             shared,
             runtime,
             journal: Some(journal),
+            sealer,
             news: Arc::new(Notify::new()),
             sink: on_event,
             undelivered: Vec::new(),
@@ -90,12 +93,18 @@ impl Writer {
         Ok(())
     }
 
-    fn write_first(&mut self, events: Vec<GrantEvent>, now: Timestamp) -> Result<(), StoreError> {
+    fn write_first(
+        &mut self,
+        mut events: Vec<GrantEvent>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let journal = self.journal.as_mut().ok_or(StoreError::Stopped)?;
         if events.is_empty() {
             return journal.touch(now);
         }
-        let recorded = journal.append(events, now)?;
+        let at = journal.dated(now);
+        self.sealer.seal(&self.shared.ledger(), &mut events, at)?;
+        let recorded = journal.append(events, at)?;
         self.tell_of_replaced(&recorded);
         self.absorb(&recorded)?;
         Ok(())
