@@ -36,7 +36,7 @@ pub use budget::{Budget, Claim, Limit, Origin, Spent, Usage};
 pub use conditions::{Conditions, Holds, Unmet};
 pub use event::{GrantEvent, Proven, RecordedEvent};
 pub use hours::{Hours, HoursError};
-pub use ledger::{Approving, Change, Ledger, LedgerError, Scope};
+pub use ledger::{Approving, Change, Extension, Ledger, LedgerError, Scope};
 pub use limits::{Limits, Runs};
 pub use live::{Asked, Counting, LiveTable};
 pub use meter::LookupMeter;

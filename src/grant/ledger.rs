@@ -24,6 +24,7 @@ use crate::model::{Report, SqlState, Timestamp, User};
 
 pub use end::Scope;
 pub use proven::Approving;
+pub use request::Extension;
 
 /// All requests and grants, as replaying the events gives them.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::catalog::{Hiding, MaskSpec};
 use crate::decision::World;
-use crate::grant::{Action, Asked, Counting, GrantView, LiveTable, Request, RequestState, Subject};
+use crate::grant::{
+    Action, Asked, Counting, Extension, GrantView, LiveTable, Request, RequestState, Subject,
+};
 use crate::model::{Client, Report, SqlState, Timestamp, parse_duration, show_duration};
 use crate::session::{InBandCall, InBandTable, Patience};
 use crate::store::approvals::Approvals;
@@ -39,10 +41,13 @@ impl Asker {
                 self.decided(request, *patience).await
             }
             InBandCall::Extend { grant, duration, reason, patience } => {
-                let id = number("a grant is extended by its number", grant)?;
-                let by = parse_duration(duration).map_err(|error| invalid(error.to_string()))?;
-                let reason = reason.clone();
-                let request = self.approvals.extend(&self.client, id, by, reason).await?;
+                let extension = Extension {
+                    grant: number("a grant is extended by its number", grant)?,
+                    by: parse_duration(duration).map_err(|error| invalid(error.to_string()))?,
+                    reason: reason.clone(),
+                };
+                let view = &self.world.view;
+                let request = self.approvals.extend(&self.client, view, extension).await?;
                 self.decided(request, *patience).await
             }
             InBandCall::Cancel { id } => {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use keyhole::catalog::{Catalog, Table};
 use keyhole::grant::{
     Action, Approvers, Ask, Asked, CatalogView, Claim, ConditionTexts, Counting, DirectGrant,
-    GrantState, Limits, LiveTable, Policies, PolicyText, Proof, RecordedEvent, RequestState, Runs,
-    Scope, Standing, StandingText, Subject,
+    Extension, GrantState, Limits, LiveTable, Policies, PolicyText, Proof, RecordedEvent,
+    RequestState, Runs, Scope, Standing, StandingText, Subject,
 };
 use keyhole::model::{Client, ColumnPath, RelationName, SigningKey, SqlState, Timestamp, User};
 use keyhole::store::approvals::{Approvals, Location, Settings, steady_clock};
@@ -304,21 +304,22 @@ pub(crate) async fn an_audit_that_hears_nothing_ends_what_counts_and_then_hears_
 
 pub(crate) async fn what_was_used_stays_used(home: &Home) {
     let store = home.open();
-    let limits = Limits { max_uses: Some(2), max_rows: Some(8), ..Limits::default() };
+    let limits = Limits { max_uses: Some(2), max_subjects: Some(2), ..Limits::default() };
     let limited = Ask { limits, ..ask("customers.email", HALF_HOUR) };
     let id = store.request(&client(alice()), &view(), limited).await.unwrap().grant.unwrap();
-    let rows = |rows| vec![Claim::Rows { grant: id, rows }];
+    let subject = |subject| vec![Claim::Subject { grant: id, subject }];
     store.spend(vec![Claim::Use(id)]).await.unwrap();
-    store.spend(rows(5)).await.unwrap();
-    assert!(store.spend(rows(20)).await.is_err(), "more than there is");
+    store.spend(subject(u64::MAX)).await.unwrap();
+    store.spend(subject(7)).await.unwrap();
+    assert!(store.spend(subject(8)).await.is_err(), "the third");
     drop(store);
     let store = home.open();
     let used = store.find_grant(id).unwrap().used.unwrap();
-    assert_eq!((used.rows, used.uses), (5, 1), "what was set apart counts as used");
+    assert_eq!((used.subjects, used.uses), (2, 1));
+    store.spend(subject(u64::MAX)).await.unwrap();
+    assert!(store.spend(subject(8)).await.is_err());
     store.spend(vec![Claim::Use(id)]).await.unwrap();
     assert!(store.spend(vec![Claim::Use(id)]).await.is_err());
-    store.spend(rows(3)).await.unwrap();
-    assert!(store.spend(rows(1 + 3)).await.is_err());
     assert_eq!(store.find_grant(id).unwrap().state, GrantState::Exhausted);
 }
 
@@ -332,7 +333,8 @@ pub(crate) async fn a_grant_starts_is_extended_and_is_given_back(home: &Home) {
     let runs = end(&store);
     assert!(runs < waits, "its time has begun");
     let ten = Duration::from_secs(600);
-    let asked = store.extend(&client(alice()), id, ten, "INC-42: more".into()).await.unwrap();
+    let longer = || Extension { grant: id, by: ten, reason: "INC-42: more".into() };
+    let asked = store.extend(&client(alice()), &view(), longer()).await.unwrap();
     assert_eq!((asked.state, asked.extends), (RequestState::Approved, Some(id)));
     drop(store);
     let store = home.open();
@@ -340,6 +342,6 @@ pub(crate) async fn a_grant_starts_is_extended_and_is_given_back(home: &Home) {
     assert!(sees(&store, alice(), "email"));
     store.revoke(&alice(), id).await.unwrap();
     assert!(!sees(&store, alice(), "email"));
-    let late = store.extend(&client(alice()), id, ten, "INC-42: more".into()).await;
+    let late = store.extend(&client(alice()), &view(), longer()).await;
     assert!(late.unwrap_err().message.contains("cannot be extended"));
 }

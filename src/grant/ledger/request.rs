@@ -26,6 +26,15 @@ const FIRST_USE_WITHIN: Duration = Duration::from_secs(86_400);
 /// However often it is extended, no grant lasts longer.
 const LIFE_MAX: Duration = Duration::from_secs(31 * 86_400);
 
+/// A longer life for a grant of one's own.
+#[derive(Clone, Debug)]
+pub struct Extension {
+    pub grant: GrantId,
+    /// How much longer.
+    pub by: Duration,
+    pub reason: String,
+}
+
 impl Ledger {
     /// Files a request, with the grant where the policy needs no approval.
     ///
@@ -68,11 +77,11 @@ impl Ledger {
         &self,
         policies: &Policies,
         client: &Client,
-        id: GrantId,
-        by: Duration,
-        reason: &str,
+        view: &CatalogView,
+        extension: &Extension,
         now: Timestamp,
     ) -> Result<Vec<GrantEvent>, Report> {
+        let Extension { grant: id, by, ref reason } = *extension;
         let requester = &client.user;
         let entry = self.entry(id)?;
         let grant = &entry.live.grant;
@@ -102,7 +111,14 @@ impl Ledger {
         if reason.is_empty() {
             return Err(invalid("a reason is needed"));
         }
-        let terms = Terms { duration: by, reason, ..terms_of(grant) };
+        if grant.database.as_ref() != Some(&view.database) {
+            return Err(invalid(format!("grant {id} is on another database")));
+        }
+        let class = match &grant.resource {
+            Resource::Column(path) => view.class(path).map(str::to_owned),
+            Resource::Table(_) | Resource::Class(_) | Resource::All => None,
+        };
+        let terms = Terms { duration: by, reason, class, ..terms_of(grant) };
         let allowed = self.allowed(policies, &terms, requester, Some(client), now)?;
         let request = self.filed(requester, terms, &allowed, Some(grant), now)?;
         let extended = match allowed.approvals {

@@ -1,10 +1,10 @@
 //! What happens to requests and grants between their beginning and their end.
 
-use std::time::Duration;
-
 use super::writer::Work;
 use super::{Approvals, stopped};
-use crate::grant::{Claim, GrantId, GrantView, Request, RequestId, RequestState};
+use crate::grant::{
+    CatalogView, Claim, Extension, GrantId, GrantView, Request, RequestId, RequestState,
+};
 use crate::model::{Client, Report, User};
 
 impl Approvals {
@@ -15,14 +15,13 @@ impl Approvals {
     pub async fn extend(
         &self,
         requester: &Client,
-        grant: GrantId,
-        by: Duration,
-        reason: String,
+        catalog: &CatalogView,
+        extension: Extension,
     ) -> Result<Request, Report> {
-        let requester = requester.clone();
+        let (requester, catalog) = (requester.clone(), catalog.clone());
         let events = self
             .change(Box::new(move |ledger, policies, now| {
-                ledger.extend(policies, &requester, grant, by, &reason, now)
+                ledger.extend(policies, &requester, &catalog, &extension, now)
             }))
             .await?;
         let id = events.iter().find_map(|recorded| recorded.event.requested());

@@ -1,7 +1,7 @@
 //! The whole life of requests and grants, rule by rule.
 
 use super::*;
-use crate::grant::Claim;
+use crate::grant::{Claim, Extension};
 
 fn policies_with(texts: &str) -> Policies {
     let mut texts: BTreeMap<String, Vec<crate::grant::PolicyText>> = toml::from_str(texts).unwrap();
@@ -30,10 +30,20 @@ impl Book {
     }
 
     fn extended(&mut self, policies: &Policies, grant: GrantId, now: i64) -> RequestId {
-        let by = std::time::Duration::from_secs(600);
-        let filed =
-            self.ledger.extend(policies, &client(alice()), grant, by, "INC-42: longer", at(now));
+        let filed = self.longer(policies, &client(alice()), grant, now);
         self.record(filed, now)[0].requested().unwrap()
+    }
+
+    fn longer(
+        &self,
+        policies: &Policies,
+        by: &crate::model::Client,
+        grant: GrantId,
+        now: i64,
+    ) -> Result<Vec<GrantEvent>, Report> {
+        let (ten, reason) = (std::time::Duration::from_secs(600), "INC-42: longer".to_owned());
+        let extension = Extension { grant, by: ten, reason };
+        self.ledger.extend(policies, by, &view(), &extension, at(now))
     }
 }
 
@@ -74,8 +84,7 @@ fn a_grant_is_extended_before_its_end_and_goes_on_without_a_gap() {
     book.asked(&policies, &ask("customers.ssn", 30), 0);
     book.approved(&policies, 1, 0);
     let other = client(user("bob", &[], &[]));
-    let ten = std::time::Duration::from_secs(600);
-    assert!(book.ledger.extend(&policies, &other, 1, ten, "INC-1", at(1)).is_err(), "not his");
+    assert!(book.longer(&policies, &other, 1, 1).is_err(), "not his");
     let request = book.extended(&policies, 1, 1000);
     let filed = book.ledger.request_view(request).unwrap();
     assert_eq!((filed.extends, filed.decide_by), (Some(1), Some(at(1800))), "not behind its end");
@@ -92,7 +101,7 @@ fn a_grant_is_extended_before_its_end_and_goes_on_without_a_gap() {
     book.record(revoked, 2001);
     let late = book.ledger.approve(&policies, &dora(), third, at(2002)).unwrap_err();
     assert!(late.message.contains("is over"), "{late:?}");
-    let over = book.ledger.extend(&policies, &client(alice()), 1, ten, "INC-1", at(2003));
+    let over = book.longer(&policies, &client(alice()), 1, 2003);
     assert!(over.unwrap_err().message.contains("cannot be extended"));
 }
 
@@ -212,8 +221,7 @@ fn break_glass_is_immediate_and_locked_until_somebody_has_looked() {
     let reviewed = book.ledger.review(&dora(), 2, "so was this one");
     book.record(reviewed, 9003);
     book.asked(&policies, &emergency, 9004);
-    let ten = std::time::Duration::from_secs(600);
-    let longer = book.ledger.extend(&policies, &client(alice()), 3, ten, "INC-1", at(9005));
+    let longer = book.longer(&policies, &client(alice()), 3, 9005);
     assert!(longer.unwrap_err().message.contains("not extended"));
 }
 
