@@ -14,6 +14,7 @@ mod check;
 mod demo;
 mod explain;
 mod install_trigger;
+mod policy;
 mod receipts;
 mod serve;
 mod store;
@@ -58,6 +59,9 @@ enum Command {
     /// Look after the approval store
     #[command(subcommand)]
     Store(store::Command),
+    /// Think policies through
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Look after the key that signs receipts
     #[command(subcommand)]
     Receipts(receipts::Receipts),
@@ -100,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::InstallTrigger(arguments) => runtime.block_on(install_trigger::run(&arguments)),
         Command::Audit(command) => audit::run(&command),
         Command::Store(command) => runtime.block_on(store::run(&command)),
+        Command::Policy(command) => policy::run(&command),
         Command::Receipts(command) => receipts::receipts(&command),
         Command::Approvals(command) => receipts::approvals(&command),
         Command::User(command) => runtime.block_on(user::run(&command)),

@@ -168,9 +168,9 @@ impl Standpoint<'_> {
     /// Why the column may be used for `action`; None: it may not. Columns that are no PII are not
     /// asked about.
     ///
-    /// By grants that need no counting of rows: see [`Self::cover_counting`].
+    /// By grants whose use nobody has to record: see [`Self::cover_counting`].
     pub fn cover(&self, column: ColumnId, action: Action) -> Option<Cover> {
-        self.cover_counting(column, action, Counting::Nothing)
+        self.cover_counting(column, action, Counting::Free)
     }
 
     /// The same, for a statement whose result can be counted as `counting` says.
@@ -285,23 +285,31 @@ impl Release {
         self.until = earlier(self.until, cover.until);
     }
 
-    /// Whether a use of some grant has to be on record before anything is shown.
-    pub fn has_to_be_spent(&self) -> bool {
-        !self.unstarted.is_empty()
-            || self.meters.iter().any(|meter| meter.0.limits().max_uses.is_some())
-    }
-
-    /// What that is.
-    pub fn claims(&self) -> Vec<Claim> {
+    /// The grants of which a use has to be on record before anything is shown.
+    fn used(&self) -> Vec<GrantId> {
         let mut grants = self.unstarted.clone();
         let used = self.meters.iter().filter(|meter| meter.0.limits().max_uses.is_some());
         add_all(&mut grants, &used.map(|meter| meter.0.grant()).collect::<Vec<_>>());
-        grants.into_iter().map(Claim::Use).collect()
+        grants
+    }
+
+    /// What has to be on record before anything of these statements is shown.
+    pub fn claims<'a>(releases: impl IntoIterator<Item = &'a Self>) -> Vec<Claim> {
+        let mut uses: Vec<(GrantId, u64)> = Vec::new();
+        for grant in releases.into_iter().flat_map(Self::used) {
+            match uses.iter_mut().find(|(known, _)| *known == grant) {
+                Some((_, statements)) => *statements += 1,
+                None => uses.push((grant, 1)),
+            }
+        }
+        let claim = |(grant, statements)| Claim::Use { grant, statements };
+        uses.into_iter().map(claim).collect()
     }
 
     /// Which grants it may go on to rest on.
     pub fn counting(&self) -> Counting {
-        if self.meters.is_empty() { Counting::Nothing } else { Counting::Paid }
+        let free = self.meters.is_empty() && self.unstarted.is_empty();
+        if free { Counting::Free } else { Counting::Paid }
     }
 
     pub fn merge(&mut self, other: &Self) {

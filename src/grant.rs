@@ -43,7 +43,7 @@ pub use meter::LookupMeter;
 pub use network::{Network, NetworkError};
 pub use policy::{
     Allowed, Asker, ConditionTexts, Decision, Policies, Policy, PolicyError, PolicyText,
-    StandingText, may_approve,
+    StandingText, Step, Trial, may_approve,
 };
 pub use predicate::{PredicateError, RowPredicate};
 pub use resource::{Pattern, Resource, ResourceError};

@@ -17,6 +17,8 @@ mod big;
 mod conversation;
 #[path = "e2e/crash.rs"]
 mod crash;
+#[path = "e2e/deadline.rs"]
+mod deadline;
 #[path = "e2e/declared.rs"]
 mod declared;
 #[path = "e2e/desk.rs"]

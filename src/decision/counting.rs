@@ -20,7 +20,7 @@ pub(super) fn of(analysis: &Analysis, standpoint: Standpoint<'_>) -> Counting {
         && analysis.writes.is_empty()
         && analysis.references.iter().all(in_rows);
     match (rows, analysis.references.as_slice()) {
-        (false, _) => Counting::Nothing,
+        (false, _) => Counting::Uses,
         // Of several, nobody could say whose values are which subject's.
         (true, [only]) if key(only, standpoint).is_some() => Counting::Subjects,
         (true, _) => Counting::Rows,

@@ -79,7 +79,7 @@ fn looked_up(
     if values == 0 || !column_type.is_some_and(mask::has_equality) {
         return None;
     }
-    let cover = standpoint.cover(column, Action::Lookup)?;
+    let cover = standpoint.cover_counting(column, Action::Lookup, Counting::Uses)?;
     release.add_lookup(column, values, &cover);
     Some(Lookup { rows: cover.rows })
 }
@@ -219,7 +219,7 @@ fn classed(call: &ClassedCall, standpoint: Standpoint<'_>) -> Result<(), Box<Rep
         column: "result".to_owned(),
     };
     let Standpoint { client, grants, now, .. } = standpoint;
-    let asked = Asked { action: Action::Read, now, counting: Counting::Nothing };
+    let asked = Asked { action: Action::Read, now, counting: Counting::Free };
     match grants.cover(client, &path, &call.class, asked) {
         Some(cover) if cover.rows.is_none() => Ok(()),
         Some(_) | None => Err(Box::new(

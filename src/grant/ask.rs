@@ -47,13 +47,7 @@ impl Ask {
         if [max_rows, max_uses, max_subjects].contains(&Some(0)) || unused == Some(Duration::ZERO) {
             return Err(invalid("a limit of nothing leaves nothing to grant"));
         }
-        let shows: Actions = [Action::Read].into_iter().collect();
-        if (max_rows.is_some() || max_subjects.is_some()) && !self.actions.is_subset(shows) {
-            return Err(Report::error(
-                SqlState::FEATURE_NOT_SUPPORTED,
-                "rows and subjects can be counted for read only",
-            ));
-        }
+        countable(self.actions, self.limits, self.runs)?;
         if self.runs == Runs::FromFirstUse && self.not_before.is_some() {
             return Err(invalid("a grant begins at a moment or with its first use, not both"));
         }
@@ -105,6 +99,22 @@ impl Ask {
             .map(Some)
             .map_err(|error| invalid(format!("rows: {error}")))
     }
+}
+
+/// Whether what the actions allow is counted, if it has to be.
+///
+/// # Errors
+/// It is not.
+pub(super) fn countable(actions: Actions, limits: Limits, runs: Runs) -> Result<(), Report> {
+    let unsupported = |message: &str| Err(Report::error(SqlState::FEATURE_NOT_SUPPORTED, message));
+    let in_rows = limits.max_rows.is_some() || limits.max_subjects.is_some();
+    if in_rows && !actions.is_subset(Actions::READ) {
+        return unsupported("rows and subjects can be counted for read only");
+    }
+    if actions.contains(Action::Write) && (!limits.is_none() || runs == Runs::FromFirstUse) {
+        return unsupported("what is written is not counted: write takes a grant without limits");
+    }
+    Ok(())
 }
 
 /// Free text that is safe to show in a report or a log line.

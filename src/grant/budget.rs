@@ -22,8 +22,11 @@ pub struct Usage {
 /// Something of a limited grant that has to be in the store before it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// One statement; it begins the time of a grant that waits for its first use.
-    Use(GrantId),
+    /// So many statements; they begin the time of a grant that waits for its first use.
+    Use {
+        grant: GrantId,
+        statements: u64,
+    },
     /// So many rows at least; more are set apart, so that not every row needs a write.
     Rows {
         grant: GrantId,
@@ -173,10 +176,10 @@ impl Budget {
         let state = self.lock();
         let spent = |limit| Err(Spent { grant: self.grant, limit });
         match claim {
-            Claim::Use(_) => match self.limits.max_uses {
+            Claim::Use { statements, .. } => match self.limits.max_uses {
                 None => Ok(None),
-                Some(max) if state.uses >= max => spent(Limit::Uses(max)),
-                Some(_) => Ok(Some(Usage { uses: 1, ..Usage::default() })),
+                Some(max) if state.uses.saturating_add(statements) > max => spent(Limit::Uses(max)),
+                Some(_) => Ok(Some(Usage { uses: statements, ..Usage::default() })),
             },
             Claim::Rows { rows, .. } => {
                 let max = self.limits.max_rows.unwrap_or(u64::MAX);
@@ -268,7 +271,9 @@ impl Budget {
 impl Claim {
     pub fn grant(self) -> GrantId {
         match self {
-            Self::Use(grant) | Self::Rows { grant, .. } | Self::Subject { grant, .. } => grant,
+            Self::Use { grant, .. } | Self::Rows { grant, .. } | Self::Subject { grant, .. } => {
+                grant
+            }
         }
     }
 }

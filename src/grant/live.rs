@@ -48,13 +48,13 @@ impl LiveTable {
 
     /// Adds a grant. On a copy of a published table this copies what the grant's subject holds
     /// and leaves the rest shared.
-    pub(crate) fn insert(&mut self, live: Live) {
+    pub fn insert(&mut self, live: Live) {
         let list = self.held_mut(&live.grant.subject).list_mut(&live.grant.resource);
         list.push(live);
     }
 
     /// Takes a grant out.
-    pub(crate) fn remove(&mut self, grant: &Grant) {
+    pub fn remove(&mut self, grant: &Grant) {
         let held = self.held_mut(&grant.subject);
         held.list_mut(&grant.resource).retain(|other| other.grant.id != grant.id);
         held.drop_empty();
@@ -129,9 +129,11 @@ pub struct Asked {
 /// Which limited grants are of use to a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counting {
-    /// Its values go elsewhere than into rows that can be counted: only grants without limits of
-    /// rows and subjects.
-    Nothing,
+    /// Nobody counts or records its use: only grants without limits whose time runs already.
+    Free,
+    /// Its use is recorded, but its values go elsewhere than into rows that can be counted: no
+    /// grants with limits of rows and subjects.
+    Uses,
     /// Every raw value stands in a row of its result.
     Rows,
     /// And each row tells whose values they are.
@@ -158,13 +160,15 @@ impl<'a> Counts<'a> {
             let limits = budget.limits();
             let (rows, subjects) = (limits.max_rows.is_some(), limits.max_subjects.is_some());
             match counting {
-                Counting::Nothing => !rows && !subjects && !budget.is_spent(),
+                Counting::Free => false,
+                Counting::Uses => !rows && !subjects && !budget.is_spent(),
                 Counting::Rows => !subjects && !budget.is_spent(),
                 Counting::Subjects => !budget.is_spent(),
                 Counting::Paid => true,
             }
         });
-        if !(database && lives && affordable && grant.actions.contains(action)) {
+        let free = counting != Counting::Free || grant.from_first_use.is_none();
+        if !(database && lives && affordable && free && grant.actions.contains(action)) {
             return None;
         }
         let until = match grant.conditions.hold(client, now)? {

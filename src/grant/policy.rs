@@ -1,6 +1,7 @@
 //! Who may ask for what, for how long, and who has to agree.
 
 mod text;
+mod trial;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::{Actions, Conditions, Limits, Pattern, SecondFactor, Subject};
 use crate::model::{Client, Report, SqlState, Timestamp, User, show_duration};
 
 pub use text::{ConditionTexts, PolicyError, PolicyText, StandingText};
+pub use trial::{Step, Trial};
 
 /// The first policy that matches subject, resource, actions and urgency decides; where none
 /// matches, nothing can be requested.

@@ -41,12 +41,13 @@ impl Session {
         number: u64,
         text: &Bytes,
         release: &Release,
+        claims: Vec<Claim>,
         env: Env<'_>,
     ) -> Hold {
-        if release.has_to_be_spent() {
-            return Hold::Spend(release.claims());
+        if claims.is_empty() {
+            return self.record_first(number, text, release, env);
         }
-        self.record_first(number, text, release, env)
+        Hold::Spend(claims)
     }
 
     fn record_first(&self, number: u64, text: &Bytes, release: &Release, env: Env<'_>) -> Hold {

@@ -18,6 +18,7 @@ use super::queue::{Ends, Expected, Origin, Run};
 use super::stream::kept;
 use super::tables::Portal;
 use super::{Effects, Env, Session};
+use crate::decision::Release;
 use crate::model::Report;
 use crate::rewrite::InBandAnswer;
 use crate::wire::frontend::{Execute, Parse, Target};
@@ -176,7 +177,8 @@ impl Session {
         if let Err(report) = self.within_limit(&run.release, env) {
             return self.refuse_in_batch(run.text.clone(), report, env, out);
         }
-        self.hold = Some(self.spend_or_record(run.number, &run.text, &run.release, env));
+        let claims = Release::claims([&run.release]);
+        self.hold = Some(self.spend_or_record(run.number, &run.text, &run.release, claims, env));
         self.after = Some(Pending::Execute { frame: frame.to_vec(), run: Box::new(run) });
     }
 

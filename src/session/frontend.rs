@@ -214,7 +214,7 @@ impl Session {
         if let Err(report) = self.within_limit(&release, env) {
             return self.refuse_query(text, report, env, out);
         }
-        self.hold = Some(self.spend_or_record(number, &text, &release, env));
+        self.hold = Some(self.spend_or_record(number, &text, &release, plan.claims(), env));
         self.after = Some(Pending::Query { plan, answers, text, number });
     }
 

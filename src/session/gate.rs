@@ -83,7 +83,9 @@ impl Gate {
                 Some(Reach::View { columns, .. }) => {
                     let open = |c: &ColumnId| {
                         run.release.columns.contains(c)
-                            && standpoint.cover(*c, crate::grant::Action::Read).is_some()
+                            && standpoint
+                                .cover_counting(*c, crate::grant::Action::Read, counting)
+                                .is_some()
                     };
                     if columns.iter().all(open) {
                         raw.extend(columns.iter().copied());

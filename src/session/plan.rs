@@ -1,10 +1,13 @@
 //! From a statement's text to how it may run: gate 1, then gate 2 and the decision, cached.
 
+mod earlier;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
 
+use self::earlier::{fresh, observe};
 use super::again::{Again, executed};
 use super::uncommitted::Uncommitted;
 use super::{Env, Session};
@@ -15,10 +18,10 @@ use crate::analysis::sensitive::{Audience, Watch};
 use crate::analysis::{Context, SearchPath, analyse};
 use crate::audit::Strings;
 use crate::decision::{
-    Dates, Decision, Encoding, Forms, Hidden, Mode, Release, Scrub, Standpoint, Way, World,
-    ask_for, decide,
+    Dates, Decision, Encoding, Forms, Hidden, Mode, Release, Standpoint, Way, World, ask_for,
+    decide,
 };
-use crate::grant::Action::{Lookup, Read};
+use crate::grant::Claim;
 use crate::model::{ColumnId, Epoch, Oid, Report, SqlState};
 use crate::rewrite::{self, Decided, InBandAnswer};
 
@@ -95,6 +98,11 @@ impl Plan {
             release.merge(&decision.release);
         }
         release
+    }
+
+    /// What has to be on record before anything of them is shown.
+    pub(super) fn claims(&self) -> Vec<Claim> {
+        Release::claims(self.decisions.iter().map(|decision| &decision.release))
     }
 
     /// Notes what the statements define.
@@ -356,36 +364,6 @@ fn looks_up_by_name(analyses: &[Analysis], decisions: &[Decision]) -> bool {
 /// Whether the text itself gives the name to a statement: what has it now says nothing.
 fn prepares(analyses: &[Analysis], name: &str) -> bool {
     analyses.iter().any(|analysis| matches!(&analysis.kind, Kind::Prepare(it) if it == name))
-}
-
-/// The release again, resting on the grants that are live now.
-fn fresh(release: &Release, standpoint: Standpoint<'_>) -> Release {
-    let mut now = Release::default();
-    let cover = |column, action| standpoint.cover_counting(column, action, release.counting());
-    for column in &release.columns {
-        if let Some(cover) = cover(*column, Read) {
-            now.add(*column, &cover);
-        }
-    }
-    for column in &release.lookups {
-        if let Some(cover) = cover(*column, Lookup) {
-            now.add_lookup(*column, 0, &cover);
-        }
-    }
-    let Release { values, weight, ref subjects, .. } = *release;
-    Release { values, weight, subjects: subjects.clone(), ..now }
-}
-
-/// Observe mode: nothing is changed, everything that would have been is on record as raw.
-fn observe(analysis: &Analysis, decision: &mut Decision) {
-    if decision.way == Way::Forward || !analysis.in_band.is_empty() {
-        return;
-    }
-    decision.way = Way::Forward;
-    decision.scrub = Scrub::No;
-    decision.guarded.clear();
-    decision.release.columns = touched(analysis);
-    decision.hidden.iter_mut().for_each(Vec::clear);
 }
 
 /// The grants under which something was prepared or opened are over.

@@ -93,7 +93,7 @@ pub(crate) fn covers(table: &LiveTable, who: User, column: &str, now: Timestamp)
     let relation = RelationName::new("public", "customers");
     let column = ColumnPath { relation, column: column.into() };
     let class = view().class(&column).expect("catalogued").to_owned();
-    let asked = Asked { action: Action::Read, now, counting: Counting::Nothing };
+    let asked = Asked { action: Action::Read, now, counting: Counting::Uses };
     table.cover(&client, &column, &class, asked).is_some()
 }
 
@@ -308,7 +308,7 @@ pub(crate) async fn what_was_used_stays_used(home: &Home) {
     let limited = Ask { limits, ..ask("customers.email", HALF_HOUR) };
     let id = store.request(&client(alice()), &view(), limited).await.unwrap().grant.unwrap();
     let subject = |subject| vec![Claim::Subject { grant: id, subject }];
-    store.spend(vec![Claim::Use(id)]).await.unwrap();
+    store.spend(vec![Claim::Use { grant: id, statements: 1 }]).await.unwrap();
     store.spend(subject(u64::MAX)).await.unwrap();
     store.spend(subject(7)).await.unwrap();
     assert!(store.spend(subject(8)).await.is_err(), "the third");
@@ -318,8 +318,8 @@ pub(crate) async fn what_was_used_stays_used(home: &Home) {
     assert_eq!((used.subjects, used.uses), (2, 1));
     store.spend(subject(u64::MAX)).await.unwrap();
     assert!(store.spend(subject(8)).await.is_err());
-    store.spend(vec![Claim::Use(id)]).await.unwrap();
-    assert!(store.spend(vec![Claim::Use(id)]).await.is_err());
+    store.spend(vec![Claim::Use { grant: id, statements: 1 }]).await.unwrap();
+    assert!(store.spend(vec![Claim::Use { grant: id, statements: 1 }]).await.is_err());
     assert_eq!(store.find_grant(id).unwrap().state, GrantState::Exhausted);
 }
 
@@ -329,7 +329,7 @@ pub(crate) async fn a_grant_starts_is_extended_and_is_given_back(home: &Home) {
     let id = store.request(&client(alice()), &view(), later).await.unwrap().grant.unwrap();
     let end = |store: &Approvals| store.find_grant(id).unwrap().grant.expires_at.unwrap();
     let waits = end(&store);
-    store.spend(vec![Claim::Use(id)]).await.unwrap();
+    store.spend(vec![Claim::Use { grant: id, statements: 1 }]).await.unwrap();
     let runs = end(&store);
     assert!(runs < waits, "its time has begun");
     let ten = Duration::from_secs(600);

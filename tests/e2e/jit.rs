@@ -293,3 +293,24 @@ fn everything_of_somebody_and_everything_on_something_can_be_revoked() {
     dba.say("REVOKE ALL");
     assert_eq!(bob.query(EMAIL).ok().scalar(), masked(&email()));
 }
+
+#[test]
+fn policies_can_be_thought_through_on_the_command_line() {
+    let shop = Shop::open("jit_policy_test");
+    let file = shop.proxy.config.file();
+    let run = |more: &[&str]| {
+        let file = file.to_str().expect("UTF-8");
+        let args = [&["policy", "test", "--config", file, "--database", "shop"], more].concat();
+        let output = shop.proxy.config.command(&args).output().expect("it runs");
+        (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
+    };
+    let (code, said) = run(&["customers.email"]);
+    assert_eq!(code, Some(0));
+    assert!(said.contains("alice: after an approval by group:dba"), "{said}");
+    assert!(said.contains("\"anything, approved by a DBA\" decides"), "{said}");
+    let (code, said) = run(&["--as", "alice", "--for", "2h", "--json", "customers.email"]);
+    let told: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!((code, &told["allowed"]), (Some(1), &false.into()), "{said}");
+    assert!(told["outcome"].as_str().unwrap_or("").contains("allows at most 30min, not 2h"));
+    assert_eq!(run(&["customers.nosuch"]).0, Some(2));
+}

@@ -209,10 +209,12 @@ impl Bench {
             id: 1,
             subject: Subject::User("alice".into()),
             database: Some("shop".into()),
-            resource: Resource::Column(ColumnPath {
-                relation: RelationName::new("public", "customers"),
-                column: column.into(),
-            }),
+            resource: match (RelationName::new("public", "customers"), column) {
+                (relation, "*") => Resource::Table(relation),
+                (relation, column) => {
+                    Resource::Column(ColumnPath { relation, column: column.into() })
+                }
+            },
             actions: [Action::Read].into_iter().collect(),
             rows: None,
             conditions: Conditions::default(),

@@ -181,7 +181,7 @@ fn a_use_is_on_record_before_the_release_and_the_last_one_counts() {
     let aggregate = "SELECT max(email) FROM customers";
     bench.client(&ask(|to| to.query(aggregate)));
     assert!(
-        matches!(bench.session.hold(), Some(Hold::Spend(claims)) if *claims == [Claim::Use(1)])
+        matches!(bench.session.hold(), Some(Hold::Spend(claims)) if *claims == [Claim::Use { grant: 1, statements: 1 }])
     );
     assert_eq!(bench.sent(), b"");
     count(&mut bench, &budget);
@@ -212,4 +212,31 @@ fn a_use_that_cannot_be_recorded_shows_nothing() {
     }));
     assert_eq!(bench.told().states, ["58030"]);
     bench.works();
+}
+
+#[test]
+fn each_statement_of_a_message_is_a_use() {
+    let (mut bench, budget) = limited(Limits { max_uses: Some(2), ..Limits::default() });
+    let one = "SELECT max(email) FROM customers";
+    let three = format!("{one}; SELECT 1; {one}; {one}");
+    bench.client(&ask(|to| to.query(&three)));
+    let wanted = Claim::Use { grant: 1, statements: 3 };
+    assert!(matches!(bench.session.hold(), Some(Hold::Spend(claims)) if *claims == [wanted]));
+    count(&mut bench, &budget);
+    assert!(!asked(&bench.sent()).1[0].contains("customers"), "all or none");
+    assert_eq!(budget.used().uses, 0);
+}
+
+#[test]
+fn an_error_tells_nothing_that_no_use_was_counted_for() {
+    let mut bench = Bench::new();
+    bench.grant_limited("*", 60, Limits { max_uses: Some(5), ..Limits::default() });
+    bench.client(&ask(|to| to.query("SELECT 1 / (id - 1) FROM customers")));
+    assert!(bench.session.hold().is_none(), "no personal column is touched");
+    bench.server(&tell(|to| {
+        to.error("22012", "division by zero in the row of ann@x.com");
+        to.ready(b'I');
+    }));
+    let out = format!("{:?}", bench.told());
+    assert!(out.contains("22012") && !out.contains("ann@x.com"), "{out}");
 }

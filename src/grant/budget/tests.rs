@@ -101,8 +101,10 @@ fn uses_and_subjects_are_those_of_the_store() {
     });
     budget.touch(at(5));
     assert_eq!(budget.untold(), Some(Usage::default()), "that it was used");
-    claim(&budget, Claim::Use(1)).unwrap();
-    assert!(claim(&budget, Claim::Use(1)).is_err() && budget.is_spent());
+    let statements = |statements| Claim::Use { grant: budget.grant(), statements };
+    assert!(claim(&budget, statements(2)).is_err(), "both or none");
+    claim(&budget, statements(1)).unwrap();
+    assert!(claim(&budget, statements(1)).is_err() && budget.is_spent());
     assert_eq!(budget.used_at(), Some(at(5)));
     for subject in [1, 2, 1] {
         if let Err(wanted) = budget.take_subject(subject) {

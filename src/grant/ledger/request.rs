@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Ledger, invalid, limit, refused};
-use crate::grant::ask::{nameable, text};
+use crate::grant::ask::{countable, nameable, text};
 use crate::grant::{
     Allowed, Ask, Asker, CatalogView, Conditions, Decision, DirectGrant, Grant, GrantEvent,
     GrantId, GrantState, Policies, Request, RequestState, Resource, Review, Runs, Subject, Terms,
@@ -162,6 +162,7 @@ impl Ledger {
         }
         // What the approver sees is what is granted.
         terms.limits = allowed.limits;
+        countable(terms.actions, terms.limits, terms.runs)?;
         let decide_by = now.checked_add(allowed.decide_within).unwrap_or(Timestamp::MAX);
         let end = extends.and_then(|grant| grant.expires_at);
         Ok(Request {

@@ -14,7 +14,7 @@ impl Ledger {
         for claim in claims {
             let entry = self.entry(claim.grant())?;
             // A statement that has been paid for may go on with what is set apart.
-            let paid = !matches!(claim, Claim::Use(_));
+            let paid = !matches!(claim, Claim::Use { .. });
             match entry.view(now).state {
                 GrantState::Active | GrantState::Standing => {}
                 GrantState::Exhausted if paid => {}
@@ -50,7 +50,7 @@ impl Ledger {
 impl Entry {
     fn started(&self, claim: Claim, now: Timestamp) -> Result<Option<GrantEvent>, Report> {
         let grant = &self.live.grant;
-        let (Claim::Use(_), Some(duration)) = (claim, grant.from_first_use) else {
+        let (Claim::Use { .. }, Some(duration)) = (claim, grant.from_first_use) else {
             return Ok(None);
         };
         let end = now

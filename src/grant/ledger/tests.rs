@@ -42,6 +42,10 @@ fn limits(max_rows: Option<u64>, max_uses: Option<u64>) -> Limits {
     Limits { max_rows, max_uses, ..Limits::default() }
 }
 
+fn writes() -> Actions {
+    [Action::Read, Action::Write].into_iter().collect()
+}
+
 fn export() -> Actions {
     [Action::Read, Action::Export].into_iter().collect()
 }
@@ -232,6 +236,10 @@ fn what_cannot_be_kept_is_refused() {
             "counted for read only",
         ),
         (
+            Ask { runs: Runs::FromFirstUse, actions: writes(), ..base() },
+            "what is written is not counted",
+        ),
+        (
             Ask { runs: Runs::FromFirstUse, not_before: Some(at(9)), ..base() },
             "with its first use, not both",
         ),
@@ -314,6 +322,6 @@ fn what_ended_long_ago_is_forgotten_and_its_number_is_not_used_again() {
     let table =
         crate::grant::LiveTable::new(crate::model::Epoch(1), book.ledger.open_grants().cloned());
     let Resource::Column(path) = view().resolve("customers.email").unwrap() else { panic!() };
-    let asked = Asked { action: Action::Read, now: at(61), counting: Counting::Nothing };
+    let asked = Asked { action: Action::Read, now: at(61), counting: Counting::Uses };
     assert!(table.cover(&client(alice()), &path, "email", asked).is_some());
 }

@@ -55,7 +55,7 @@ fn email() -> ColumnPath {
 }
 
 fn asked(now: i64) -> Asked {
-    Asked { action: Action::Read, now: at(now), counting: Counting::Nothing }
+    Asked { action: Action::Read, now: at(now), counting: Counting::Uses }
 }
 
 fn cover(grants: &[Grant], now: i64) -> Option<Cover> {
@@ -86,13 +86,18 @@ fn a_limited_grant_is_for_what_can_be_counted() {
         let asked = Asked { counting, ..asked(1) };
         table.cover(&alice(), &email(), "email", asked).map(|cover| cover.meters.len())
     };
-    use Counting::{Nothing, Paid, Rows, Subjects};
+    use Counting::{Free, Paid, Rows, Subjects, Uses};
     let rows = limited(Limits { max_rows: Some(1), ..Limits::default() });
-    assert_eq!([Nothing, Rows, Subjects].map(|c| covers(&rows, c)), [None, Some(1), Some(1)]);
+    assert_eq!([Uses, Rows, Subjects].map(|c| covers(&rows, c)), [None, Some(1), Some(1)]);
     let subjects = limited(Limits { max_subjects: Some(1), ..Limits::default() });
-    assert_eq!([Nothing, Rows, Subjects].map(|c| covers(&subjects, c)), [None, None, Some(1)]);
+    assert_eq!([Uses, Rows, Subjects].map(|c| covers(&subjects, c)), [None, None, Some(1)]);
     let uses = limited(Limits { max_uses: Some(0), ..Limits::default() });
-    assert_eq!([Nothing, Subjects, Paid].map(|c| covers(&uses, c)), [None, None, Some(1)]);
+    assert_eq!([Uses, Subjects, Paid].map(|c| covers(&uses, c)), [None, None, Some(1)]);
+    let more = limited(Limits { max_uses: Some(9), ..Limits::default() });
+    assert_eq!([Free, Uses].map(|c| covers(&more, c)), [None, Some(1)]);
+    let waits = Grant { from_first_use: Some(std::time::Duration::from_secs(9)), ..grant(1) };
+    let waits = LiveTable::new(Epoch(1), [Arc::new(waits)]);
+    assert_eq!([Free, Uses].map(|c| covers(&waits, c)), [None, Some(0)]);
     let free = Grant { id: 2, expires_at: Some(at(50)), ..grant(1) };
     let both =
         [Grant { limits: Limits { max_rows: Some(9), ..Limits::default() }, ..grant(1) }, free];

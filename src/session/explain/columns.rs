@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::analysis::facts::{Analysis, Flow, Reference};
 use crate::catalog::Hiding;
 use crate::decision::{Decision, Hidden, Standpoint};
-use crate::grant::Action;
+use crate::grant::{Action, Counting};
 use crate::mask::mask_name;
 use crate::model::ColumnId;
 
@@ -74,7 +74,7 @@ fn column(
         Hiding::Mask(_) => format!("masked by {}", mask_name(world.mask_spec(id))),
         Hiding::Deny => "denied".to_owned(),
     };
-    let by = standpoint.cover(id, action).map(|cover| {
+    let by = standpoint.cover_counting(id, action, Counting::Subjects).map(|cover| {
         let grants: Vec<String> = cover.grants.iter().map(ToString::to_string).collect();
         let until = cover.until.map_or("without end".to_owned(), |until| format!("until {until}"));
         format!("grant {} {until}", grants.join(", "))

@@ -111,14 +111,18 @@ fn time_runs_from_the_first_use_and_never_longer_than_promised() {
     let first_use = Ask { runs: Runs::FromFirstUse, ..ask("customers.ssn", 30) };
     book.asked(&policies, &first_use, 0);
     assert_eq!(book.state(1, 80_000), GrantState::Active);
-    let started = book.ledger.spend(&[Claim::Use(1)], at(80_000));
+    let started = book.ledger.spend(&[Claim::Use { grant: 1, statements: 1 }], at(80_000));
     let started = book.record(started, 80_000);
     assert_eq!(started, [GrantEvent::Started { grant: 1, expires_at: at(81_800) }]);
-    assert_eq!(book.ledger.spend(&[Claim::Use(1)], at(80_100)).unwrap(), [], "once");
+    assert_eq!(
+        book.ledger.spend(&[Claim::Use { grant: 1, statements: 1 }], at(80_100)).unwrap(),
+        [],
+        "once"
+    );
     assert_eq!(book.state(1, 81_800), GrantState::Expired);
-    assert!(book.ledger.spend(&[Claim::Use(1)], at(81_800)).is_err());
+    assert!(book.ledger.spend(&[Claim::Use { grant: 1, statements: 1 }], at(81_800)).is_err());
     book.asked(&policies, &first_use, 0);
-    let latest = book.ledger.spend(&[Claim::Use(2)], at(86_400 + 1_000));
+    let latest = book.ledger.spend(&[Claim::Use { grant: 2, statements: 1 }], at(86_400 + 1_000));
     let latest = book.record(latest, 86_400 + 1_000);
     assert_eq!(latest, [GrantEvent::Started { grant: 2, expires_at: at(86_400 + 1_800) }]);
 }
@@ -128,10 +132,10 @@ fn uses_are_counted_and_a_grant_that_is_used_up_shows_nothing_more() {
     let (mut book, policies) = (Book::default(), one_policy("approvals = 0\nmax_uses = 2"));
     book.asked(&policies, &ask("customers.ssn", 30), 0);
     for now in [1, 2] {
-        let used = book.ledger.spend(&[Claim::Use(1)], at(now));
+        let used = book.ledger.spend(&[Claim::Use { grant: 1, statements: 1 }], at(now));
         assert_eq!(book.record(used, now).len(), 1);
     }
-    let over = book.ledger.spend(&[Claim::Use(1)], at(3)).unwrap_err();
+    let over = book.ledger.spend(&[Claim::Use { grant: 1, statements: 1 }], at(3)).unwrap_err();
     assert!(over.message.contains("does not count any more"), "{over:?}");
     let due = book.ledger.due(at(3), 9);
     assert_eq!(due, [GrantEvent::Exhausted { grant: 1 }]);

@@ -1,0 +1,133 @@
+//! What a grant costs: asking the live table, changing it, keeping it in memory.
+//!
+//! Prints one line of JSON for each number of grants: `make bench-grants`.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use keyhole::grant::{
+    Action, Actions, Asked, Conditions, Counting, Grant, GrantEvent, Ledger, Limits, Live,
+    LiveTable, RecordedEvent, Resource, Subject,
+};
+use keyhole::model::{Client, ColumnPath, Epoch, RelationName, Timestamp, User};
+
+/// So many grants of one user, each on a column of its own.
+const GRANTS_PER_USER: u64 = 10;
+
+/// Questions that are timed together.
+const QUESTIONS: u32 = 200_000;
+
+fn column(number: u64) -> ColumnPath {
+    let relation = RelationName::new("public", "customers");
+    ColumnPath { relation, column: format!("column_{}", number % GRANTS_PER_USER) }
+}
+
+fn grant(id: u64, now: Timestamp) -> Grant {
+    Grant {
+        id,
+        subject: Subject::User(format!("user_{}", (id - 1) / GRANTS_PER_USER)),
+        database: Some("shop".into()),
+        resource: Resource::Column(column(id)),
+        actions: Actions::READ,
+        rows: None,
+        conditions: Conditions::default(),
+        limits: Limits::default(),
+        from_first_use: None,
+        not_before: now,
+        expires_at: Some(now + Duration::from_secs(3_600)),
+        reason: "INC-42: a refund that takes a while".into(),
+        ticket: None,
+        requester: format!("user_{}", (id - 1) / GRANTS_PER_USER),
+        approvers: vec!["dora".into()],
+        request: None,
+        policy: Some("support reads contact data".into()),
+        review: None,
+    }
+}
+
+fn client(name: String) -> Client {
+    let user = User {
+        name: name.into(),
+        groups: Arc::new(["support".to_owned(), "eu".to_owned()]),
+        roles: Arc::new([]),
+    };
+    Client {
+        user,
+        address: Some([10, 1, 2, 3].into()),
+        application: "psql".into(),
+        database: "shop".into(),
+    }
+}
+
+/// Resident bytes of this process.
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").expect("procfs");
+    let pages = pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    pages.expect("a number") * 4096
+}
+
+/// Nanoseconds for each of `count` calls.
+fn nanos(count: u32, mut call: impl FnMut(u32)) -> f64 {
+    let began = Instant::now();
+    for number in 0..count {
+        call(number);
+    }
+    began.elapsed().as_nanos() as f64 / f64::from(count)
+}
+
+fn measure(count: u64) {
+    let now = Timestamp::from_second(1_800_000_000).expect("in range");
+    let before = resident();
+    let mut ledger = Ledger::of("bench");
+    for id in 1..=count {
+        let event = GrantEvent::Granted { grant: Box::new(grant(id, now)), receipt: None };
+        let recorded = RecordedEvent { sequence: id, at: now, event };
+        ledger.apply(&recorded).expect("they follow each other");
+    }
+    let mut table = LiveTable::of(Epoch(1), ledger.open().cloned());
+    let kept = resident().saturating_sub(before);
+    // Clients and columns that the questions go through, so that caches do not answer them.
+    let users = (count / GRANTS_PER_USER).max(1);
+    let clients: Vec<Client> =
+        (0..1_000).map(|n| client(format!("user_{}", n * 7_919 % users))).collect();
+    let columns: Vec<ColumnPath> = (0..GRANTS_PER_USER).map(column).collect();
+    let stranger = client("nobody".into());
+    let asked = |counting| Asked { action: Action::Read, now, counting };
+    let question = |n: u32| {
+        let n = n as usize;
+        (&clients[n % clients.len()], &columns[n % columns.len()])
+    };
+    let mut found = 0_u32;
+    let covered = nanos(QUESTIONS, |n| {
+        let (client, column) = question(n);
+        let cover = table.cover(client, column, "email", asked(Counting::Uses));
+        found += u32::from(black_box(cover).is_some());
+    });
+    let refused = nanos(QUESTIONS, |n| {
+        let (_, column) = question(n);
+        black_box(table.cover(&stranger, column, "email", asked(Counting::Uses)));
+    });
+    let changed = nanos(200, |n| {
+        let mut next = table.clone();
+        let live = Live::from(Arc::new(grant(count + u64::from(n) + 1, now)));
+        next.insert(live.clone());
+        table = next;
+        let mut next = table.clone();
+        next.remove(&live.grant);
+        table = next;
+    }) / 2.0;
+    println!(
+        "{{\"grants\": {count}, \"covered_ns\": {covered:.0}, \"refused_ns\": {refused:.0}, \
+         \"change_us\": {:.1}, \"bytes_per_grant\": {}, \"found\": {}}}",
+        changed / 1_000.0,
+        kept as u64 / count,
+        f64::from(found) / f64::from(QUESTIONS)
+    );
+}
+
+fn main() {
+    for count in [10, 10_000, 1_000_000] {
+        measure(count);
+    }
+}
