@@ -1,6 +1,7 @@
 //! What a grant costs: asking the live table, changing it, keeping it in memory.
 //!
 //! Prints one line of JSON for each number of grants: `make bench-grants`.
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "it measures and prints")]
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -21,6 +21,7 @@ mod frontend;
 mod gate;
 mod in_band;
 mod outward;
+mod overdue;
 mod path;
 mod plan;
 mod prepared;
@@ -154,6 +155,7 @@ pub struct Session {
     after: Option<frontend::Pending>,
     /// Whether statements were prepared again for the client's message.
     renewed: again::Renewed,
+    overdue: overdue::Overdue,
     /// What waits was cancelled by the client: it fails with this.
     cancelled: Option<Box<Report>>,
     statements: u64,
@@ -239,6 +241,7 @@ impl Session {
             hold: None,
             after: None,
             renewed: again::Renewed::No,
+            overdue: overdue::Overdue::No,
             cancelled: None,
             statements: 0,
             frame_len_max: start.frame_len_max,
@@ -310,7 +313,8 @@ impl Session {
 
     /// The moment at which what streams now may have to be cut.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.queue.front_release().and_then(|release| release.until)
+        let release = self.queue.front_release().or_else(|| self.queue.coming_release());
+        release.and_then(|release| release.until)
     }
 
     /// A setting that the server reports and that decides how bytes are to be read.

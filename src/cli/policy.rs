@@ -21,6 +21,7 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Arguments {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "proxy.toml")]

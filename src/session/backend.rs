@@ -5,6 +5,7 @@ use bytes::{Buf, BytesMut};
 use super::errors::{self, protocol};
 use super::gate::Gate;
 use super::outward::{Outward, Way};
+use super::overdue::Overdue;
 use super::queue::{Batch, Completes, Expected, Origin, Run};
 use super::{Cancel, Effects, Env, Hold, Relay, Session};
 use crate::analysis::sensitive::{Notifies, Watch};
@@ -133,6 +134,7 @@ impl Session {
     /// Grants, snapshot or time have changed.
     pub fn tick(&mut self, env: Env<'_>, out: &mut Effects) {
         self.recheck(env, out);
+        self.cancel_overdue(env, out);
     }
 
     /// Ends the result that streams now: nothing more of this batch reaches the client.
@@ -144,7 +146,9 @@ impl Session {
         out: &mut Effects,
     ) {
         write::error(&mut out.to_client, report);
-        out.cancel = Some(Cancel::Statement);
+        if self.overdue == Overdue::No {
+            out.cancel = Some(Cancel::Statement);
+        }
         self.relay = Relay::Cut;
         self.record_cut(decision, env, out);
         if self.queue.front_is_in_open_batch() {

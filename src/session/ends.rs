@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::backend::Pass;
 use super::errors::{self, protocol};
+use super::overdue::Overdue;
 use super::queue::{Batch, Completes, Ends, Expected, Origin, Place, Run};
 use super::{Effects, Env, Hold, Relay, SchemaState, Session};
 use crate::analysis::sensitive::Watch;
@@ -99,6 +100,7 @@ impl Session {
             Some(Expected::Query { .. }) => (None, Ends::Ready),
             _ => (None, Ends::Error),
         };
+        let report = report.or_else(|| self.overdue(state, env));
         let is_ours = self.queue.front_is_ours();
         self.note_cancelled(state, payload);
         if let Some(run) = &failed {
@@ -184,6 +186,7 @@ impl Session {
             return Pass::No;
         };
         self.transaction = status;
+        self.overdue = Overdue::No;
         if self.relay == Relay::Cut {
             self.relay = Relay::Open;
             // A simple query ends with its own ReadyForQuery, a batch with that of its Sync.

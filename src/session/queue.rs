@@ -288,6 +288,11 @@ impl Queue {
         front.runs().get(at).or(front.runs().last())
     }
 
+    /// Everything that the server owes, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Expected> {
+        self.expected.iter()
+    }
+
     /// What the front shows raw, if anything.
     pub(super) fn front_release(&self) -> Option<&Release> {
         self.front_run().map(|run| &run.release).filter(|release| !release.is_empty())

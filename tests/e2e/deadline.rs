@@ -68,7 +68,7 @@ fn what_streams_is_cut_at_its_end_and_the_query_is_cancelled() {
             let (code, at) = told(&mut session);
             assert_eq!(code, "42501", "{way}");
             let after = Duration::try_from(at.duration_since(end)).unwrap_or_default();
-            println!("{way}: told {:.1} ms after the end", after.as_secs_f64() * 1e3);
+            eprintln!("{way}: told {:.1} ms after the end", after.as_secs_f64() * 1e3);
             late.push(after);
             session.until_ready();
             session.query("ROLLBACK").ok();
@@ -83,6 +83,6 @@ fn what_streams_is_cut_at_its_end_and_the_query_is_cancelled() {
     }
     late.sort();
     let worst = late.last().copied().unwrap_or_default();
-    println!("median {:?}, worst {worst:?} of {}", late[late.len() / 2], late.len());
+    eprintln!("median {:?}, worst {worst:?} of {}", late[late.len() / 2], late.len());
     assert!(worst < Duration::from_secs(10), "{worst:?}");
 }

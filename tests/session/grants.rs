@@ -264,3 +264,32 @@ fn a_raw_portal_is_not_executed_after_the_grant() {
     assert_eq!((told.tags.as_str(), told.states[0].as_str()), ("EZ", "42501"));
     bench.works();
 }
+
+/// The server keeps its answers until a buffer is full.
+#[test]
+fn what_the_server_has_not_told_yet_is_cancelled_when_its_grant_ends() {
+    let log = Log::new();
+    for rows in [false, true] {
+        let mut bench = Bench::new();
+        bench.grant("email", 60);
+        bench.client(&ask(|to| to.query(&format!("BEGIN; {RAW}"))));
+        bench.release(&log);
+        assert_eq!(bench.session.deadline(), Some(at(60)));
+        bench.now = at(60);
+        bench.tick();
+        bench.tick();
+        assert_eq!((bench.cancels, bench.told().tags.as_str()), (1, ""), "once");
+        bench.server(&tell(|to| {
+            to.completes("BEGIN");
+            to.describes(&[("email", 20_000, 3, 0)]);
+            if rows {
+                row(to, &[Some("ann@example.com")]);
+            }
+            to.error("57014", "canceling statement due to user request");
+            to.ready(b'E');
+        }));
+        let told = bench.told();
+        assert_eq!(told.states, ["42501"], "rows {rows}");
+        assert_eq!((told.rows.len(), bench.cancels), (0, 1), "rows {rows}");
+    }
+}
