@@ -60,7 +60,8 @@ bench:
 	@scripts/setup.sh demo
 	python3 benches/run.py $(BENCH)
 
-# The proof that nothing leaks, as long as wanted: make prove N=100000 [SEED=1] [ONLY=random:17]
+# The proof that nothing leaks, without grants (N statements) and with random ones (N / 2), as long
+# as wanted: make prove N=100000 [SEED=1] [ONLY=random:17|granted:17]
 N ?= 100000
 SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 
@@ -68,7 +69,7 @@ prove: export KEYHOLE_PROVE_SQL = $(SQL)
 prove:
 	@scripts/setup.sh demo
 	KEYHOLE_PROVE_N=$(N) KEYHOLE_PROVE_SEED=$(SEED) KEYHOLE_PROVE_ONLY=$(ONLY) \
-		cargo test --test prove -- --nocapture nothing_leaks
+		cargo test --test prove -- --nocapture nothing_leaks grants_show one_more_field
 
 # One defence switched off at a time: the proof, or an attack, has to notice: make mutants [ONLY=gate-3]
 mutants:

@@ -127,8 +127,8 @@ MUTANTS = [
     ("code", "definitions of functions, operators and types are refused", "src/analysis/define.rs",
      "|| (hides_something && makes_code(tree))", "|| (hides_something && makes_code(tree) && !@)"),
     ("uncommitted", "what is not committed is not read through", "src/session/uncommitted.rs",
-     "        if analysis.kind != Kind::Define || !needs_role ||",
-     "        if @ || analysis.kind != Kind::Define || !needs_role ||"),
+     "if analysis.kind != Kind::Define || HARMLESS",
+     "if @ || analysis.kind != Kind::Define || HARMLESS"),
     ("bodies-operators", "operators in bodies are code", "src/analysis/sensitive/reach.rs",
      "body.operators.iter().find(|it| self.operators.contains(*it))",
      "body.operators.iter().find(|it| !@ && self.operators.contains(*it))"),
@@ -137,6 +137,37 @@ MUTANTS = [
     ("search-path", "the search_path is asked for again", "src/session/frontend.rs",
      "if hits.intersects(Hits::PATH | Hits::DYNAMIC | Hits::ROLLBACK) {",
      "if hits.intersects(Hits::PATH | Hits::DYNAMIC | Hits::ROLLBACK) && !@ {"),
+    ("rows", "grants on rows: the predicate", "src/rewrite/relation.rs",
+     'Some(rows) => format!("CASE WHEN {rows} THEN {column} ELSE {mask} END"),',
+     'Some(_) if @ => column.to_owned(),\n'
+     '            Some(rows) => format!("CASE WHEN {rows} THEN {column} ELSE {mask} END"),'),
+    ("rows-null", "grants on rows: not known is not granted", "src/grant/live.rs",
+     "        rows: Some(rows),\n",
+     '        rows: Some(if @ { format!("(({rows}) IS NOT FALSE)").into() } else { rows }),\n'),
+    ("rows-or", "grants on rows: several add up", "src/grant/live.rs",
+     'parts.join(" OR ")', 'parts.join(if @ { " AND " } else { " OR " })'),
+    ("rows-of-write", "grants on rows: of the row that is written", "src/rewrite/write.rs",
+     "        let own = |rows: &Arc<str>| {\n",
+     "        let own = |rows: &Arc<str>| {\n            if @ { return Arc::clone(rows); }\n"),
+    ("scheduled", "grants begin", "src/grant/live.rs",
+     "let lives = grant.not_before <= now &&", "let lives = (grant.not_before <= now || @) &&"),
+    ("expired", "grants end", "src/grant/live.rs",
+     "grant.expires_at.is_none_or(|end| now < end);", "grant.expires_at.is_none_or(|end| now < end || @);"),
+    ("database", "grants are one database's", "src/grant/live.rs",
+     "is_none_or(|name| name == &*client.database);", "is_none_or(|name| name == &*client.database || @);"),
+    ("user", "grants are one user's", "src/grant/live.rs",
+     "let user = self.users.get(&client.user.name);",
+     'let user = self.users.get(if @ { "bob" } else { &client.user.name });'),
+    ("class", "grants on a class are on no other", "src/grant/live.rs",
+     "self.classes.get(class),",
+     "if @ { self.classes.values().next() } else { self.classes.get(class) },"),
+    ("table", "grants on a table are on no other", "src/grant/live.rs",
+     "self.tables.get(&column.relation),",
+     "if @ { self.tables.values().next() } else { self.tables.get(&column.relation) },"),
+    ("conditions", "conditions of grants", "src/grant/live.rs",
+     "let until = match grant.conditions.hold(client, now)? {",
+     "let held = grant.conditions.hold(client, now);\n"
+     "        let until = match held.or(if @ { Some(Holds::Always) } else { None })? {"),
 ]
 
 # Mutations that need more than one replacement.
@@ -171,6 +202,7 @@ FIRST = {
     "lookup-limit": ["lookups"],
     "search-path": ["conversation"],
     "uncommitted": ["migrations"],
+    "expired": ["expiry"],
 }
 
 SWITCH = '''

@@ -1,6 +1,8 @@
 //! Columns of a write's target, one by one: read as masks, written unless the value is the mask
 //! that the client was shown (law 7).
 
+use std::sync::Arc;
+
 use super::{Builder, Decided, RewriteError, Splice};
 use crate::analysis::facts::{
     Assigned, Assignment, ColumnUse, Reference, UsePlace, Write, WriteAction,
@@ -55,12 +57,30 @@ impl Target<'_> {
             return None;
         }
         let name = qualified(self.name(), &assignment.column);
-        let shown =
-            hidden.map_or_else(|| name.clone(), |(id, h)| self.builder.masked(id, &name, h));
+        let shown = hidden.map_or_else(
+            || name.clone(),
+            |(id, hidden)| self.masked(id, self.name(), &assignment.column, hidden),
+        );
         let otherwise = if is_guarded { Otherwise::Fail } else { Otherwise::Store };
         let value = &self.builder.text[range.clone()];
         let text = mask::kept(&column.value, &name, &shown, value, otherwise);
         Some(Splice { range: range.clone(), text })
+    }
+
+    /// The mask of a column of `row`. Which rows are granted is asked of that row alone: in a
+    /// write, and in queries inside of it, other rows have columns of the same names.
+    fn masked(&self, id: ColumnId, row: &str, column: &str, hidden: &Hidden) -> String {
+        let own = |rows: &Arc<str>| {
+            let names = self.relation.columns.iter().map(|column| &column.name);
+            let columns: Vec<String> = names
+                .filter(|name| rows.contains(&quote_ident(name)))
+                .map(|name| qualified(row, name))
+                .collect();
+            let (columns, row) = (columns.join(", "), quote_ident(row));
+            Arc::from(format!("(SELECT {rows} FROM (SELECT {columns}) AS {row})"))
+        };
+        let hidden = Hidden { rows: hidden.rows.as_ref().map(own), ..hidden.clone() };
+        self.builder.masked(id, &qualified(row, column), &hidden)
     }
 
     fn name(&self) -> &str {
@@ -100,7 +120,7 @@ impl Target<'_> {
         if found.qualifier.is_none() {
             self.is_unambiguous(column, found, write)?;
         }
-        let mask = self.builder.masked(id, &qualified(&row, column), hidden);
+        let mask = self.masked(id, &row, column, hidden);
         let text = match found.place {
             UsePlace::Returned => format!("{mask} AS {}", quote_ident(column)),
             // A cast or CASE takes its name from the column below it.
@@ -155,7 +175,7 @@ impl Target<'_> {
             .map(|column| match self.hidden_column(&column.name) {
                 None => qualified(row, &column.name),
                 Some((id, hidden)) => {
-                    let mask = self.builder.masked(id, &qualified(row, &column.name), hidden);
+                    let mask = self.masked(id, row, &column.name, hidden);
                     format!("{mask} AS {}", quote_ident(&column.name))
                 }
             })

@@ -26,15 +26,20 @@ pub(crate) fn as_seen(heard: &Heard, order: Order, trio: &Trio) -> Vec<Line> {
     sorted(lines.collect(), order)
 }
 
-/// Byte for byte, but for the names of the databases and the process of a notification.
+/// Byte for byte, but for the names of the databases, the process of a notification, and in whose
+/// words a failed transaction refuses: that hangs on how soon the failure was known.
 pub(crate) fn as_heard(heard: &Heard, order: Order, trio: &Trio) -> Vec<Line> {
-    let lines = heard.messages.iter().map(|Message { tag, body }| {
+    let lines = heard.messages.iter().map(|message| {
+        let Message { tag, body } = message;
         let mut body = body.clone();
         for name in trio.names[1..].iter().map(String::as_str).chain(["shop_a", "shop_b"]) {
             body = replaced(body, name.as_bytes());
         }
         if *tag == b'A' {
             body.drain(..4);
+        }
+        if *tag == b'E' && message.error().code() == "25P02" {
+            body = b"25P02".to_vec();
         }
         (*tag, body)
     });

@@ -19,10 +19,15 @@ pub(crate) fn read() -> Vec<Statement> {
 fn statements(file: &Path) -> Vec<Statement> {
     let origin = file.file_stem().expect("a name").to_string_lossy().into_owned();
     let text = std::fs::read_to_string(file).expect("UTF-8");
+    of_text(&origin, &text)
+}
+
+/// Statements, one a line.
+pub(crate) fn of_text(origin: &str, text: &str) -> Vec<Statement> {
     let lines = text.lines().map(str::trim).enumerate();
     lines
         .filter(|(_, line)| !line.is_empty() && !line.starts_with("--"))
-        .map(|(number, sql)| statement(&origin, number + 1, sql))
+        .map(|(number, sql)| statement(origin, number + 1, sql))
         .collect()
 }
 

@@ -1,5 +1,6 @@
 //! One run of the proof: every statement on the twin and on both variants.
 
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
 
 use super::compare::{as_heard, as_seen, code, difference, masked, refusal, rows};
@@ -17,11 +18,28 @@ pub(crate) struct Run {
     pub(crate) trio: Trio,
     pub(crate) tally: Tally,
     pub(crate) differences: Vec<String>,
+    /// What is held, for reports.
+    pub(crate) held: String,
+    /// Values of A that are granted: `customers.ssn[5]`.
+    pub(crate) granted: HashSet<String>,
+    /// What the twin holds, granted values among it.
+    pub(crate) stands: String,
 }
 
 impl Run {
     pub(crate) fn open(name: &str, way: Way) -> Self {
-        Self { trio: Trio::open(name, way), tally: Tally::default(), differences: Vec::new() }
+        Self::on(Trio::open(name, way))
+    }
+
+    pub(crate) fn on(trio: Trio) -> Self {
+        Self {
+            trio,
+            tally: Tally::default(),
+            differences: Vec::new(),
+            held: String::new(),
+            granted: HashSet::new(),
+            stands: String::new(),
+        }
     }
 
     pub(crate) fn enough(&self) -> bool {
@@ -37,8 +55,8 @@ impl Run {
         new.is_empty()
     }
 
-    /// Runs it in this form, and notes what differs.
-    pub(crate) fn try_one(&mut self, statement: &Statement, form: Form) {
+    /// Runs it in this form, and notes what differs. Gives what was heard.
+    pub(crate) fn try_one(&mut self, statement: &Statement, form: Form) -> Answers {
         let began = now();
         if statement.writes() {
             self.trio.turn_back();
@@ -51,7 +69,7 @@ impl Run {
             ended(&answers),
             self.apart(statement, &answers),
             self.leaks(&script.bytes, &answers),
-            twin_leaks(statement, &script.bytes, &answers),
+            self.twin_leaks(statement, &script.bytes, &answers),
             match refused.is_some() {
                 false => self.unlike_the_twin(statement, &answers),
                 true => None,
@@ -63,7 +81,8 @@ impl Run {
                 true => String::new(),
                 false => format!("\n    with {:?}", statement.params),
             };
-            let text = format!("ONLY={name} {form:?}: {sql}{params}\n{what}");
+            let held = &self.held;
+            let text = format!("ONLY={name} {form:?}: {sql}{params}{held}\n{what}");
             self.differences.push(text);
         }
         let outcome = Outcome {
@@ -74,6 +93,7 @@ impl Run {
         };
         self.tally.note(statement, form, &outcome);
         self.tally.took += now() - began;
+        answers
     }
 
     fn unlike_the_twin(&mut self, statement: &Statement, answers: &Answers) -> Option<String> {
@@ -102,13 +122,23 @@ impl Run {
         Some(format!("  A and B are told apart\n{found}"))
     }
 
-    /// What the twin says too is a coincidence: it holds nothing that is hidden.
+    /// What the twin says too, or holds, is a coincidence: it holds nothing that is hidden.
     fn leaks(&self, said: &[u8], answers: &Answers) -> Option<String> {
-        let innocent = [said, &answers.twin.bytes].concat();
-        let of = |variant, heard: &[u8]| traps::finder(variant).find(heard, &innocent);
-        let mut leaks = of(Variant::A, &answers.a.bytes);
-        leaks.extend(of(Variant::B, &answers.b.bytes));
+        let innocent = [said, &answers.twin.bytes, self.stands.as_bytes()].concat();
+        let hidden = |value: &str| !self.granted.contains(value);
+        let mut leaks = traps::finder(Variant::A).find_of(&answers.a.bytes, &innocent, hidden);
+        leaks.extend(traps::finder(Variant::B).find(&answers.b.bytes, &innocent));
         (!leaks.is_empty()).then(|| format!("  canaries: {leaks:?}"))
+    }
+
+    /// The twin is what the proof believes in. (Among random values there are coincidences, and
+    /// granted ones stand there.)
+    fn twin_leaks(&self, statement: &Statement, said: &[u8], answers: &Answers) -> Option<String> {
+        if statement.origin == "random" || !self.held.is_empty() {
+            return None;
+        }
+        let leaks = traps::finder(Variant::A).find(&answers.twin.bytes, said);
+        (!leaks.is_empty()).then(|| format!("  canaries on the twin itself: {leaks:?}"))
     }
 
     /// Counts what the gates said of statements on A that mention a sensitive name.
@@ -128,15 +158,6 @@ impl Run {
             }
         }
     }
-}
-
-/// The twin is what the proof believes in. (Among random values there are coincidences.)
-fn twin_leaks(statement: &Statement, said: &[u8], answers: &Answers) -> Option<String> {
-    if statement.origin == "random" {
-        return None;
-    }
-    let leaks = traps::finder(Variant::A).find(&answers.twin.bytes, said);
-    (!leaks.is_empty()).then(|| format!("  canaries on the twin itself: {leaks:?}"))
 }
 
 fn ended(answers: &Answers) -> Option<String> {

@@ -214,14 +214,16 @@ impl Statement {
 
     fn cursor(&self, script: &mut Script) {
         let kind = ["", "BINARY ", "SCROLL "][self.number % 3];
-        script.simple(&format!("DECLARE k {kind}CURSOR FOR {}", self.literal()));
+        // Of a name that was used before, the session may have in mind both.
+        let name = format!("k{}", self.number);
+        script.simple(&format!("DECLARE {name} {kind}CURSOR FOR {}", self.literal()));
         if self.order == Order::Total {
-            script.simple("FETCH 3 FROM k");
-            script.simple("MOVE 1 IN k");
+            script.simple(&format!("FETCH 3 FROM {name}"));
+            script.simple(&format!("MOVE 1 IN {name}"));
         }
-        script.simple("FETCH ALL FROM k");
+        script.simple(&format!("FETCH ALL FROM {name}"));
         if kind == "SCROLL " && self.order == Order::Total {
-            script.simple("FETCH PRIOR FROM k");
+            script.simple(&format!("FETCH PRIOR FROM {name}"));
         }
     }
 }

@@ -66,7 +66,11 @@ impl Tally {
         }
         if let Some(reason) = &what.refused {
             let found = self.reasons.entry(reason.clone()).or_default();
-            *if origin == "random" { &mut found.random } else { &mut found.corpus } += 1;
+            *if origin == "random" || origin == "granted" {
+                &mut found.random
+            } else {
+                &mut found.corpus
+            } += 1;
             found.shortest.insert((sql.len(), format!("{} {sql}", statement.name())));
             if found.shortest.len() > EXAMPLES_MAX {
                 found.shortest.pop_last();

@@ -48,7 +48,7 @@ pub(crate) struct Trio {
     pub(crate) proxy: Keyhole,
     targets: [Target; 3],
     sessions: [Client; 3],
-    admins: [Client; 3],
+    pub(crate) admins: [Client; 3],
     /// OIDs of the row types of tables and views, and of arrays of them.
     pub(crate) row_types: [Vec<u32>; 2],
     /// Upstream names: masked twin, A, B.
@@ -58,6 +58,11 @@ pub(crate) struct Trio {
 
 impl Trio {
     pub(crate) fn open(name: &str, way: Way) -> Self {
+        Self::open_with(name, way, |config| config)
+    }
+
+    /// With a third database, `shop_c`, that nobody asks.
+    pub(crate) fn open_with(name: &str, way: Way, change: impl FnOnce(Config) -> Config) -> Self {
         let server = Postgres::shared();
         let names = ["m", "a", "b"].map(|which| format!("{name}_{which}"));
         let variants = [Variant::A, Variant::A, Variant::B];
@@ -65,13 +70,11 @@ impl Trio {
             traps::create(server, name, variant);
         }
         server.admin(&names[0]).query(MASK).ok();
-        let config = Config::new().database("shop_a", server, &names[1], traps::CATALOG).database(
-            "shop_b",
-            server,
-            &names[2],
-            traps::CATALOG,
-        );
-        let proxy = Keyhole::start(config);
+        let called = [("shop_a", &names[1]), ("shop_b", &names[2]), ("shop_c", &names[1])];
+        let config = called.iter().fold(Config::new(), |config, (called, upstream)| {
+            config.database(called, server, upstream, traps::CATALOG)
+        });
+        let proxy = Keyhole::start(change(config));
         let to = |which: usize, database| match way {
             Way::Proxied => proxy.data("alice", database),
             Way::Direct => server.direct(&names[which]),
@@ -136,7 +139,7 @@ fn listen(session: &mut Client, replies: usize) -> Heard {
     heard
 }
 
-fn row_types(admins: &mut [Client; 3]) -> [Vec<u32>; 2] {
+pub(crate) fn row_types(admins: &mut [Client; 3]) -> [Vec<u32>; 2] {
     let mut types = [Vec::new(), Vec::new()];
     let sql = "SELECT t.oid, t.typarray FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid \
                WHERE t.oid >= 16384 AND c.relkind <> 'c'";

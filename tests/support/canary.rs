@@ -52,10 +52,24 @@ impl Finder {
 
     /// What of the planted values is in `heard`, except pieces that the client had said itself.
     pub(crate) fn find(&self, heard: &[u8], said: &[u8]) -> Vec<Leak> {
+        self.find_of(heard, said, |_| true)
+    }
+
+    /// The same, of the values that count: `customers.ssn[5]`.
+    pub(crate) fn find_of(
+        &self,
+        heard: &[u8],
+        said: &[u8],
+        counts: impl Fn(&str) -> bool,
+    ) -> Vec<Leak> {
         let said = said.to_ascii_lowercase();
         let mut leaks = Vec::new();
         for found in self.automaton.find_overlapping_iter(heard) {
             let (needle, what) = &self.needles[found.pattern().as_usize()];
+            let value = what.split_inclusive(']').next().unwrap_or_default();
+            if !counts(value) {
+                continue;
+            }
             let needle = needle.to_ascii_lowercase();
             if said.windows(needle.len()).any(|window| window == needle) {
                 continue;

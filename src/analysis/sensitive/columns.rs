@@ -116,6 +116,9 @@ impl<'a> Columns<'a> {
                     if let Some(from) = self.tagged.get(&id) {
                         derived.class = from.class.clone();
                         derived.hiding = from.hiding.clone();
+                        // So that it stays hidden in the same way when all of it is bound anew.
+                        derived.root = from.root.clone();
+                        derived.origin = inherited(from.origin);
                     }
                 }
                 Some(Holds::Values(_) | Holds::Computed) | None => {}
@@ -223,7 +226,8 @@ impl<'a> Columns<'a> {
             })
             .collect();
         if let Some(first) = sources.first() {
-            let mut derived = self.derived(own_path(relation, column), first.root.clone());
+            let path = self.path_of_derived(relation, column);
+            let mut derived = self.derived(path, first.root.clone());
             if sources.len() == 1 {
                 derived.class = first.class.clone();
                 derived.hiding = hiding_of_derived(&first.hiding);
@@ -233,6 +237,20 @@ impl<'a> Columns<'a> {
         let rows_of = self.carried(column.type_oid, &mut HashSet::new())?;
         let root = self.of(rows_of).find_map(|id| self.tagged.get(&id)?.root.clone());
         Some(self.derived(own_path(relation, column), root))
+    }
+
+    /// What is generated in a child and in its parent is one column, which goes by the parent's
+    /// name, as those do that it is computed from.
+    fn path_of_derived(&self, relation: &Relation, column: &Column) -> ColumnPath {
+        let mut parents = relation.parents.iter().filter_map(|oid| self.schema.relation(*oid));
+        let generated = |parent| match Relation::column(parent, &column.name) {
+            Some(above) if above.generated_from.is_some() => Some((parent, above)),
+            Some(_) | None => None,
+        };
+        match parents.find_map(generated) {
+            Some((parent, above)) => self.path_of_derived(parent, above),
+            None => own_path(relation, column),
+        }
     }
 
     /// The relation with personal columns whose rows values of the type carry, be it in a field of

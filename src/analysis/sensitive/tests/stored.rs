@@ -50,3 +50,23 @@ fn a_stored_view_that_calls_a_function_over_personal_data_is_hidden_whole() {
     let stored = tagged(&schema, &sensitive).into_iter().filter(|it| it.starts_with("stored."));
     assert_eq!(stored.collect::<Vec<_>>(), ["stored.domain derived", "stored.id derived"]);
 }
+
+#[test]
+fn what_a_stored_view_holds_stays_hidden_in_the_same_way() {
+    let schema = schema(relations(), Vec::new());
+    let catalog = catalog(&[("customers", "email", "email")]);
+    let (first, tags, _) = bind(&schema, &catalog, &Tags::default());
+    let (again, ..) = bind(&schema, &catalog, &tags);
+    assert_eq!(first.columns, again.columns);
+    let domain = again.column(ColumnId { relation: STORED, number: 2 }).unwrap();
+    assert_eq!(domain.hiding, Hiding::Mask(MaskSpec::Email));
+}
+
+#[test]
+fn what_is_generated_in_a_child_goes_by_the_name_of_its_parent() {
+    let schema = schema(relations(), Vec::new());
+    let (sensitive, ..) =
+        bind(&schema, &catalog(&[("customers", "email", "email")]), &Tags::default());
+    let lower = sensitive.column(ColumnId { relation: ARCHIVE, number: 3 }).unwrap();
+    assert_eq!(lower.path.to_string(), "public.customers.lower");
+}
