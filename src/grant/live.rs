@@ -1,5 +1,4 @@
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Action, Cover, Grant, GrantId, Holds, Live, Meter, Resource, Subject};
@@ -20,14 +19,22 @@ pub struct LiveTable {
     users: Shelf,
     groups: Shelf,
     anyone: Arc<Held>,
+    /// Each column once, so that comparing names does not reach for a copy per grant.
+    paths: Arc<Set<Arc<ColumnPath>>>,
 }
+
+/// Names come from configuration, catalog and logins, so a quick hash will do: it is asked several
+/// times for each column of a statement.
+type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
+type Set<T> = std::collections::HashSet<T, foldhash::fast::RandomState>;
 
 /// The grants of one subject.
 #[derive(Clone, Debug, Default)]
 struct Held {
-    columns: HashMap<ColumnPath, Vec<Live>>,
-    tables: HashMap<RelationName, Vec<Live>>,
-    classes: HashMap<Arc<str>, Vec<Live>>,
+    columns: Map<Arc<ColumnPath>, Vec<Live>>,
+    tables: Map<RelationName, Vec<Live>>,
+    classes: Map<Arc<str>, Vec<Live>>,
     all: Vec<Live>,
 }
 
@@ -49,8 +56,24 @@ impl LiveTable {
     /// Adds a grant. On a copy of a published table this copies what the grant's subject holds
     /// and leaves the rest shared.
     pub fn insert(&mut self, live: Live) {
-        let list = self.held_mut(&live.grant.subject).list_mut(&live.grant.resource);
+        let path = self.path(&live.grant.resource);
+        let held = self.held_mut(&live.grant.subject);
+        let list = match path {
+            Some(path) => held.columns.entry(path).or_default(),
+            None => held.list_mut(&live.grant.resource),
+        };
         list.push(live);
+    }
+
+    /// The column of a resource, as it is kept here.
+    fn path(&mut self, resource: &Resource) -> Option<Arc<ColumnPath>> {
+        let Resource::Column(path) = resource else { return None };
+        if let Some(known) = self.paths.get(path) {
+            return Some(Arc::clone(known));
+        }
+        let path = Arc::new(path.clone());
+        Arc::make_mut(&mut self.paths).insert(Arc::clone(&path));
+        Some(path)
     }
 
     /// Takes a grant out.
@@ -231,7 +254,7 @@ fn combine(grants: Vec<Counts<'_>>) -> Option<Cover> {
 #[derive(Clone, Debug, Default)]
 struct Shelf(Arc<Vec<Compartment>>);
 
-type Compartment = Arc<HashMap<Arc<str>, Arc<Held>>>;
+type Compartment = Arc<Map<Arc<str>, Arc<Held>>>;
 
 /// A million subjects are then a thousand to a compartment.
 const COMPARTMENTS: usize = 1024;
@@ -249,7 +272,7 @@ impl Shelf {
         self.compartment_mut(name).remove(name);
     }
 
-    fn compartment_mut(&mut self, name: &str) -> &mut HashMap<Arc<str>, Arc<Held>> {
+    fn compartment_mut(&mut self, name: &str) -> &mut Map<Arc<str>, Arc<Held>> {
         let all = Arc::make_mut(&mut self.0);
         if all.is_empty() {
             all.resize_with(COMPARTMENTS, Compartment::default);
@@ -280,7 +303,7 @@ impl Held {
 
     fn list_mut(&mut self, resource: &Resource) -> &mut Vec<Live> {
         match resource {
-            Resource::Column(path) => self.columns.entry(path.clone()).or_default(),
+            Resource::Column(path) => self.columns.entry(Arc::new(path.clone())).or_default(),
             Resource::Table(relation) => self.tables.entry(relation.clone()).or_default(),
             Resource::Class(class) => self.classes.entry(class.as_str().into()).or_default(),
             Resource::All => &mut self.all,
