@@ -25,6 +25,7 @@ use tokio::sync::watch;
 
 use crate::audit::Receipt;
 use crate::decision::World;
+use crate::grant::Claim;
 use crate::model::{Epoch, Report, Timestamp};
 use crate::session::{Cancel, Effects, Env, Hold, InBandTable, Reach, Session, Start};
 use crate::store::approvals::{Approvals, Clock};
@@ -72,7 +73,7 @@ pub struct Parties<C, S> {
 
 /// Something that a session waits for besides bytes.
 enum Done {
-    Spent(Result<(), Report>),
+    Spent(Vec<Claim>, Result<(), Report>),
     Released(Result<Receipt, AuditError>),
     Refreshed(Result<(), Stale>),
     Answered(Vec<Result<InBandTable, Report>>),
@@ -282,8 +283,10 @@ where
             None | Some(Hold::Server) => {}
             Some(Hold::Spend(claims)) => {
                 let (approvals, claims) = (self.around.approvals.clone(), claims.clone());
-                self.work =
-                    Some(Box::pin(async move { Done::Spent(approvals.spend(claims).await) }));
+                self.work = Some(Box::pin(async move {
+                    let result = approvals.spend(claims.clone()).await;
+                    Done::Spent(claims, result)
+                }));
             }
             Some(Hold::Release(event)) => {
                 let (audit, event, now) = (self.around.audit.clone(), (**event).clone(), self.now);
@@ -351,8 +354,8 @@ where
         self.client.news = true;
         self.server.news = true;
         match done {
-            Done::Spent(result) => {
-                self.step(|session, env, out| session.spent(result, env, out));
+            Done::Spent(claims, result) => {
+                self.step(|session, env, out| session.spent(&claims, result, env, out));
             }
             Done::Released(Ok(receipt)) => {
                 self.step(|session, env, out| session.released(receipt, env, out));

@@ -57,13 +57,24 @@ impl Session {
         Hold::Release(Box::new(self.release_event(number, text.clone(), release, env.world)))
     }
 
-    /// What was claimed is on record, or why it is not: then nothing is shown.
-    pub fn spent(&mut self, result: Result<(), Report>, env: Env<'_>, out: &mut Effects) {
-        if let Some(ServerHold::Counting(_)) = self.server_hold {
+    /// What was claimed is on record, or why it is not: then nothing is shown. A result may wait for
+    /// its rows to be counted while the client's next message waits for a use of its own.
+    pub fn spent(
+        &mut self,
+        claims: &[Claim],
+        result: Result<(), Report>,
+        env: Env<'_>,
+        out: &mut Effects,
+    ) {
+        let is = |hold: &Hold| matches!(hold, Hold::Spend(wanted) if **wanted == *claims);
+        if self.server_hold.as_ref().is_some_and(|waits| is(waits.hold())) {
             self.server_hold = None;
             if let Err(report) = result {
                 self.cut(&report, audit::Decision::Cut, env, out);
             }
+            return;
+        }
+        if !self.hold.as_ref().is_some_and(is) {
             return;
         }
         let pending = self.end_hold().and_then(|pending| self.unless_cancelled(pending, env, out));

@@ -7,7 +7,8 @@ use bytes::BytesMut;
 use keyhole::audit::{self, Event, Receipt};
 use keyhole::decision::World;
 use keyhole::grant::{
-    Action, Budget, Conditions, Grant, Limits, Live, LiveTable, LookupMeter, Resource, Subject,
+    Action, Budget, Claim, Conditions, Grant, Limits, Live, LiveTable, LookupMeter, Resource,
+    Subject,
 };
 use keyhole::model::{Client, ColumnPath, Epoch, RelationName, Timestamp, User};
 use keyhole::session::{Close, Effects, Env, Hold, PlanCache, Session, Start};
@@ -237,8 +238,20 @@ impl Bench {
     }
 
     /// The uses that the session wants on record are, or are not.
+    pub(crate) fn spent_on(
+        &mut self,
+        claims: &[Claim],
+        result: Result<(), keyhole::model::Report>,
+    ) {
+        self.step(|session, _, _, env, out| session.spent(claims, result, env, out));
+        self.server(b"");
+        self.client(b"");
+    }
+
     pub(crate) fn spent(&mut self, result: Result<(), keyhole::model::Report>) {
-        self.step(|session, _, _, env, out| session.spent(result, env, out));
+        let Some(Hold::Spend(claims)) = self.session.hold() else { panic!("nothing is claimed") };
+        let claims = claims.clone();
+        self.step(|session, _, _, env, out| session.spent(&claims, result, env, out));
         self.server(b"");
         self.client(b"");
     }

@@ -240,3 +240,31 @@ fn an_error_tells_nothing_that_no_use_was_counted_for() {
     let out = format!("{:?}", bench.told());
     assert!(out.contains("22012") && !out.contains("ann@x.com"), "{out}");
 }
+
+/// One statement streams while the next, sent ahead, wants a use.
+#[test]
+fn what_the_next_message_claims_is_not_taken_for_the_rows_of_this_one() {
+    let log = Log::new();
+    let both = Limits { max_rows: Some(9), max_uses: Some(9), ..Limits::default() };
+    let (mut bench, budget) = limited(both);
+    bench.client(&ask(|to| to.query(RAW)));
+    count(&mut bench, &budget);
+    bench.release(&log);
+    bench.client(&ask(|to| to.query(RAW)));
+    let used = [Claim::Use { grant: 1, statements: 1 }];
+    assert!(matches!(bench.session.hold(), Some(Hold::Spend(claims)) if **claims == used));
+    bench.server(&answer(&[("1", "ann@x.com")]));
+    let rows = [Claim::Rows { grant: 1, rows: 1 }];
+    assert!(matches!(bench.session.hold(), Some(Hold::Spend(claims)) if **claims == rows));
+    let away = Report::error(SqlState::IO_ERROR, "the store cannot be written");
+    bench.spent_on(&used, Err(away));
+    assert_eq!(bench.told().tags, "T", "the row still waits");
+    count(&mut bench, &budget);
+    bench.server(&done());
+    bench.server(&tell(|to| {
+        to.error("42601", "syntax error");
+        to.ready(b'I');
+    }));
+    let told = bench.told();
+    assert_eq!((told.tags.as_str(), told.states[0].as_str()), ("DCZEZ", "58030"));
+}

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long an event that must come may take before the test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Asks again until the answer is `Some`; panics with `what` when [`PATIENCE`] is over.
 #[track_caller]
