@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::certificates;
 use super::keyhole::Process;
+use super::postgres::free_port;
 use super::wait::until;
 
 pub(crate) const SERVICE_PASSWORD: &str = "service-secret";
@@ -187,10 +188,4 @@ impl Directory {
 
 fn write(dir: &Path, name: &str, text: &str) {
     std::fs::write(dir.join(name), text).expect("a writable directory");
-}
-
-/// A port that nobody listens on.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    listener.expect("a port").port()
 }

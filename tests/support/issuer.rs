@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::certificates;
-use super::directory::free_port;
 use super::keyhole::Process;
+use super::postgres::free_port;
 use super::wait::until;
 
 /// A running provider; ends when dropped and with the test process.

@@ -249,9 +249,19 @@ fn directory() -> PathBuf {
     dir.keep()
 }
 
-fn free_port() -> u16 {
-    let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    bound.expect("a port").port()
+/// Nobody listens there now, and nobody is given it meanwhile: it lies below the ports that the
+/// system gives out, and each is given once by this process.
+pub(crate) fn free_port() -> u16 {
+    use std::sync::atomic::{AtomicU16, Ordering};
+    const LEAST: u16 = 12_000;
+    const COUNT: u16 = 20_000;
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    // Processes that run side by side begin elsewhere.
+    let begin = u16::try_from(std::process::id() * 97 % u32::from(COUNT)).unwrap_or(0);
+    (0..COUNT)
+        .map(|_| LEAST + (begin + GIVEN.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
 }
 
 fn configure(dir: &Path, port: u16, extras: Extras<'_>) {

@@ -2,8 +2,9 @@
 
 use super::{config, console, data, last_login, refused};
 use crate::support::Keyhole;
-use crate::support::directory::{Directory, SERVICE_PASSWORD, free_port};
+use crate::support::directory::{Directory, SERVICE_PASSWORD};
 use crate::support::keyhole::Config;
+use crate::support::postgres::free_port;
 
 const PEOPLE: &str = "dc=example,dc=com";
 
