@@ -314,3 +314,27 @@ fn policies_can_be_thought_through_on_the_command_line() {
     assert!(told["outcome"].as_str().unwrap_or("").contains("allows at most 30min, not 2h"));
     assert_eq!(run(&["customers.nosuch"]).0, Some(2));
 }
+
+/// PL/pgSQL reads a portal by a name that no text mentions, past the counting of its rows.
+#[test]
+fn a_function_reads_no_portal_whose_rows_are_counted() {
+    let shop = Shop::open("jit_refcursor");
+    let grab = "CREATE FUNCTION grab(c refcursor) RETURNS text LANGUAGE plpgsql AS \
+                $$ DECLARE r record; BEGIN FETCH c INTO r; RETURN r::text; END $$";
+    shop.direct().connect().query(grab).ok();
+    shop.dba().say("RELOAD");
+    shop.dba().say(
+        "GRANT READ ON shop.public.customers.email TO alice FOR '5 min' REASON 'INC-1' MAX 1 ROWS",
+    );
+    let mut alice = shop.alice().connect();
+    // The schema is read again after a definition.
+    alice.query("CREATE TABLE anything (a int)").ok();
+    alice.query("BEGIN").ok();
+    let raw = "SELECT id, email FROM customers WHERE id = 5";
+    alice
+        .send(&[parse("", raw), bind("p", "", &[], Format::Text), sync()].concat())
+        .expect("alive");
+    alice.until_ready().ok();
+    let reply = alice.query("SELECT grab('p')");
+    assert!(!format!("{reply:?}").contains(&email()), "read past the count: {reply:?}");
+}
