@@ -338,8 +338,11 @@ fn a_database_that_crashes_and_restarts_under_load_is_come_back_to() {
         let stops = Stops(&stop);
         let workers: Vec<_> = (0..8).map(|_| scope.spawn(|| work(&target, &stop, &good))).collect();
         more("it works");
-        let pid = target.connect().query("SELECT pg_backend_pid()").ok().scalar();
+        // It stays until its backend is killed: one that had left could not be.
+        let mut client = target.connect();
+        let pid = client.query("SELECT pg_backend_pid()").ok().scalar();
         signal(pid.parse().expect("a number"), "KILL");
+        drop(client);
         more("it works after a crash of the database");
         server.stop();
         until("it is noticed", || {

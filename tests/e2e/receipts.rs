@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::desk::{EMAIL, REQUEST, Shop, email, masked};
+use crate::support::canary::without_digests;
 use crate::support::keyhole::Config;
 
 const ASK: &str =
@@ -269,7 +270,7 @@ fn a_policy_with_a_second_factor_takes_each_code_once() {
     let records = shop.records();
     let steps = |step: &str| records.iter().filter(|record| record["step"] == step).count();
     assert_eq!((steps("factor_used"), steps("factor_failed")), (2, 4));
-    let text = shop.proxy.audit_text() + &shop.proxy.log();
+    let text = without_digests(&(shop.proxy.audit_text() + &shop.proxy.log()));
     assert!(!text.contains(&once) && !text.contains(RECOVERY) && !text.contains(TOTP_SECRET));
     for _ in 0..5 {
         refused(dba.try_say(&format!("APPROVE {} CODE 'WRONG'", ids[2])));

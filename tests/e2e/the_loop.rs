@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::desk::{EMAIL, REQUEST, Shop, email, masked};
+use crate::support::canary::without_digests;
 use crate::support::message::Format;
 use crate::support::wait::{now, until};
 use crate::support::{Postgres, client};
@@ -169,6 +170,7 @@ fn the_audit_log_tells_the_loop_and_no_value() {
     assert!(text.contains("alice") && text.contains("dora"));
     assert!(!text.contains(&email()) && !text.contains("a literal of hers"), "{text}");
     let finder = crate::support::traps::finder(crate::support::traps::Variant::A);
-    assert_eq!(finder.find(text.as_bytes(), b""), []);
-    assert_eq!(finder.find(shop.proxy.log().as_bytes(), b""), []);
+    for log in [text, shop.proxy.log()] {
+        assert_eq!(finder.find(without_digests(&log).as_bytes(), b""), []);
+    }
 }
