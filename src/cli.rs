@@ -9,12 +9,15 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod access;
+mod api;
 mod audit;
 mod check;
 mod demo;
 mod explain;
 mod install_trigger;
 mod policy;
+mod prompt;
 mod receipts;
 mod serve;
 mod store;
@@ -53,6 +56,8 @@ enum Command {
     /// Installs two event triggers, in schema keyhole_internal, that NOTIFY the proxy; it takes a
     /// superuser. Without them, the schema is read again now and then. Exits 2 if it failed.
     InstallTrigger(install_trigger::Arguments),
+    #[command(flatten)]
+    Access(Box<access::Command>),
     /// Look after the audit log
     #[command(subcommand)]
     Audit(audit::Command),
@@ -102,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Check(from) => runtime.block_on(check::run(&from.config)),
         Command::Explain(arguments) => runtime.block_on(explain::run(&arguments)),
         Command::InstallTrigger(arguments) => runtime.block_on(install_trigger::run(&arguments)),
+        Command::Access(command) => runtime.block_on(access::run(*command)),
         Command::Audit(command) => audit::run(&command),
         Command::Store(command) => runtime.block_on(store::run(&command)),
         Command::Policy(command) => policy::run(&command),

@@ -9,6 +9,7 @@ pub mod console;
 pub mod desk;
 pub mod grammar;
 pub mod http;
+mod lookup;
 mod show;
 pub mod table;
 

@@ -751,5 +751,5 @@ fn http_answers_machines() {
     assert!(body.contains("# TYPE keyhole_sessions gauge"), "{body}");
     let (status, body) = office.get("/admin");
     assert_eq!(status, 404);
-    assert!(body.contains("\"error\""), "{body}");
+    assert!(body.contains("\"title\""), "{body}");
 }

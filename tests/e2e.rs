@@ -5,6 +5,8 @@
 #[path = "support/fixture.rs"]
 mod support;
 
+#[path = "e2e/api.rs"]
+mod api;
 #[path = "e2e/attack/classes.rs"]
 mod attack;
 #[path = "e2e/bad_config.rs"]

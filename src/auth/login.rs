@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::Authenticated;
 use super::rules::{Origin, Rules};
 use super::scram::ScramError;
-use super::throttle::{Pace, Throttle};
+use super::throttle::Throttle;
 use crate::config::AuthMethod;
 use crate::model::{Report, SqlState};
 use crate::net::{FrameError, Socket, Stream};
@@ -180,18 +180,7 @@ impl Refused {
     /// Tells the client, after a while if it looks like guessing, and closes the connection.
     async fn tell(self, throttle: &Throttle) -> LoginError {
         let Self { newcomer, mut attempt, report } = self;
-        if attempt.failed_to_prove(report.state) {
-            match throttle.failed(newcomer.origin, &attempt.user) {
-                Pace::AtOnce => {}
-                Pace::Wait { delay, place } => {
-                    // Whoever hangs up meanwhile does not learn more, or anything sooner.
-                    tokio::time::sleep(delay).await;
-                    attempt.delay = Some(LoginDelay::Waited);
-                    drop(place);
-                }
-                Pace::Crowded => attempt.delay = Some(LoginDelay::Crowded),
-            }
-        }
+        attempt.hold_back(throttle, newcomer.origin, report.state).await;
         if timeout(FAREWELL, newcomer.turn_away(&report)).await.is_err() {
             tracing::debug!("a refused client does not read");
         }
@@ -282,7 +271,7 @@ impl Default for Attempt {
 
 impl Attempt {
     /// Whether a proof was asked for, and the one that came was wrong.
-    fn failed_to_prove(&self, state: SqlState) -> bool {
+    pub(super) fn failed_to_prove(&self, state: SqlState) -> bool {
         let asked = self.method != "none" && self.method != AuthMethod::Reject.as_str();
         asked && (state == SqlState::INVALID_PASSWORD || state == SqlState::INVALID_AUTHORIZATION)
     }

@@ -2,9 +2,10 @@
 
 mod totp;
 
-use std::io::{self, IsTerminal, Write};
-use std::process::{ExitCode, Stdio};
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
 
+use super::prompt::{ask, quietly};
 use super::{failed, say};
 use crate::auth::scram::Verifier;
 use crate::model::Secret;
@@ -34,13 +35,7 @@ pub(super) async fn run(command: &Command) -> ExitCode {
 }
 
 async fn scram() -> ExitCode {
-    let password = tokio::select! {
-        read = tokio::task::spawn_blocking(read_password) => read.unwrap_or_else(|_| {
-            Err("the password could not be read".to_owned())
-        }),
-        _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
-    };
-    echo(Echo::On);
+    let password = quietly(read_password).await;
     match password {
         Ok(password) => {
             let salt: [u8; SALT_LEN] = rand::random();
@@ -57,46 +52,4 @@ fn read_password() -> Result<Secret, String> {
         return Err("the two passwords differ".to_owned());
     }
     Ok(first)
-}
-
-fn ask(prompt: &str) -> Result<Secret, String> {
-    let mut line = String::new();
-    if io::stdin().is_terminal() {
-        echo(Echo::Off);
-        let mut terminal = io::stderr().lock();
-        let _ = write!(terminal, "{prompt}").and_then(|()| terminal.flush());
-        let read = io::stdin().read_line(&mut line);
-        let _ = writeln!(terminal);
-        echo(Echo::On);
-        read
-    } else {
-        io::stdin().read_line(&mut line)
-    }
-    .map_err(|error| format!("the password could not be read: {error}"))?;
-    match line.trim_end_matches(['\r', '\n']) {
-        "" => Err("the password is empty".to_owned()),
-        password => Ok(Secret::new(password)),
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Echo {
-    On,
-    Off,
-}
-
-/// Whether the terminal shows what is typed; without a terminal or `stty`, nothing happens.
-fn echo(echo: Echo) {
-    if !io::stdin().is_terminal() {
-        return;
-    }
-    let setting = match echo {
-        Echo::On => "echo",
-        Echo::Off => "-echo",
-    };
-    let _ = std::process::Command::new("stty")
-        .arg(setting)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
 }

@@ -3,11 +3,10 @@
 
 use super::desk::{Database, Deed, Desk, Occurrence, Operator};
 use super::grammar::{Command, GrantWords, Probe, ResourceWords, Revoked, SubjectWords};
-use super::show;
 use super::table::{Answer, Cell, Column, Table, postgres_text};
+use super::{lookup, show};
 use crate::grant::{
-    Ask, CatalogView, DirectGrant, GrantView, Request, RequestState, ResourceError, Scope, Subject,
-    Urgency,
+    Ask, CatalogView, DirectGrant, GrantView, Request, RequestState, Scope, Subject, Urgency,
 };
 use crate::model::{Report, SqlState, quote_ident, show_duration};
 use crate::telemetry::sessions::Dismissal;
@@ -66,19 +65,24 @@ fn deed(command: &Command) -> Option<Deed> {
 pub async fn answer(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answer, Report> {
     let result = run(desk, operator, command).await;
     if let Some(deed) = deed(command) {
-        let refused = result.as_ref().err().map(|report| report.state);
-        // Who it was is for the audit log; this one is for whoever runs the process.
-        tracing::info!(command = deed.verb(), id = deed.subject_id(), ?refused, "console");
-        (desk.record)(&Occurrence {
-            at: (desk.clock)(),
-            user: operator.user.clone(),
-            address: operator.address,
-            application: operator.application.clone(),
-            deed,
-            refused,
-        });
+        record(desk, operator, deed, result.as_ref().err());
     }
     result
+}
+
+/// Notes what was done, or refused.
+pub(super) fn record(desk: &Desk, operator: &Operator, deed: Deed, refused: Option<&Report>) {
+    let refused = refused.map(|report| report.state);
+    // Who it was is for the audit log; this one is for whoever runs the process.
+    tracing::info!(command = deed.verb(), id = deed.subject_id(), ?refused, "control");
+    (desk.record)(&Occurrence {
+        at: (desk.clock)(),
+        user: operator.user.clone(),
+        address: operator.address,
+        application: operator.application.clone(),
+        deed,
+        refused,
+    });
 }
 
 async fn run(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answer, Report> {
@@ -180,7 +184,7 @@ fn describe_grant(view: &GrantView) -> String {
 }
 
 /// A grant to nobody is allowed, as the user may come later, but mostly it is a slip.
-fn stranger(desk: &Desk, subject: &Subject) -> Option<String> {
+pub(super) fn stranger(desk: &Desk, subject: &Subject) -> Option<String> {
     match subject {
         Subject::User(name) if !(desk.is_named)(name) => {
             Some(format!("user \"{name}\" is not known to the proxy"))
@@ -217,14 +221,7 @@ fn scope(databases: &[Database], what: &Revoked) -> Result<Scope, Report> {
         Revoked::One(_) | Revoked::All => Ok(Scope::Everything),
         Revoked::AllFrom(words) => Ok(Scope::Of(subject(words))),
         Revoked::AllOn { resource, database } => {
-            let text = written(resource);
-            let view = match database {
-                Some(name) => named(databases, name)?,
-                None => only(databases, &text)?,
-            };
-            let resource = view.resolve(&text).map_err(|error| unclear(&error))?;
-            let classes = view.classes_of(&resource);
-            Ok(Scope::On { database: view.database.clone(), resource, classes })
+            lookup::scope(databases, database.as_deref(), &written(resource))
         }
     }
 }
@@ -242,10 +239,7 @@ fn understand(
     words: &GrantWords,
 ) -> Result<(CatalogView, DirectGrant), Report> {
     let text = written(&words.resource);
-    let catalog = match &words.database {
-        Some(name) => named(databases, name)?,
-        None => only(databases, &text)?,
-    };
+    let catalog = lookup::view(databases, words.database.as_deref(), &text)?;
     let subject = subject(&words.subject);
     let ask = Ask {
         resource: text,
@@ -277,45 +271,4 @@ fn name(part: &str) -> String {
     let is_plain = part.bytes().next().is_some_and(plain)
         && part.bytes().all(|byte| plain(byte) || byte.is_ascii_digit());
     if is_plain { part.to_owned() } else { quote_ident(part) }
-}
-
-/// The catalog of the database that a client gets when it asks for `name`.
-fn named(databases: &[Database], name: &str) -> Result<CatalogView, Report> {
-    databases
-        .iter()
-        .find(|database| database.name == name)
-        .or_else(|| databases.iter().find(|database| database.name == Database::ANY))
-        .map(|database| database.view(name))
-        .ok_or_else(|| {
-            Report::error(
-                SqlState::INVALID_CATALOG_NAME,
-                format!("database \"{name}\" does not exist"),
-            )
-            .hint("SHOW DATABASES lists the databases behind the proxy.")
-        })
-}
-
-/// The catalog of the only database that knows the resource.
-fn only(databases: &[Database], text: &str) -> Result<CatalogView, Report> {
-    let views: Vec<_> = databases.iter().map(|database| database.view(&database.name)).collect();
-    let (view, _) = CatalogView::pick(&views, text).map_err(|error| unclear(&error))?;
-    if view.database == Database::ANY {
-        return Err(Report::error(
-            SqlState::INVALID_PARAMETER_VALUE,
-            format!("{text} may be in any database of its server"),
-        )
-        .hint("Name the database: GRANT … ON … IN shop TO …"));
-    }
-    Ok(view.clone())
-}
-
-fn unclear(error: &ResourceError) -> Report {
-    let state = match error {
-        ResourceError::Unknown { .. } | ResourceError::Nowhere { .. } => SqlState::UNDEFINED_OBJECT,
-        ResourceError::Shape(_) | ResourceError::Ambiguous { .. } => {
-            SqlState::INVALID_PARAMETER_VALUE
-        }
-    };
-    Report::error(state, error.to_string())
-        .hint("SHOW CATALOG lists what can be granted; IN names the database.")
 }

@@ -51,13 +51,13 @@ pub struct Desk {
 }
 
 /// The role in the configuration that opens the control port.
-const ROLE: &str = "control";
+pub(super) const CONTROL: &str = "control";
 
 impl Desk {
     /// The user as the configuration has it now, if the control port is open to them. Asked again
     /// for every command: who loses the role or a group has lost it in open sessions too.
     pub fn operator(&self, login: &Authenticated) -> Option<User> {
-        (self.users)(login).filter(|user| user.has_role(ROLE))
+        (self.users)(login).filter(|user| user.has_role(CONTROL))
     }
 
     /// Brings the gauges that count what stands elsewhere up to date; call it before they are

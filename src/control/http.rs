@@ -1,30 +1,32 @@
-//! HTTP for machines that watch: `/metrics`, `/healthz`, `/readyz`. No login, no personal data.
+//! HTTP: `/metrics`, `/healthz`, `/readyz` for machines that watch, without login and without
+//! personal data; `/api/v1` for requests and grants, and a page for each that messages link to.
+
+mod body;
+mod bounded;
+mod grants;
+mod pages;
+mod problem;
+mod requests;
+mod sign_in;
+pub mod views;
 
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Sleep, sleep};
+use axum::{Json, Router, middleware};
 
+use self::bounded::{Bounded, Peer};
+use self::problem::Problem;
 use super::desk::{Desk, Unready};
+use crate::model::SqlState;
 use crate::net::Listener;
 
-/// Connections at one time; more wait in the listener's queue.
-const CONNECTIONS_MAX: usize = 64;
-
-/// However slowly a client reads and writes, its place is free again after this.
-const CONNECTION_LIFE_MAX: Duration = Duration::from_secs(60);
+/// Bytes of the longest body: a request has some lines.
+const BODY_LEN_MAX: usize = 64 * 1024;
 
 /// Answers requests until `shutdown` completes and the requests under way are answered.
 ///
@@ -35,8 +37,9 @@ pub async fn serve(
     desk: Arc<Desk>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    axum::serve(Bounded { listener, places }, routes(desk)).with_graceful_shutdown(shutdown).await
+    let bounded = Bounded::new(listener, Arc::clone(&desk));
+    let service = routes(desk).into_make_service_with_connect_info::<Peer>();
+    axum::serve(bounded, service).with_graceful_shutdown(shutdown).await
 }
 
 fn routes(desk: Arc<Desk>) -> Router {
@@ -44,8 +47,32 @@ fn routes(desk: Arc<Desk>) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .nest("/api/v1/requests", requests::routes())
+        .nest("/api/v1/grants", grants::routes())
+        .merge(pages::routes())
         .fallback(nowhere)
+        .method_not_allowed_fallback(not_so)
+        .layer(DefaultBodyLimit::max(BODY_LEN_MAX))
+        .layer(middleware::map_response(guarded))
         .with_state(desk)
+}
+
+/// What is shown here is for whoever asked, and for no other page.
+async fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; \
+             base-uri 'none'",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
@@ -55,7 +82,9 @@ async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
         Ok(text) => ([(header::CONTENT_TYPE, FORMAT)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics cannot be shown");
-            problem(StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be shown")
+            let what = "metrics cannot be shown";
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            Problem::new(status, SqlState::INTERNAL_ERROR, what).into_response()
         }
     }
 }
@@ -79,79 +108,11 @@ async fn readyz(State(desk): State<Arc<Desk>>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
 }
 
-async fn nowhere() -> Response {
-    problem(StatusCode::NOT_FOUND, "there is nothing here: /metrics, /healthz, /readyz")
+async fn nowhere() -> Problem {
+    Problem::not_found("there is nothing here: /api/v1, /metrics, /healthz, /readyz")
 }
 
-fn problem(status: StatusCode, message: &str) -> Response {
-    (status, Json(serde_json::json!({ "error": message }))).into_response()
-}
-
-/// A listener whose connections are limited in number and life.
-struct Bounded {
-    listener: Listener,
-    places: Arc<Semaphore>,
-}
-
-impl axum::serve::Listener for Bounded {
-    type Io = BoundedStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (BoundedStream, SocketAddr) {
-        // The semaphore is never closed, so `place` is only ever Ok; without one nothing is lost
-        // but the limit.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        let (stream, address) = self.listener.accept().await;
-        let life = Box::pin(sleep(CONNECTION_LIFE_MAX));
-        (BoundedStream { stream, life, _place: place }, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-struct BoundedStream {
-    stream: TcpStream,
-    life: Pin<Box<Sleep>>,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl BoundedStream {
-    fn poll_over(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        match self.life.as_mut().poll(context) {
-            Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
-            Poll::Pending => Ok(()),
-        }
-    }
-}
-
-impl AsyncRead for BoundedStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.poll_over(context)?;
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for BoundedStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_over(context)?;
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
+async fn not_so() -> Problem {
+    let what = "this is not done with that method";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, SqlState::FEATURE_NOT_SUPPORTED, what)
 }

@@ -1,4 +1,4 @@
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::ask::invalid;
 use super::{Action, Actions, Ask, Limits, Runs, Urgency};
@@ -19,13 +19,34 @@ pub struct AskText {
     pub ticket: Option<String>,
     /// `2026-01-31 09:00+01`
     pub starting: Option<String>,
+    #[serde(deserialize_with = "scalar")]
     pub max_rows: Option<String>,
+    #[serde(deserialize_with = "scalar")]
     pub max_uses: Option<String>,
+    #[serde(deserialize_with = "scalar")]
     pub max_subjects: Option<String>,
     /// `10 minutes`
     pub unused: Option<String>,
+    #[serde(deserialize_with = "scalar")]
     pub first_use: Option<String>,
+    #[serde(deserialize_with = "scalar")]
     pub break_glass: Option<String>,
+}
+
+/// A number or a boolean as JSON has it, or as text.
+fn scalar<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Scalar {
+        Text(String),
+        Number(u64),
+        Bool(bool),
+    }
+    Ok(Option::deserialize(from)?.map(|scalar| match scalar {
+        Scalar::Text(text) => text,
+        Scalar::Number(number) => number.to_string(),
+        Scalar::Bool(said) => said.to_string(),
+    }))
 }
 
 impl AskText {

@@ -1,4 +1,4 @@
-//! Asks web servers, to read a document (GET) or to leave one (POST): one request on a connection of
+//! Asks web servers, to read a document (GET), to leave one (POST), or both: one request on a connection of
 //! its own, no redirects, no cookies, no proxies, and a limit on everything.
 
 use std::convert::Infallible;
@@ -73,16 +73,32 @@ impl Fetcher {
     /// # Errors
     /// Whatever keeps it from being read, redirects among it.
     pub async fn get(&self, uri: &Uri) -> Result<Bytes, FetchError> {
+        match self.exchange(Method::GET, uri, HeaderMap::new(), Bytes::new()).await? {
+            (StatusCode::OK, document) => Ok(document),
+            (status, _) => Err(FetchError::Status(status)),
+        }
+    }
+
+    /// What the server says to a request, whatever it is, and how it calls that. Cancel safety: the
+    /// server may or may not have done what it was asked for.
+    ///
+    /// # Errors
+    /// Whatever keeps the answer from being read.
+    pub async fn exchange(
+        &self,
+        method: Method,
+        uri: &Uri,
+        headers: HeaderMap,
+        document: Bytes,
+    ) -> Result<(StatusCode, Bytes), FetchError> {
         self.within(async {
-            let request = request(Method::GET, uri, HeaderMap::new(), Bytes::new())?;
+            let request = request(method, uri, headers, document)?;
             let (sender, driving) = self.open(uri).await?;
             let exchange = async {
                 let answer = ask(sender, request).await?;
-                if answer.status() != StatusCode::OK {
-                    return Err(FetchError::Status(answer.status()));
-                }
+                let status = answer.status();
                 let body = Limited::new(answer.into_body(), DOCUMENT_LEN_MAX);
-                Ok(body.collect().await.map_err(FetchError::Body)?.to_bytes())
+                Ok((status, body.collect().await.map_err(FetchError::Body)?.to_bytes()))
             };
             drive(exchange, driving).await
         })

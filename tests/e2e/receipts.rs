@@ -224,7 +224,11 @@ fn an_approver_with_a_key_of_her_own_signs_what_she_approves() {
     assert_eq!(other.code(), "42501", "a signature is of one request");
     let (code, said) = run(&config, &["approvals", "sign", "--key", &key, "anything else"]);
     assert_eq!(code, 2, "a key signs challenges only: {said}");
-    dba.say(&format!("APPROVE {first} SIGNATURE '{of_first}'"));
+    let (_, said, _) = shop.run_as("dora", &["challenge", &first.to_string()]);
+    assert!(said.starts_with("keyhole-approval-v1:"), "{said}");
+    let args = ["approve", &first.to_string(), "--signature", &of_first];
+    let (code, said, why) = shop.run_as("dora", &args);
+    assert_eq!(code, 0, "{said}{why}");
     assert_eq!(shop.alice().connect().query(EMAIL).ok().scalar(), email());
 
     let public = line.split('"').nth(1).expect("a key in quotes");

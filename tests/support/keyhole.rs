@@ -174,6 +174,27 @@ impl Config {
     }
 }
 
+/// What was answered over HTTP.
+#[derive(Debug)]
+pub(crate) struct HttpAnswer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl HttpAnswer {
+    /// Asks on a connection that ends with the answer.
+    pub(crate) fn ask(mut stream: impl Read + Write, request: &str) -> Self {
+        stream.write_all(request.as_bytes()).expect("HTTP takes requests");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer in UTF-8");
+        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        let status = status.expect("a status");
+        Self { status, head: head.to_owned(), body: body.to_owned() }
+    }
+}
+
 /// How a proxy that did not come up, ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
@@ -269,15 +290,21 @@ impl Keyhole {
 
     /// Status and body of a GET on the control port's HTTP side.
     pub(crate) fn http(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.ports.http)).expect("HTTP listens");
+        let answer = self.http_raw(&format!(
+            "GET {path} HTTP/1.1\r\nHost: keyhole\r\nConnection: close\r\n\r\n"
+        ));
+        (answer.status, answer.body)
+    }
+
+    pub(crate) fn http_port(&self) -> u16 {
+        self.ports.http
+    }
+
+    /// What is answered to a request as it stands.
+    pub(crate) fn http_raw(&self, request: &str) -> HttpAnswer {
+        let stream = TcpStream::connect(("127.0.0.1", self.ports.http)).expect("HTTP listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a positive timeout");
-        let request = format!("GET {path} HTTP/1.1\r\nHost: keyhole\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).expect("HTTP takes requests");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer in UTF-8");
-        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-        (status, body.unwrap_or_default())
+        HttpAnswer::ask(stream, request)
     }
 
     /// The further addresses of the data port, as its first line says.
@@ -368,7 +395,7 @@ impl Drop for Keyhole {
     }
 }
 
-fn password(user: &str) -> &'static str {
+pub(crate) fn password(user: &str) -> &'static str {
     USERS.iter().find(|(name, _)| *name == user).map_or("", |(_, password)| password)
 }
 

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use super::{ITERATIONS_DEFAULT, MECHANISM, SALT_LEN};
 use crate::model::Secret;
@@ -61,8 +62,14 @@ impl Verifier {
         }
     }
 
+    /// Whether it was derived from this password. Takes milliseconds, by design.
+    pub(in crate::auth) fn fits(&self, password: &Secret) -> bool {
+        let derived = Self::from_password(password, &self.salt, self.iterations);
+        derived.stored_key.ct_eq(&self.stored_key).into()
+    }
+
     /// A verifier that looks like one of PostgreSQL's and belongs to no password.
-    pub(super) fn mock(key: &MockKey, user: &str) -> Self {
+    pub(in crate::auth) fn mock(key: &MockKey, user: &str) -> Self {
         Self {
             iterations: ITERATIONS_DEFAULT,
             salt: hmac(&key.0, &[b"salt", user.as_bytes()])[..SALT_LEN].to_vec(),
