@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::desk::{Dba, EMAIL, Shop, email};
-use crate::support::{Client, Target};
+use crate::shared_store;
+use crate::support::{Client, Keyhole, Target};
 
 const ROUNDS: u64 = 6;
 
@@ -14,7 +15,18 @@ type Promised = BTreeMap<String, bool>;
 
 #[test]
 fn acknowledged_grants_and_revocations_survive_kill_9() {
-    let mut shop = Shop::open("crash_loop");
+    keeps_promises(Shop::open("crash_loop"));
+}
+
+#[test]
+fn acknowledged_changes_of_a_shared_store_survive_kill_9() {
+    let (name, store) = ("crash_shared", "crash_shared_store");
+    let server = shared_store::prepare(name);
+    let proxy = Keyhole::start(shared_store::config(server, name, store));
+    keeps_promises(Shop { server, database: name.to_owned(), proxy });
+}
+
+fn keeps_promises(mut shop: Shop) {
     let mut promised = Promised::new();
     for round in 0..ROUNDS {
         let stop = AtomicBool::new(false);

@@ -16,7 +16,7 @@ const GRANT: &str =
     "GRANT READ ON shop.public.customers.email TO alice FOR '30 minutes' REASON 'INC-7: shared'";
 
 /// The databases of a shop and of its store.
-fn prepare(name: &str) -> &'static Postgres {
+pub(crate) fn prepare(name: &str) -> &'static Postgres {
     let server = Postgres::shared();
     traps::create(server, name, Variant::A);
     store(server, &format!("{name}_store"));
@@ -27,7 +27,7 @@ fn store(server: &Postgres, name: &str) {
     server.admin("postgres").query(&format!("CREATE DATABASE {name} OWNER app")).ok();
 }
 
-fn config(server: &Postgres, name: &str, store: &str) -> Config {
+pub(crate) fn config(server: &Postgres, name: &str, store: &str) -> Config {
     let url = format!("postgres://app@127.0.0.1:{}/{store}", server.port());
     Config::new().database("shop", server, name, traps::CATALOG).set("store", "url", url).set(
         "store",
