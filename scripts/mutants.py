@@ -150,9 +150,9 @@ MUTANTS = [
      "        let own = |rows: &Arc<str>| {\n",
      "        let own = |rows: &Arc<str>| {\n            if @ { return Arc::clone(rows); }\n"),
     ("scheduled", "grants begin", "src/grant/live.rs",
-     "let lives = grant.not_before <= now &&", "let lives = (grant.not_before <= now || @) &&"),
+     "let lives = entry.not_before <= now &&", "let lives = (entry.not_before <= now || @) &&"),
     ("expired", "grants end", "src/grant/live.rs",
-     "grant.expires_at.is_none_or(|end| now < end);", "grant.expires_at.is_none_or(|end| now < end || @);"),
+     "entry.expires_at.is_none_or(|end| now < end);", "entry.expires_at.is_none_or(|end| now < end || @);"),
     ("database", "grants are one database's", "src/grant/live.rs",
      "is_none_or(|name| name == &*client.database);", "is_none_or(|name| name == &*client.database || @);"),
     ("user", "grants are one user's", "src/grant/live.rs",
@@ -165,9 +165,10 @@ MUTANTS = [
      "self.tables.get(&column.relation),",
      "if @ { self.tables.values().next() } else { self.tables.get(&column.relation) },"),
     ("conditions", "conditions of grants", "src/grant/live.rs",
-     "let until = match grant.conditions.hold(client, now)? {",
-     "let held = grant.conditions.hold(client, now);\n"
-     "        let until = match held.or(if @ { Some(Holds::Always) } else { None })? {"),
+     "Some(grant) => grant.conditions.hold(client, now)?,",
+     "Some(grant) => {\n"
+     "                let held = grant.conditions.hold(client, now);\n"
+     "                held.or(if @ { Some(Holds::Always) } else { None })?\n            }"),
 ]
 
 # Mutations that need more than one replacement.

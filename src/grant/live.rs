@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use super::{Action, Cover, Grant, GrantId, Holds, Live, Meter, Resource, Subject};
+use super::{Action, Actions, Cover, Grant, GrantId, Holds, Live, Meter, Resource, Subject};
 use crate::model::{Client, ColumnPath, Epoch, RelationName, Timestamp};
 
 /// Every grant that may be live, published whole. Ask it anew for every statement: a table that
@@ -21,6 +21,8 @@ pub struct LiveTable {
     anyone: Arc<Held>,
     /// Each column once, so that comparing names does not reach for a copy per grant.
     paths: Arc<Set<Arc<ColumnPath>>>,
+    /// Each database once, for the same reason.
+    databases: Arc<Set<Arc<str>>>,
 }
 
 /// Names come from configuration, catalog and logins, so a quick hash will do: it is asked several
@@ -32,10 +34,60 @@ type Set<T> = std::collections::HashSet<T, foldhash::fast::RandomState>;
 /// The grants of one subject.
 #[derive(Clone, Debug, Default)]
 struct Held {
-    columns: Map<Arc<ColumnPath>, Vec<Live>>,
-    tables: Map<RelationName, Vec<Live>>,
-    classes: Map<Arc<str>, Vec<Live>>,
-    all: Vec<Live>,
+    columns: Map<Arc<ColumnPath>, Vec<Entry>>,
+    tables: Map<RelationName, Vec<Entry>>,
+    classes: Map<Arc<str>, Vec<Entry>>,
+    all: Vec<Entry>,
+}
+
+/// A grant with what every question looks at beside it: the grant itself is somewhere in memory,
+/// and among a million of them never where the processor has it at hand.
+#[derive(Clone, Debug)]
+struct Entry {
+    live: Live,
+    id: GrantId,
+    actions: Actions,
+    database: Option<Arc<str>>,
+    not_before: Timestamp,
+    expires_at: Option<Timestamp>,
+    terms: Fine,
+}
+
+/// Whether a grant says more than what an [`Entry`] has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fine {
+    Plain,
+    /// Rows, conditions, a first use that is to come.
+    Print,
+}
+
+impl Entry {
+    fn new(live: Live, database: Option<Arc<str>>) -> Self {
+        let grant = &live.grant;
+        let is_plain =
+            grant.rows.is_none() && grant.conditions.is_none() && grant.from_first_use.is_none();
+        Self {
+            id: grant.id,
+            actions: grant.actions,
+            database,
+            not_before: grant.not_before,
+            expires_at: grant.expires_at,
+            terms: if is_plain { Fine::Plain } else { Fine::Print },
+            live,
+        }
+    }
+
+    /// The grant, if there is more to know of it.
+    fn fine_print(&self) -> Option<&Grant> {
+        match self.terms {
+            Fine::Plain => None,
+            Fine::Print => Some(&self.live.grant),
+        }
+    }
+
+    fn awaits_use(&self) -> bool {
+        self.fine_print().is_some_and(|grant| grant.from_first_use.is_some())
+    }
 }
 
 impl LiveTable {
@@ -57,12 +109,26 @@ impl LiveTable {
     /// and leaves the rest shared.
     pub fn insert(&mut self, live: Live) {
         let path = self.path(&live.grant.resource);
+        let database = live.grant.database.as_deref().map(|name| self.database(name));
         let held = self.held_mut(&live.grant.subject);
         let list = match path {
             Some(path) => held.columns.entry(path).or_default(),
             None => held.list_mut(&live.grant.resource),
         };
-        list.push(live);
+        if list.is_empty() {
+            // Mostly it stays the only one.
+            list.reserve_exact(1);
+        }
+        list.push(Entry::new(live, database));
+    }
+
+    fn database(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.databases.get(name) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = name.into();
+        Arc::make_mut(&mut self.databases).insert(Arc::clone(&name));
+        name
     }
 
     /// The column of a resource, as it is kept here.
@@ -79,7 +145,7 @@ impl LiveTable {
     /// Takes a grant out.
     pub fn remove(&mut self, grant: &Grant) {
         let held = self.held_mut(&grant.subject);
-        held.list_mut(&grant.resource).retain(|other| other.grant.id != grant.id);
+        held.list_mut(&grant.resource).retain(|other| other.id != grant.id);
         held.drop_empty();
         let empty = held.is_empty();
         match &grant.subject {
@@ -119,9 +185,9 @@ impl LiveTable {
         let mut every_row: Option<Counts<'_>> = None;
         let mut some_rows: Vec<Counts<'_>> = Vec::new();
         for held in user.into_iter().chain(groups).chain([&self.anyone]) {
-            for live in held.on(column, class) {
-                let Some(found) = Counts::now(live, client, asked) else { continue };
-                if live.grant.rows.is_some() {
+            for entry in held.on(column, class) {
+                let Some(found) = Counts::now(entry, client, asked) else { continue };
+                if entry.fine_print().is_some_and(|grant| grant.rows.is_some()) {
                     some_rows.push(found);
                 } else if every_row.is_none_or(|best| found.beats(best)) {
                     every_row = Some(found);
@@ -130,7 +196,7 @@ impl LiveTable {
         }
         match every_row {
             Some(found) => Some(Cover {
-                grants: vec![found.live.grant.id],
+                grants: vec![found.entry.id],
                 until: found.until,
                 rows: None,
                 meters: found.meter().into_iter().collect(),
@@ -168,18 +234,17 @@ pub enum Counting {
 /// A grant that speaks of what is asked.
 #[derive(Clone, Copy)]
 struct Counts<'a> {
-    live: &'a Live,
+    entry: &'a Entry,
     until: Option<Timestamp>,
 }
 
 impl<'a> Counts<'a> {
     /// The grant if it speaks of this action by this client at this moment.
-    fn now(live: &'a Live, client: &Client, asked: Asked) -> Option<Self> {
-        let grant = &*live.grant;
+    fn now(entry: &'a Entry, client: &Client, asked: Asked) -> Option<Self> {
         let Asked { action, now, counting } = asked;
-        let database = grant.database.as_deref().is_none_or(|name| name == &*client.database);
-        let lives = grant.not_before <= now && grant.expires_at.is_none_or(|end| now < end);
-        let affordable = live.budget.as_ref().is_none_or(|budget| {
+        let database = entry.database.as_deref().is_none_or(|name| name == &*client.database);
+        let lives = entry.not_before <= now && entry.expires_at.is_none_or(|end| now < end);
+        let affordable = entry.live.budget.as_ref().is_none_or(|budget| {
             let limits = budget.limits();
             let (rows, subjects) = (limits.max_rows.is_some(), limits.max_subjects.is_some());
             match counting {
@@ -190,33 +255,37 @@ impl<'a> Counts<'a> {
                 Counting::Paid => true,
             }
         });
-        let free = counting != Counting::Free || grant.from_first_use.is_none();
-        if !(database && lives && affordable && free && grant.actions.contains(action)) {
+        let free = counting != Counting::Free || !entry.awaits_use();
+        if !(database && lives && affordable && free && entry.actions.contains(action)) {
             return None;
         }
-        let until = match grant.conditions.hold(client, now)? {
-            Holds::Always => grant.expires_at,
-            Holds::Until(end) => Some(grant.expires_at.map_or(end, |expires| expires.min(end))),
+        let holds = match entry.fine_print() {
+            Some(grant) => grant.conditions.hold(client, now)?,
+            None => Holds::Always,
         };
-        Some(Self { live, until })
+        let until = match holds {
+            Holds::Always => entry.expires_at,
+            Holds::Until(end) => Some(entry.expires_at.map_or(end, |expires| expires.min(end))),
+        };
+        Some(Self { entry, until })
     }
 
     /// Whether it is the better one of two; the older grant wins a tie.
     fn beats(self, other: Self) -> bool {
         let rank = |found: Self| {
-            let Live { grant, budget } = found.live;
-            let end = found.until.map_or(Timestamp::MAX, |end| end);
-            (budget.is_some(), grant.from_first_use.is_some(), Reverse(end), grant.id)
+            let Counts { entry, until } = found;
+            let end = until.map_or(Timestamp::MAX, |end| end);
+            (entry.live.budget.is_some(), entry.awaits_use(), Reverse(end), entry.id)
         };
         rank(self) < rank(other)
     }
 
     fn meter(self) -> Option<Meter> {
-        self.live.budget.clone().map(Meter)
+        self.entry.live.budget.clone().map(Meter)
     }
 
     fn unstarted(self) -> Option<GrantId> {
-        self.live.grant.from_first_use.map(|_| self.live.grant.id)
+        self.entry.awaits_use().then_some(self.entry.id)
     }
 }
 
@@ -224,14 +293,16 @@ impl<'a> Counts<'a> {
 fn combine(grants: Vec<Counts<'_>>) -> Option<Cover> {
     let mut chosen: Vec<(Counts<'_>, &Arc<str>)> = Vec::new();
     for found in grants {
-        let Some(rows) = found.live.grant.rows.as_ref().map(|rows| &rows.sql) else { continue };
+        let Some(rows) = found.entry.live.grant.rows.as_ref().map(|rows| &rows.sql) else {
+            continue;
+        };
         match chosen.iter_mut().find(|(_, other)| *other == rows) {
             Some(same) if found.beats(same.0) => same.0 = found,
             Some(_) => {}
             None => chosen.push((found, rows)),
         }
     }
-    chosen.sort_by_key(|(found, _)| found.live.grant.id);
+    chosen.sort_by_key(|(found, _)| found.entry.id);
     let rows = match chosen.as_slice() {
         [] => return None,
         [(_, only)] => Arc::clone(only),
@@ -241,7 +312,7 @@ fn combine(grants: Vec<Counts<'_>>) -> Option<Cover> {
         }
     };
     Some(Cover {
-        grants: chosen.iter().map(|(found, _)| found.live.grant.id).collect(),
+        grants: chosen.iter().map(|(found, _)| found.entry.id).collect(),
         until: chosen.iter().filter_map(|(found, _)| found.until).min(),
         rows: Some(rows),
         meters: chosen.iter().filter_map(|(found, _)| found.meter()).collect(),
@@ -291,7 +362,7 @@ fn compartment(name: &str) -> usize {
 
 impl Held {
     /// The grants that speak of this column.
-    fn on(&self, column: &ColumnPath, class: &str) -> impl Iterator<Item = &Live> {
+    fn on(&self, column: &ColumnPath, class: &str) -> impl Iterator<Item = &Entry> {
         let lists = [
             self.columns.get(column),
             self.tables.get(&column.relation),
@@ -301,7 +372,7 @@ impl Held {
         lists.into_iter().flatten().flatten()
     }
 
-    fn list_mut(&mut self, resource: &Resource) -> &mut Vec<Live> {
+    fn list_mut(&mut self, resource: &Resource) -> &mut Vec<Entry> {
         match resource {
             Resource::Column(path) => self.columns.entry(Arc::new(path.clone())).or_default(),
             Resource::Table(relation) => self.tables.entry(relation.clone()).or_default(),
