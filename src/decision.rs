@@ -5,6 +5,7 @@
 
 mod counting;
 mod refusal;
+mod release;
 mod verdict;
 mod writes;
 
@@ -12,12 +13,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::analysis::sensitive::{PiiColumn, Sensitive};
-use crate::grant::{Action, Asked, CatalogView, Claim, Counting, Cover, GrantId, LiveTable, Meter};
+use crate::grant::{Action, Asked, CatalogView, Counting, Cover, GrantId, LiveTable};
 use crate::mask::{Format, MaskError, Needs, WireMask};
 use crate::model::{Client, ColumnId, ColumnPath, Epoch, Report, Timestamp};
 use crate::schema::Snapshot;
 
 pub use refusal::{ask_for, hidden_notice, may_not_change, scrubbed};
+pub use release::{Release, Subjects};
 pub use verdict::decide;
 
 /// What the configuration says about hiding.
@@ -184,6 +186,13 @@ impl Standpoint<'_> {
         let asked = Asked { action, now: self.now, counting };
         self.grants.cover(self.client, &pii.path, &pii.class, asked)
     }
+
+    /// The same, by no other grants than these, for what has been counted.
+    fn cover_among(&self, column: ColumnId, action: Action, among: &[GrantId]) -> Option<Cover> {
+        let pii = self.world.sensitive.column(column)?;
+        let asked = Asked { action, now: self.now, counting: Counting::Paid };
+        self.grants.cover_among(self.client, &pii.path, &pii.class, asked, among)
+    }
 }
 
 /// How a statement may run.
@@ -224,132 +233,6 @@ pub struct Hidden {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lookup {
     pub rows: Option<Arc<str>>,
-}
-
-/// What is shown raw or looked up, by which grants, until when.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Release {
-    /// Columns whose values are shown.
-    pub columns: Vec<ColumnId>,
-    /// Columns whose values are compared with the client's.
-    pub lookups: Vec<ColumnId>,
-    /// With how many values they are compared.
-    pub values: usize,
-    pub grants: Vec<GrantId>,
-    pub until: Option<Timestamp>,
-    /// Limited grants among them.
-    pub meters: Vec<Meter>,
-    /// Grants among them whose time begins to run with this.
-    pub unstarted: Vec<GrantId>,
-    /// How many rows of limited grants stand in one row of the result.
-    pub weight: u64,
-    /// Whose values are shown, where that has to be counted.
-    pub subjects: Option<Subjects>,
-}
-
-/// How the people are told apart whose values a result shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subjects {
-    /// What identifies them; the result has to show it.
-    pub key: ColumnId,
-    /// The columns of theirs that are shown.
-    pub columns: Vec<ColumnId>,
-}
-
-impl Release {
-    pub fn is_empty(&self) -> bool {
-        self.columns.is_empty() && self.lookups.is_empty()
-    }
-
-    /// Adds what `cover` shows of `column`.
-    pub fn add(&mut self, column: ColumnId, cover: &Cover) {
-        if !self.columns.contains(&column) {
-            self.columns.push(column);
-        }
-        self.rest_on(cover);
-    }
-
-    /// Adds a comparison of `column` with so many `values`.
-    pub fn add_lookup(&mut self, column: ColumnId, values: usize, cover: &Cover) {
-        if !self.lookups.contains(&column) {
-            self.lookups.push(column);
-        }
-        self.values += values;
-        self.rest_on(cover);
-    }
-
-    fn rest_on(&mut self, cover: &Cover) {
-        add_all(&mut self.grants, &cover.grants);
-        add_all(&mut self.meters, &cover.meters);
-        add_all(&mut self.unstarted, &cover.unstarted);
-        self.until = earlier(self.until, cover.until);
-    }
-
-    /// The grants of which a use has to be on record before anything is shown.
-    fn used(&self) -> Vec<GrantId> {
-        let mut grants = self.unstarted.clone();
-        let used = self.meters.iter().filter(|meter| meter.0.limits().max_uses.is_some());
-        add_all(&mut grants, &used.map(|meter| meter.0.grant()).collect::<Vec<_>>());
-        grants
-    }
-
-    /// What has to be on record before anything of these statements is shown.
-    pub fn claims<'a>(releases: impl IntoIterator<Item = &'a Self>) -> Vec<Claim> {
-        let mut uses: Vec<(GrantId, u64)> = Vec::new();
-        for grant in releases.into_iter().flat_map(Self::used) {
-            match uses.iter_mut().find(|(known, _)| *known == grant) {
-                Some((_, statements)) => *statements += 1,
-                None => uses.push((grant, 1)),
-            }
-        }
-        let claim = |(grant, statements)| Claim::Use { grant, statements };
-        uses.into_iter().map(claim).collect()
-    }
-
-    /// Which grants it may go on to rest on.
-    pub fn counting(&self) -> Counting {
-        let free = self.meters.is_empty() && self.unstarted.is_empty();
-        if free { Counting::Free } else { Counting::Paid }
-    }
-
-    pub fn merge(&mut self, other: &Self) {
-        add_all(&mut self.lookups, &other.lookups);
-        self.values += other.values;
-        add_all(&mut self.columns, &other.columns);
-        add_all(&mut self.grants, &other.grants);
-        add_all(&mut self.meters, &other.meters);
-        add_all(&mut self.unstarted, &other.unstarted);
-        self.weight = self.weight.max(other.weight);
-        if self.subjects.is_none() {
-            self.subjects.clone_from(&other.subjects);
-        }
-        self.until = earlier(self.until, other.until);
-    }
-
-    /// Whether every column of it may still be shown to its full extent.
-    pub fn holds(&self, standpoint: Standpoint<'_>) -> bool {
-        let counting = self.counting();
-        let may = |columns: &[ColumnId], action| {
-            let covers = |column| standpoint.cover_counting(column, action, counting).is_some();
-            columns.iter().all(|column| covers(*column))
-        };
-        may(&self.columns, Action::Read) && may(&self.lookups, Action::Lookup)
-    }
-}
-
-fn add_all<T: PartialEq + Clone>(all: &mut Vec<T>, more: &[T]) {
-    for one in more {
-        if !all.contains(one) {
-            all.push(one.clone());
-        }
-    }
-}
-
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    match (one, other) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (one, other) => one.or(other),
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -50,7 +50,7 @@ fn hidden_in(
         match standpoint.cover_counting(column, action, counting) {
             Some(cover) => {
                 if reference.touched.contains(&column) {
-                    release.add(column, &cover);
+                    release.add(column, action, &cover);
                 }
                 if cover.rows.is_some() {
                     let lookup = looked_up(column, reference, standpoint, release);
@@ -152,7 +152,7 @@ fn verdict(
             || writes::may_write_back(analysis, hidden, standpoint);
         return Ok((if spliced { Way::Compute } else { Way::Forward }, guarded));
     }
-    release.columns.retain(|column| release_is_real(analysis, hidden, *column));
+    release.retain(|column| release_is_real(analysis, hidden, column));
     if analysis.kind == Kind::Explain {
         let why = "EXPLAIN tells about stored values by its estimates and counts.";
         return Err(denied(world, &touched, why).into());

@@ -177,6 +177,29 @@ impl LiveTable {
         class: &str,
         asked: Asked,
     ) -> Option<Cover> {
+        self.cover_by(client, column, class, asked, |_| true)
+    }
+
+    /// The same, by no other grants than these.
+    pub fn cover_among(
+        &self,
+        client: &Client,
+        column: &ColumnPath,
+        class: &str,
+        asked: Asked,
+        among: &[GrantId],
+    ) -> Option<Cover> {
+        self.cover_by(client, column, class, asked, |id| among.contains(&id))
+    }
+
+    fn cover_by(
+        &self,
+        client: &Client,
+        column: &ColumnPath,
+        class: &str,
+        asked: Asked,
+        counts: impl Fn(GrantId) -> bool,
+    ) -> Option<Cover> {
         if self.valid_until.is_some_and(|until| asked.now >= until) {
             return None;
         }
@@ -185,7 +208,7 @@ impl LiveTable {
         let mut every_row: Option<Counts<'_>> = None;
         let mut some_rows: Vec<Counts<'_>> = Vec::new();
         for held in user.into_iter().chain(groups).chain([&self.anyone]) {
-            for entry in held.on(column, class) {
+            for entry in held.on(column, class).filter(|entry| counts(entry.id)) {
                 let Some(found) = Counts::now(entry, client, asked) else { continue };
                 if entry.fine_print().is_some_and(|grant| grant.rows.is_some()) {
                     some_rows.push(found);

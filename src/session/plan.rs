@@ -1,13 +1,13 @@
 //! From a statement's text to how it may run: gate 1, then gate 2 and the decision, cached.
 
-mod earlier;
+mod observed;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
 
-use self::earlier::{fresh, observe};
+use self::observed::observe;
 use super::again::{Again, executed};
 use super::uncommitted::Uncommitted;
 use super::{Env, Session};
@@ -297,7 +297,7 @@ impl Session {
         let mut decision = decide(analysis, standpoint);
         for made in self.tables.earlier(&analysis.kind) {
             if made.release.holds(standpoint) {
-                decision.release.merge(&fresh(&made.release, standpoint));
+                decision.release.merge(&made.release.renewed(standpoint));
                 decision.scrub = decision.scrub.max(made.scrub.get());
             } else if !matches!(decision.way, Way::Refuse(_)) {
                 decision.way = Way::Refuse(ended(env.world, &made.release.columns).into());

@@ -149,10 +149,11 @@ pub(super) struct Made {
 }
 
 impl Made {
-    /// Whether both show and hide the same columns.
+    /// Whether both show and hide the same columns, by the same grants.
     pub(super) fn hides_like(&self, other: &Self) -> bool {
         self.release.columns == other.release.columns
             && self.release.lookups == other.release.lookups
+            && self.release.rests_like(&other.release)
             && self.masked == other.masked
             && self.guarded == other.guarded
             && self.scrub == other.scrub

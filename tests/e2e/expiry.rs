@@ -323,3 +323,56 @@ fn a_function_reads_no_cursor_whose_grant_is_over() {
     let reply = session.query("SELECT grab('c')");
     assert!(!format!("{:?}", reply.rows()).contains(&email()), "read after the grant");
 }
+
+/// A grant on every row for half an hour, beside one on another row that stays.
+fn granted_beside_a_row(name: &str) -> Shop {
+    let shop = Shop::open(name);
+    shop.dba().say(
+        "GRANT READ ON shop.public.customers.email WHERE id = 6 TO alice FOR '30 minutes' REASON \
+         'INC-7: a row'",
+    );
+    shop.dba().grant("public.customers.email", "alice");
+    shop
+}
+
+#[test]
+fn a_grant_on_some_rows_keeps_nothing_open_that_showed_all() {
+    let shop = granted_beside_a_row("expiry_rows_cursor");
+    let mut session = shop.alice().connect();
+    session.query("DECLARE c CURSOR WITH HOLD FOR SELECT email FROM customers WHERE id = 5").ok();
+    session.query("PREPARE p AS SELECT upper(email) FROM customers WHERE id = 5").ok();
+    shop.dba().revoke("alice");
+    assert_eq!(session.query(EMAIL).ok().scalar(), masked(&email()));
+    assert_hidden("the cursor", &session.query("FETCH 1 FROM c"));
+    let reply = session.query("EXECUTE p");
+    assert!(!format!("{reply:?}").contains(&email().to_uppercase()), "{reply:?}");
+}
+
+#[test]
+fn a_grant_on_some_rows_lets_no_stream_go_on_that_shows_all() {
+    let shop = granted_beside_a_row("expiry_rows_stream");
+    let mut session = shop.alice().connect();
+    first_rows(&mut session, &query(STREAM));
+    shop.dba().revoke("alice");
+    let (rows, code) = rest(&mut session);
+    assert_eq!(code, "42501");
+    assert!(rows < STREAM_ROWS, "all of them came");
+    assert_eq!(session.query(EMAIL).ok().scalar(), masked(&email()));
+}
+
+#[test]
+fn a_grant_that_is_used_up_lets_no_stream_go_on_of_another() {
+    let shop = Shop::open("expiry_spent_stream");
+    let limited = "GRANT READ ON shop.public.customers.email TO alice FOR '30 minutes' REASON \
+                   'INC-7: once' MAX 1 USES";
+    shop.dba().say(limited);
+    let mut session = shop.alice().connect();
+    assert_eq!(session.query(EMAIL).ok().scalar(), email());
+    assert_eq!(session.query(EMAIL).ok().scalar(), masked(&email()), "it is used up");
+    shop.dba().say(limited);
+    first_rows(&mut session, &query(STREAM));
+    shop.dba().revoke("alice");
+    let (rows, code) = rest(&mut session);
+    assert_eq!(code, "42501");
+    assert!(rows < STREAM_ROWS, "all of them came");
+}
