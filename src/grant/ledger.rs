@@ -4,6 +4,7 @@
 mod apply;
 mod decide;
 mod end;
+mod extend;
 mod history;
 mod proven;
 mod request;
@@ -23,8 +24,8 @@ use super::{
 use crate::model::{Report, SqlState, Timestamp, User};
 
 pub use end::Scope;
+pub use extend::Extension;
 pub use proven::Approving;
-pub use request::Extension;
 
 /// All requests and grants, as replaying the events gives them.
 #[derive(Clone, Debug, Default)]

@@ -61,6 +61,7 @@ pub enum Decision {
 #[derive(Clone, Debug)]
 pub struct Allowed {
     pub policy: String,
+    pub max_duration: Duration,
     /// 0: granted at once.
     pub approvals: u32,
     pub approvers: Vec<Subject>,
@@ -177,6 +178,7 @@ impl Policy {
         let emergency = self.urgency == Urgency::BreakGlass;
         Decision::Allowed(Box::new(Allowed {
             policy: name.clone(),
+            max_duration: self.max_duration,
             approvals,
             approvers: self.approvers.clone(),
             denials: self.denials,

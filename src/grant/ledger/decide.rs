@@ -46,7 +46,7 @@ impl Ledger {
         let request = Request { policy: allowed.policy.clone(), ..request.clone() };
         let outcome = match (enough, request.extends) {
             (false, _) => None,
-            (true, Some(_)) => Some(self.extended(&request, &names, now)?),
+            (true, Some(_)) => Some(self.extended(&request, &allowed, &names, now)?),
             (true, None) => {
                 let grant = self.granted(&request, &allowed, &names, now)?;
                 Some(GrantEvent::Granted { grant: Box::new(grant), receipt: None })

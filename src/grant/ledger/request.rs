@@ -1,13 +1,12 @@
-//! Asking: for a grant, for a longer one, and what comes of it.
+//! Asking for a grant, and what comes of it.
 
 use std::time::Duration;
 
 use super::{Ledger, invalid, limit, refused};
-use crate::grant::ask::{countable, nameable, text};
+use crate::grant::ask::{countable, nameable};
 use crate::grant::{
     Allowed, Ask, Asker, CatalogView, Conditions, Decision, DirectGrant, Grant, GrantEvent,
-    GrantId, GrantState, Policies, Request, RequestState, Resource, Review, Runs, Subject, Terms,
-    Urgency,
+    Policies, Request, RequestState, Resource, Review, Runs, Subject, Terms, Urgency,
 };
 use crate::model::{Client, Report, Timestamp, User};
 
@@ -22,18 +21,6 @@ const ROW_GRANTS_PER_RELATION_MAX: usize = 32;
 
 /// A grant that waits for its first use waits no longer.
 const FIRST_USE_WITHIN: Duration = Duration::from_secs(86_400);
-
-/// However often it is extended, no grant lasts longer.
-const LIFE_MAX: Duration = Duration::from_secs(31 * 86_400);
-
-/// A longer life for a grant of one's own.
-#[derive(Clone, Debug)]
-pub struct Extension {
-    pub grant: GrantId,
-    /// How much longer.
-    pub by: Duration,
-    pub reason: String,
-}
 
 impl Ledger {
     /// Files a request, with the grant where the policy needs no approval.
@@ -53,6 +40,10 @@ impl Ledger {
         let terms = ask.read(view, now)?;
         let allowed = self.allowed(policies, &terms, requester, Some(client), now)?;
         if terms.urgency == Urgency::BreakGlass {
+            // None is laid in for later, when its user may be locked out of it.
+            if terms.not_before.is_some() || terms.runs == Runs::FromFirstUse {
+                return Err(refused("break-glass access is for now, not for later"));
+            }
             self.may_break_glass(requester, now)?;
         }
         let request = self.filed(requester, terms, &allowed, None, now)?;
@@ -66,67 +57,6 @@ impl Ledger {
         };
         let requested = GrantEvent::Requested { request: Box::new(request) };
         Ok([requested].into_iter().chain(granted).collect())
-    }
-
-    /// Files a request for a longer life of one's own grant, which goes on without a gap when it
-    /// is approved before its end.
-    ///
-    /// # Errors
-    /// The report says why not, in the words of the policy.
-    pub fn extend(
-        &self,
-        policies: &Policies,
-        client: &Client,
-        view: &CatalogView,
-        extension: &Extension,
-        now: Timestamp,
-    ) -> Result<Vec<GrantEvent>, Report> {
-        let Extension { grant: id, by, ref reason } = *extension;
-        let requester = &client.user;
-        let entry = self.entry(id)?;
-        let grant = &entry.live.grant;
-        if !matches!(&grant.subject, Subject::User(name) if **name == *requester.name) {
-            return Err(refused(format!("grant {id} is not yours")));
-        }
-        match entry.view(now).state {
-            GrantState::Active | GrantState::Scheduled => {}
-            state @ (GrantState::Expired
-            | GrantState::Revoked
-            | GrantState::Exhausted
-            | GrantState::Standing) => {
-                return Err(invalid(format!(
-                    "grant {id} is {}, so it cannot be extended",
-                    state.as_str()
-                )));
-            }
-        }
-        if grant.review.is_some() {
-            return Err(refused("break-glass access is not extended")
-                .hint("Ask for a grant that somebody approves."));
-        }
-        if by.is_zero() {
-            return Err(invalid("an extension lasts longer than nothing"));
-        }
-        let reason = text("reason", reason)?;
-        if reason.is_empty() {
-            return Err(invalid("a reason is needed"));
-        }
-        if grant.database.as_ref() != Some(&view.database) {
-            return Err(invalid(format!("grant {id} is on another database")));
-        }
-        let class = match &grant.resource {
-            Resource::Column(path) => view.class(path).map(str::to_owned),
-            Resource::Table(_) | Resource::Class(_) | Resource::All => None,
-        };
-        let terms = Terms { duration: by, reason, class, ..terms_of(grant) };
-        let allowed = self.allowed(policies, &terms, requester, Some(client), now)?;
-        let request = self.filed(requester, terms, &allowed, Some(grant), now)?;
-        let extended = match allowed.approvals {
-            0 => Some(self.extended(&request, &[], now)?),
-            _ => None,
-        };
-        let requested = GrantEvent::Requested { request: Box::new(request) };
-        Ok([requested].into_iter().chain(extended).collect())
     }
 
     pub(super) fn allowed(
@@ -144,7 +74,7 @@ impl Ledger {
         }
     }
 
-    fn filed(
+    pub(super) fn filed(
         &self,
         requester: &User,
         mut terms: Terms,
@@ -218,36 +148,6 @@ impl Ledger {
         grant.request = Some(request.id);
         grant.policy = Some(request.policy.clone());
         Ok(grant)
-    }
-
-    /// The longer life of the grant that the request is about.
-    pub(super) fn extended(
-        &self,
-        request: &Request,
-        approvers: &[String],
-        now: Timestamp,
-    ) -> Result<GrantEvent, Report> {
-        let id = request.extends.unwrap_or_default();
-        let entry = self.entry(id)?;
-        let view = entry.view(now);
-        let end = entry.live.grant.expires_at;
-        let (true, Some(end)) = (view.is_open(), end) else {
-            return Err(invalid(format!("grant {id} is over: {}", view.state.as_str())));
-        };
-        let latest = entry.live.grant.not_before.checked_add(LIFE_MAX).unwrap_or(Timestamp::MAX);
-        let expires_at = end
-            .checked_add(request.terms.duration)
-            .ok()
-            .filter(|longer| *longer <= latest)
-            .ok_or_else(|| limit("no grant lasts longer than 31 days, however it is extended"))?;
-        let approvers = approvers.to_vec();
-        Ok(GrantEvent::Extended {
-            grant: id,
-            request: request.id,
-            expires_at,
-            approvers,
-            receipt: None,
-        })
     }
 
     /// A DBA's own GRANT, never to a subject that includes the DBA.
@@ -348,22 +248,4 @@ fn review(allowed: &Allowed, now: Timestamp) -> Result<Option<Review>, Report> {
         .checked_add(within)
         .map_err(|_| invalid("the review would be due after the end of time"))?;
     Ok(Some(Review { due, reviewers: allowed.approvers.clone() }))
-}
-
-/// What a grant was asked for with.
-fn terms_of(grant: &Grant) -> Terms {
-    Terms {
-        database: grant.database.clone().unwrap_or_default(),
-        resource: grant.resource.clone(),
-        class: None,
-        actions: grant.actions,
-        duration: Duration::ZERO,
-        rows: grant.rows.clone(),
-        not_before: None,
-        reason: String::new(),
-        ticket: grant.ticket.clone(),
-        limits: grant.limits,
-        runs: Runs::FromApproval,
-        urgency: Urgency::Ordinary,
-    }
 }

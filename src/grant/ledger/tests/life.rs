@@ -105,6 +105,38 @@ fn a_grant_is_extended_before_its_end_and_goes_on_without_a_gap() {
     assert!(over.unwrap_err().message.contains("cannot be extended"));
 }
 
+/// Many short extensions at once would be one long grant, whatever the policy says.
+#[test]
+fn extensions_reach_no_further_than_the_policy_would_from_now() {
+    let (mut book, policies) = (Book::default(), one_policy("approvals = 0"));
+    book.asked(&policies, &ask("customers.ssn", 50), 0);
+    book.extended(&policies, 1, 0);
+    assert_eq!(book.ledger.grant_view(1, at(1)).unwrap().grant.expires_at, Some(at(3600)));
+    let further = book.longer(&policies, &client(alice()), 1, 599).unwrap_err();
+    assert!(further.message.contains("allows at most 1h"), "{further:?}");
+    book.extended(&policies, 1, 600);
+    assert_eq!(book.ledger.grant_view(1, at(601)).unwrap().grant.expires_at, Some(at(4200)));
+}
+
+#[test]
+fn a_policy_extends_no_grant_that_is_wider_than_its_own() {
+    for (more, limit) in [("max_rows = 5", true), ("networks = ['10.0.0.0/8']", false)] {
+        let mut book = Book::default();
+        let policies = one_policy(&format!("approvals = 0\n{more}"));
+        let direct =
+            DirectGrant { subject: Subject::User("alice".into()), ask: ask("customers.ssn", 10) };
+        let granted = book.ledger.grant(&dora(), &view(), &direct, at(0));
+        book.record(granted, 0);
+        let wider = book.longer(&policies, &client(alice()), 1, 1).unwrap_err();
+        assert!(wider.message.contains("wider than policy"), "{more}: {wider:?}");
+        let own = book.asked(&policies, &ask("customers.ssn", 10), 2);
+        let own = own.grant.unwrap();
+        book.extended(&policies, own, 3);
+        let limits = book.ledger.grant_view(own, at(4)).unwrap().grant.limits;
+        assert_eq!(limits.max_rows.is_some(), limit);
+    }
+}
+
 #[test]
 fn time_runs_from_the_first_use_and_never_longer_than_promised() {
     let (mut book, policies) = (Book::default(), one_policy("approvals = 0"));
@@ -205,6 +237,12 @@ fn break_glass_is_immediate_and_locked_until_somebody_has_looked() {
     let (mut book, policies) =
         (Book::default(), one_policy("approvals = 0\nbreak_glass = true\nreview_within = '1h'"));
     let emergency = Ask { urgency: crate::grant::Urgency::BreakGlass, ..ask("customers.ssn", 30) };
+    let later = Ask { not_before: Some(at(9000)), ..emergency.clone() };
+    let waits = Ask { runs: Runs::FromFirstUse, ..emergency.clone() };
+    for laid_in in [later, waits] {
+        let filed = book.ledger.request(&policies, &client(alice()), &view(), &laid_in, at(0));
+        assert!(filed.unwrap_err().message.contains("for now, not for later"));
+    }
     let request = book.asked(&policies, &emergency, 0);
     let view_of =
         |book: &Book, now| book.ledger.grant_view(request.grant.unwrap(), at(now)).unwrap();
