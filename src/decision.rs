@@ -98,6 +98,7 @@ impl World {
             }
         }
         let schema = schema.into();
+        let view = view.without(&schema, |column| sensitive.column(column).is_some());
         (Self { epoch, database, schema, sensitive, view, rules, masks }, problems)
     }
 

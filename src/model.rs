@@ -8,6 +8,7 @@ pub mod receipt;
 mod report;
 mod secret;
 mod signing;
+mod visible;
 
 pub use digest::{Digest, DigestError};
 pub use duration::{DurationError, parse_duration, show_duration};
@@ -16,6 +17,7 @@ pub use principal::{Client, ROLE_DDL, User};
 pub use report::{Report, Severity, SqlState};
 pub use secret::Secret;
 pub use signing::{KeyError, KeyId, PublicKey, Signature, SigningKey};
+pub use visible::misleads;
 
 /// The clock's type. The core is handed one; only the shell asks for it.
 pub use jiff::Timestamp;

@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use keyhole::analysis::sensitive::{Sensitive, Tags, Unclassified};
 use keyhole::auth::Credentials;
 use keyhole::auth::rules::{Method, Rules, Tls};
 use keyhole::auth::scram::{ITERATIONS_DEFAULT, MockKey, Verifier};
 use keyhole::catalog::{Catalog, Class, Hiding, MaskSpec, Table};
 use keyhole::control::desk::{Database, Deed, Desk, Occurrence, Part, Unready};
 use keyhole::control::{console, http};
-use keyhole::grant::{Approvers, Ask, Policies, PolicyText};
+use keyhole::decision::{self, Mode, Notice, Persist, World, Writes};
+use keyhole::grant::{Approvers, Ask, CatalogView, Policies, PolicyText};
 use keyhole::model::{Epoch, RelationName, Secret, SigningKey, SqlState, Timestamp, User};
 use keyhole::net::Listener;
 use keyhole::schema::{Column, Relation, RelationKind, Snapshot, ValueType};
@@ -116,6 +118,22 @@ fn schema() -> Snapshot {
     Snapshot::new(Epoch(4), 150_018, vec![relation], Vec::new(), vec!["public".into()])
 }
 
+/// What the schema and the catalog add up to.
+fn world() -> World {
+    let (schema, catalog) = (schema(), catalog());
+    let (sensitive, _, _) =
+        Sensitive::bind(&schema, &catalog, &Tags::default(), Unclassified::Allow).expect("binds");
+    let view = CatalogView::new("shop", &catalog, Some(&schema));
+    let rules = decision::Rules {
+        lookups_per_minute: 20,
+        mode: Mode::Enforce,
+        persist: Persist::Refuse,
+        writes: Writes::Allow,
+        notice: Notice::PerStatement,
+    };
+    World::new(Epoch(4), "shop".into(), schema, sensitive, view, rules).0
+}
+
 fn policy(database: &Database) -> Policies {
     let text = "name = 'anything'\nsubjects = ['*']\nresources = ['*']\nactions = ['read']\n\
                 max_duration = '1h'\napprovals = 1\napprovers = ['group:dba']";
@@ -146,7 +164,7 @@ impl Office {
             name: "shop".into(),
             upstream: "127.0.0.1:5432/shop".into(),
             catalog: Arc::new(catalog()),
-            schema: Some(Arc::new(schema())),
+            world: Some(Arc::new(world())),
         };
         let policies = policy(&database);
         let clock: Clock = Arc::new(Timestamp::now);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::auth::Authenticated;
 use crate::auth::rules::Rules;
 use crate::catalog::Catalog;
+use crate::decision::World;
 use crate::grant::{CatalogView, GrantState, GrantView, Policies, Request, RequestState};
 use crate::model::{SqlState, Timestamp, User};
 use crate::schema::Snapshot;
@@ -89,16 +90,24 @@ pub struct Database {
     /// Host, port and database: no user, no password.
     pub upstream: String,
     pub catalog: Arc<Catalog>,
-    /// None as long as it could not be read.
-    pub schema: Option<Arc<Snapshot>>,
+    /// What holds there; None as long as it could not be read.
+    pub world: Option<Arc<World>>,
 }
 
 impl Database {
     pub const ANY: &'static str = "*";
 
+    pub fn schema(&self) -> Option<&Snapshot> {
+        self.world.as_ref().map(|world| &*world.schema)
+    }
+
     /// The catalog as grants see it, for clients that call the database `name`.
     pub fn view(&self, name: &str) -> CatalogView {
-        CatalogView::new(name, &self.catalog, self.schema.as_deref())
+        let Some(world) = &self.world else {
+            return CatalogView::new(name, &self.catalog, None);
+        };
+        CatalogView::new(name, &self.catalog, Some(&*world.schema))
+            .without(&world.schema, |column| world.sensitive.column(column).is_some())
     }
 }
 

@@ -296,8 +296,7 @@ fn session_row(session: &Session) -> Vec<Cell> {
 fn catalog_rows(database: &Database) -> Vec<Vec<Cell>> {
     let mut rows = Vec::new();
     for table in &database.catalog.tables {
-        let relation =
-            database.schema.as_ref().map(|s| s.find(&table.name.schema, &table.name.name));
+        let relation = database.schema().map(|s| s.find(&table.name.schema, &table.name.name));
         for (column, class_name) in &table.columns {
             let class = database.catalog.classes.get(class_name);
             let upstream = match relation {
@@ -340,7 +339,7 @@ fn hiding(class: &Class) -> String {
 }
 
 fn database_row(database: &Database, sessions: &[std::sync::Arc<Session>]) -> Vec<Cell> {
-    let schema = database.schema.as_deref();
+    let schema = database.schema();
     let columns: usize = database.catalog.tables.iter().map(|table| table.columns.len()).sum();
     let here = sessions.iter().filter(|session| *session.facts.database == *database.name).count();
     vec![

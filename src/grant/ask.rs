@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::terms::{Ask, Terms};
 use super::{Action, Actions, CatalogView, Limits, Resource, RowPredicate, Runs};
-use crate::model::{Report, SqlState, Timestamp, User};
+use crate::model::{Report, SqlState, Timestamp, User, misleads};
 
 /// Reasons and tickets are no longer than this.
 const TEXT_CHARS_MAX: usize = 1_000;
@@ -120,9 +120,10 @@ pub(super) fn countable(actions: Actions, limits: Limits, runs: Runs) -> Result<
 /// Free text that is safe to show in a report or a log line.
 pub(super) fn text(what: &str, text: &str) -> Result<String, Report> {
     let text = text.trim();
-    if text.chars().count() > TEXT_CHARS_MAX || text.chars().any(char::is_control) {
+    if text.chars().count() > TEXT_CHARS_MAX || text.chars().any(misleads) {
         return Err(invalid(format!(
-            "a {what} has at most {TEXT_CHARS_MAX} characters and no line breaks"
+            "a {what} has at most {TEXT_CHARS_MAX} characters and no line breaks or marks that \
+             turn its direction"
         )));
     }
     Ok(text.to_owned())

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use super::resource::Written;
 use super::{Pattern, Resource, ResourceError};
 use crate::catalog::Catalog;
-use crate::model::{ColumnPath, RelationName};
+use crate::model::{ColumnId, ColumnPath, RelationName};
 use crate::schema::{Snapshot, ValueType};
 
 /// One database's catalog as grants see it: what can be asked for, and over which columns a row
@@ -62,6 +62,20 @@ impl CatalogView {
         }
         columns.sort_by(|a, b| a.path.cmp(&b.path));
         Self { database: database.into(), columns, plain, subjects }
+    }
+
+    /// The same, and no row predicate speaks of what is hidden in `schema` although the catalog does
+    /// not name it: what was renamed, what follows from hidden columns, what nobody has classified.
+    #[must_use]
+    pub fn without(mut self, schema: &Snapshot, hidden: impl Fn(ColumnId) -> bool) -> Self {
+        for (name, open) in &mut self.plain {
+            let relation = schema.find(&name.schema, &name.name);
+            open.retain(|column, _| {
+                let id = relation.and_then(|relation| relation.id_of(column));
+                id.is_some_and(|id| !hidden(id))
+            });
+        }
+        self
     }
 
     /// The class of a catalogued column.

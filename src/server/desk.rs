@@ -46,7 +46,7 @@ fn list_databases(house: &House) -> Vec<Database> {
         name: name.to_owned(),
         upstream,
         catalog: Arc::clone(catalog),
-        schema: house.databases.find(name).and_then(|site| site.schema.load_full()),
+        world: house.databases.find(name).and_then(|site| site.database.world()),
     });
     list.collect()
 }

@@ -104,6 +104,23 @@ fn what_makes_no_sense_is_refused_at_once_and_in_words() {
     assert_eq!(alice.query("SELECT * FROM keyhole.my_requests").ok().rows().len(), 0);
 }
 
+/// Which rows are shown would tell what the column holds.
+#[test]
+fn rows_are_not_chosen_by_what_is_hidden_without_a_class() {
+    let shop = Shop::open_with("jit_unclassified", |config| {
+        config.set("enforcement", "unclassified", "mask")
+    });
+    let (mut alice, mut dba) = (shop.alice().connect(), shop.dba());
+    let asked = alice.query(&request(", rows => 'balance = 42'"));
+    let error = asked.error().expect("a refusal");
+    assert!(error.text().contains("personal data itself"), "{error:?}");
+    let told = dba.try_say(
+        "GRANT READ ON shop.public.customers.email WHERE balance = 42 TO alice FOR '5 min' REASON \
+         'INC-1'",
+    );
+    assert!(told.error().expect("a refusal").text().contains("personal data itself"));
+}
+
 #[test]
 fn rows_are_counted_exactly_over_all_sessions() {
     let shop = Shop::open("jit_rows");

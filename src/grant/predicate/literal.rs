@@ -1,7 +1,7 @@
 use jiff::civil::{Date, DateTime};
 
 use super::{Literal, PredicateError};
-use crate::model::{Oid, Timestamp};
+use crate::model::{Oid, Timestamp, misleads};
 use crate::schema::ValueType;
 
 // Types of pg_type.dat whose text form is checked here, so that a predicate can neither fail
@@ -56,7 +56,7 @@ pub(super) fn settle(
         (_, b'S' | b'E') => {
             let wanted = "a string without control characters";
             let text = text(wanted)?;
-            let fits = !text.chars().any(char::is_control);
+            let fits = !text.chars().any(misleads);
             if fits { Ok(Literal::Text(text.to_owned())) } else { Err(wrong(wanted)) }
         }
         _ => Err(PredicateError::Type { column: column.to_owned(), type_sql: value.sql.clone() }),
