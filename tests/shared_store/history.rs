@@ -1,9 +1,13 @@
 //! A store that was set back: nothing that was over goes on, nothing that it does not have counts.
 
-use keyhole::grant::{GrantEvent, GrantState};
+use keyhole::grant::{
+    Action, Ask, Asked, Claim, Counting, DirectGrant, GrantEvent, GrantId, GrantState, Limits,
+    Runs, Subject,
+};
+use keyhole::model::{ColumnPath, RelationName};
 use keyhole::store::approvals::Approvals;
 
-use crate::life::{Home, alice, dora, sees, user};
+use crate::life::{HALF_HOUR, Home, alice, ask, client, dora, sees, user, view};
 use crate::place::{Database, Heard, database, grant, grants};
 use crate::support::Postgres;
 use crate::support::wait::until;
@@ -130,4 +134,61 @@ async fn another_history_is_taken_over_and_audited() {
     let olds = (0..5).map(|number| format!("old {number}"));
     let news = (0..6).map(|number| format!("new {number}"));
     assert_eq!(reasons, olds.chain(news).collect::<Vec<_>>(), "each once, in order");
+}
+
+/// Alice may read addresses on these terms.
+async fn granted(store: &Approvals, change: impl FnOnce(&mut Ask)) -> GrantId {
+    let mut wish = ask("customers.ssn", HALF_HOUR);
+    change(&mut wish);
+    let direct = DirectGrant { subject: Subject::User("alice".into()), ask: wish };
+    store.grant(&dora(), &view(), direct).await.expect("granted").grant.id
+}
+
+fn ssn() -> ColumnPath {
+    ColumnPath { relation: RelationName::new("public", "customers"), column: "ssn".into() }
+}
+
+const EIGHT_ROWS: Limits =
+    Limits { max_rows: Some(8), max_uses: None, max_subjects: None, unused: None };
+
+#[tokio::test]
+async fn what_was_used_before_the_loss_is_not_had_again() {
+    let database = database(Postgres::shared(), "history_used");
+    let home = database.home();
+    let store = home.open();
+    let limited = granted(&store, |wish| wish.limits = EIGHT_ROWS).await;
+    let waiting = granted(&store, |wish| wish.runs = Runs::FromFirstUse).await;
+    let free = grant(&store, "bob", "ssn", "kept").await.unwrap();
+    let start = last(&database);
+    store.spend(vec![Claim::Rows { grant: limited, rows: 8 }]).await.unwrap();
+    store.spend(vec![Claim::Use { grant: waiting, statements: 1 }]).await.unwrap();
+    database.set_back_to(start);
+    let state = |id| store.find_grant(id).map(|view| view.state);
+    let over = Some(GrantState::Revoked);
+    until("both are over", || (state(limited) == over && state(waiting) == over).then_some(()));
+    assert_eq!(state(free), Some(GrantState::Active));
+}
+
+#[tokio::test]
+async fn after_a_loss_each_proxy_counts_its_own_rows_only() {
+    let database = database(Postgres::shared(), "history_counts");
+    let homes = [database.home(), database.home()];
+    let [one, other] = [homes[0].open(), homes[1].open()];
+    let start = last(&database);
+    grant(&one, "bob", "ssn", "lost").await.unwrap();
+    until("both know it", || sees(&other, bob(), "ssn").then_some(()));
+    database.set_back_to(start);
+    until("both notice", || {
+        (!sees(&one, bob(), "ssn") && !sees(&other, bob(), "ssn")).then_some(())
+    });
+    let id = granted(&one, |wish| wish.limits = EIGHT_ROWS).await;
+    let asked = Asked { action: Action::Read, now: one.now(), counting: Counting::Rows };
+    let cover = one.table().cover(&client(alice()), &ssn(), "id", asked).unwrap();
+    // What is set apart and not shown is given back after a while.
+    while cover.meters[0].0.take_rows(4).is_err() {
+        one.spend(vec![Claim::Rows { grant: id, rows: 4 }]).await.unwrap();
+    }
+    let used = |store: &Approvals| store.find_grant(id)?.used.map(|used| used.rows);
+    until("four rows are another's", || (used(&other) == Some(4)).then_some(()));
+    assert_eq!(used(&one), Some(4));
 }

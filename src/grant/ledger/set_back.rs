@@ -9,12 +9,17 @@ const HISTORY: &str = "the store's history";
 impl Ledger {
     /// What has to happen so that no grant that was over in `before` goes on, if this is what a
     /// store holds that was set back since: each is revoked again. So is one that `before` knew
-    /// and has forgotten, as only what is over is forgotten. A number that means another grant now
-    /// is left alone.
+    /// and has forgotten, as only what is over is forgotten, and one with limits: what was used of
+    /// it, or that its time had begun, may be among what the store has lost. A number that means
+    /// another grant now is left alone.
     pub fn revoke_again(&self, before: &Self) -> Vec<GrantEvent> {
         let open = self.grants.iter().filter(|(_, entry)| entry.ended.is_none());
         let over = open.filter(|(id, entry)| match before.grants.get(id) {
-            Some(known) => known.ended.is_some() && is_same(&known.live.grant, &entry.live.grant),
+            Some(known) => {
+                let (was, is) = (&known.live.grant, &entry.live.grant);
+                let lost = entry.live.budget.is_some() || is.expires_at > was.expires_at;
+                (known.ended.is_some() || lost) && is_same(was, is)
+            }
             None => **id <= before.grant_last,
         });
         let over = over.filter(|(_, entry)| entry.live.grant.expires_at.is_some());

@@ -39,10 +39,14 @@ pub(super) enum Running {
     Stopping,
 }
 
+/// A ledger under a name that nobody has: it tells the counts of this process from those of
+/// others, and from its own in a history that is read again, whose rows were shown already.
+pub(super) fn empty_ledger() -> Ledger {
+    Ledger::of(format!("{:016x}", rand::random::<u64>()))
+}
+
 impl Shared {
     pub(super) fn new(clock: Clock, policies: Policies, approvers: Approvers) -> Self {
-        // Tells the counts of this process from those of others.
-        let proxy = format!("{:016x}", rand::random::<u64>());
         // Valid until the first proof that the store can be written: not at all.
         let mut table = LiveTable::default();
         table.valid_until = Some(Timestamp::MIN);
@@ -54,7 +58,7 @@ impl Shared {
             table: ArcSwap::from_pointee(table),
             policies: ArcSwap::from_pointee(policies),
             approvers: ArcSwap::from_pointee(approvers),
-            ledger: RwLock::new(Ledger::of(proxy)),
+            ledger: RwLock::new(empty_ledger()),
             publishing: Mutex::new(Running::Yes),
             published: Condvar::new(),
             synced_at: AtomicI64::new(i64::MIN),

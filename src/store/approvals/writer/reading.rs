@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Writer, after, unwritable};
-use crate::grant::{GrantEvent, Ledger, RecordedEvent};
+use crate::grant::{GrantEvent, RecordedEvent};
 use crate::model::{Report, SqlState, Timestamp};
 use crate::store::approvals::StoreError;
 use crate::store::approvals::journal::{History, Journal, News, Outcome};
+use crate::store::approvals::shared::empty_ledger;
 
 /// Clocks of proxies may be apart from the database's by so much. Decisions go by the earlier of
 /// both, so no grant ends later for it; what a proxy whose clock is behind shows, it shows so much
@@ -212,7 +213,7 @@ impl Writer {
         if let Err(error) = journal.set_delivered(delivered) {
             tracing::warn!(%error, "the next start will deliver events again");
         }
-        let mut ledger = Ledger::default();
+        let mut ledger = empty_ledger();
         for event in &news.events {
             if let Err(error) = ledger.apply(event) {
                 tracing::error!(%error, "an event does not fit: the store stops");
