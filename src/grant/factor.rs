@@ -19,9 +19,10 @@ pub const STEP_SECS: u64 = 30;
 /// Steps by which clocks may differ, in either direction.
 const SKEW_STEPS: u64 = 1;
 
-/// So many wrong codes within [`WINDOW`] lock the user out of approving for [`LOCKED`].
+/// So many wrong codes within [`WINDOW`] lock the user out of approving for [`LOCKED`]. Who knows
+/// the password has some hundred guesses a day, and three codes of a million are right at a time.
 const WRONG_MAX: usize = 5;
-const WINDOW: Duration = Duration::from_secs(5 * 60);
+const WINDOW: Duration = Duration::from_secs(60 * 60);
 const LOCKED: Duration = Duration::from_secs(15 * 60);
 
 /// RFC 4226 wants 128 bits at least.

@@ -355,3 +355,31 @@ fn a_function_reads_no_portal_whose_rows_are_counted() {
     let reply = alice.query("SELECT grab('p')");
     assert!(!format!("{reply:?}").contains(&email()), "read past the count: {reply:?}");
 }
+
+/// By whatever way a portal's rows come, and however many statements a message has.
+#[test]
+fn rows_are_counted_that_sql_fetches_from_a_portal() {
+    let shop = Shop::open("jit_fetch_portal");
+    let grant = |limit: &str| {
+        let words = "GRANT READ ON shop.public.customers.email TO alice FOR '5 min' REASON 'INC-1'";
+        shop.dba().say(&format!("{words} MAX {limit}"));
+    };
+    for limit in ["3 ROWS", "3 SUBJECTS"] {
+        grant(limit);
+        let mut alice = shop.alice().connect();
+        alice.query("BEGIN").ok();
+        let all = "SELECT id, email FROM customers ORDER BY id";
+        let opened = [parse("", all), bind("p", "", &[], Format::Text), sync()].concat();
+        alice.send(&opened).expect("alive");
+        alice.until_ready().ok();
+        alice.query("FETCH 2 FROM p");
+        let rest = alice.query("FETCH ALL FROM p");
+        assert_eq!((rest.code().as_str(), rest.raw_rows().len()), ("42501", 1), "{limit}");
+        shop.dba().say("REVOKE ALL");
+    }
+    grant("3 ROWS");
+    let mut alice = shop.alice().connect();
+    let two = "SELECT id, email FROM customers ORDER BY id LIMIT 2";
+    let reply = alice.query(&format!("{two}; {two}"));
+    assert_eq!((reply.code().as_str(), reply.raw_rows().len()), ("42501", 3));
+}
