@@ -27,13 +27,16 @@ pub(crate) struct Connection {
     stream: TcpStream,
     room: Vec<u8>,
     out: BytesMut,
+    /// The ParameterStatus messages of the login.
+    parameters: Vec<u8>,
 }
 
 impl Connection {
     pub(crate) fn open(port: u16) -> Result<Self, Failure> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
-        let mut connection = Self { stream, room: vec![0; READ_LEN], out: BytesMut::new() };
+        let mut connection =
+            Self { stream, room: vec![0; READ_LEN], out: BytesMut::new(), parameters: Vec::new() };
         connection.log_in()?;
         Ok(connection)
     }
@@ -59,11 +62,41 @@ impl Connection {
                 Message::AuthenticationSaslFinal(body) => scram.finish(body.data())?,
                 Message::ErrorResponse(_) => return Err("the login was refused".into()),
                 Message::ReadyForQuery(_) => return Ok(()),
-                // Parameters, keys and notices.
+                Message::ParameterStatus(body) => self.note(body.name()?, body.value()?),
+                // Keys and notices.
                 _ => {}
             }
             self.send()?;
         }
+    }
+
+    fn note(&mut self, name: &str, value: &str) {
+        let body = [name.as_bytes(), b"\0", value.as_bytes(), b"\0"].concat();
+        let len = u32::try_from(body.len() + 4).unwrap_or(u32::MAX);
+        self.parameters.push(b'S');
+        self.parameters.extend_from_slice(&len.to_be_bytes());
+        self.parameters.extend_from_slice(&body);
+    }
+
+    pub(crate) fn parameters(&self) -> &[u8] {
+        &self.parameters
+    }
+
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
+    /// Every byte of the answer, up to and with ReadyForQuery.
+    pub(crate) fn whole_answer(&mut self, sql: &str) -> Result<Vec<u8>, Failure> {
+        frontend::query(sql, &mut self.out)?;
+        self.send()?;
+        let mut answer = Vec::new();
+        // Nothing but ReadyForQuery ends like this at the end of what has been sent.
+        while !answer.ends_with(&[b'Z', 0, 0, 0, 5, b'I']) {
+            let len = self.read()?;
+            answer.extend_from_slice(&self.room[..len]);
+        }
+        Ok(answer)
     }
 
     fn message(&mut self, arrived: &mut BytesMut) -> Result<Message, Failure> {

@@ -33,13 +33,13 @@ POSTGRES_SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "shared_buffers": "512MB",
     "fsync": "off",
-    "max_connections": "200",
+    "max_connections": "700",
     "autovacuum": "off",
     "max_wal_size": "4GB",
 }
 
 # Six text columns; two of them are personal data in `people`. `places` holds the same bytes and is
-# not in the catalog.
+# not in the catalog; what is personal in `guests` is granted.
 PEOPLE = """
 CREATE TABLE people (id integer PRIMARY KEY, name text NOT NULL, email text NOT NULL,
                      phone text NOT NULL, city text NOT NULL, address text NOT NULL,
@@ -51,8 +51,11 @@ SELECT i, 'Person ' || md5(i::text), 'user' || i || '@mail' || i % 97 || '.examp
   FROM generate_series(1, {rows}) AS i;
 CREATE TABLE places (LIKE people INCLUDING ALL);
 INSERT INTO places SELECT * FROM people ORDER BY id;
+CREATE TABLE guests (LIKE people INCLUDING ALL);
+INSERT INTO guests SELECT * FROM people ORDER BY id LIMIT 100000;
 VACUUM ANALYZE people;
 VACUUM ANALYZE places;
+VACUUM ANALYZE guests;
 """
 
 CATALOG = """
@@ -67,12 +70,23 @@ mask = { kind = "partial", keep_last = 2 }
 [[table]]
 name = "public.people"
 columns = { email = "email", phone = "phone" }
+
+[[table]]
+name = "public.guests"
+columns = { email = "email", phone = "phone" }
 """
 
 CONFIG = """
 [data]
 listen = "127.0.0.1:0"
 auth = "scram"
+connections_max = 20000
+connections_per_user = 20000
+connections_per_address = 20000
+
+[data.tls]
+cert = "{dir}/server.crt"
+key = "{dir}/server.key"
 
 [control]
 listen = "127.0.0.1:0"
@@ -96,6 +110,12 @@ catalog = ["catalog.toml"]
 [[user]]
 name = "bench"
 scram_env = "KEYHOLE_BENCH_PASSWORD"
+
+[[standing]]
+subject = "bench"
+resources = ["public.guests"]
+actions = ["read"]
+reason = "to see what a grant costs"
 """
 
 PGBOUNCER = """
@@ -108,8 +128,11 @@ unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = {dir}/users.txt
 pool_mode = session
-default_pool_size = 100
-max_client_conn = 200
+client_tls_sslmode = allow
+client_tls_cert_file = {dir}/server.crt
+client_tls_key_file = {dir}/server.key
+default_pool_size = 600
+max_client_conn = 2000
 ; Between clients, so that names of prepared statements are free again; no statement waits for it.
 server_reset_query = DISCARD ALL
 ignore_startup_parameters = extra_float_digits
@@ -134,6 +157,10 @@ class Endpoint:
         text = Path(f"/proc/{self.pid}/stat").read_text()
         fields = text.rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def rss_kib(self):
+        text = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", text)[1])
 
     def rss_peak_mib(self):
         text = Path(f"/proc/{self.pid}/status").read_text()
@@ -177,6 +204,26 @@ class Lab:
         self._fill(direct)
         self.endpoints = [direct, self._relay(direct), *self._pgbouncer(direct)]
         self.endpoints.append(self._keyhole(direct))
+        # The same ways to a server that is faster than PostgreSQL.
+        source = self._helper("source", direct, name="direct", log="source")
+        self.fast_endpoints = [source, self._relay(source, log="fast-relay")]
+        self.fast_endpoints.append(self._helper("small", source, name="small", log="small"))
+        self.fast_endpoints.append(self._keyhole(source, log="fast-keyhole", check=False))
+
+    def of_key(self, key):
+        """What is measured there."""
+        return self.fast_endpoints if key.startswith("fast_") else self.endpoints
+
+    def _certificate(self, where, owner=None):
+        """What a server needs for TLS: a key that is its own alone."""
+        for name in ("server.crt", "server.key"):
+            source = ROOT / "src/auth/login/tests" / name.replace("server", "localhost")
+            path = where / name
+            path.write_bytes(source.read_bytes())
+            path.chmod(0o600)
+            if owner:
+                entry = pwd.getpwnam(owner)
+                os.chown(path, entry.pw_uid, entry.pw_gid)
 
     def _subdir(self, name, owner=None):
         path = self.dir / name
@@ -197,7 +244,9 @@ class Lab:
             **as_user(self.user),
         )
         port = free_port()
-        settings = {**POSTGRES_SETTINGS, "port": port, "unix_socket_directories": ""}
+        self._certificate(data, self.user)
+        settings = {**POSTGRES_SETTINGS, "port": port, "unix_socket_directories": "", "ssl": "on",
+                    "ssl_cert_file": data / "server.crt", "ssl_key_file": data / "server.key"}
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         command = [self.programs.postgres, "-D", data / "data", *options]
         pid = self._spawn("postgres", command, signal.SIGINT, user=self.user)
@@ -216,11 +265,15 @@ class Lab:
             self.psql(direct, statement)
         self.psql(direct, "CHECKPOINT", user="postgres", database=NAME)
 
-    def _relay(self, direct):
-        command = [self.programs.relay, "forward", str(direct.port)]
-        pid = self._spawn("relay", command)
-        port = int(self._wait_for_log("relay", r"listening on 127\.0\.0\.1:(\d+)")[1])
-        return Endpoint("relay", port, pid)
+    def _relay(self, direct, log="relay"):
+        return self._helper("forward", direct, name="relay", log=log)
+
+    def _helper(self, what, behind, name, log):
+        """The small program of this directory, in front of another endpoint."""
+        command = [self.programs.relay, what, str(behind.port)]
+        pid = self._spawn(log, command, env={"PGPASSWORD": PASSWORD})
+        port = int(self._wait_for_log(log, r"listening on 127\.0\.0\.1:(\d+)")[1])
+        return Endpoint(name, port, None if name == "direct" else pid)
 
     def _pgbouncer(self, direct):
         if not self.programs.pgbouncer:
@@ -228,6 +281,7 @@ class Lab:
         where = self._subdir("pgbouncer", self.user)
         port = free_port()
         (where / "users.txt").write_text(f'"{NAME}" "{PASSWORD}"\n')
+        self._certificate(where, self.user)
         config = where / "pgbouncer.ini"
         config.write_text(PGBOUNCER.format(server=direct.port, port=port, dir=where))
         command = [self.programs.pgbouncer, "-q", config]
@@ -236,16 +290,18 @@ class Lab:
         self._wait_for_login(endpoint, pid, "pgbouncer")
         yield endpoint
 
-    def _keyhole(self, direct):
-        where = self._subdir("keyhole")
-        (where / "proxy.toml").write_text(CONFIG.format(port=direct.port))
+    def _keyhole(self, direct, log="keyhole", check=True):
+        where = self._subdir(log)
+        self._certificate(where)
+        (where / "proxy.toml").write_text(CONFIG.format(port=direct.port, dir=where))
         (where / "catalog.toml").write_text(CATALOG)
         command = [self.programs.keyhole, "serve", "--config", where / "proxy.toml"]
-        pid = self._spawn("keyhole", command, env={"KEYHOLE_BENCH_PASSWORD": PASSWORD})
-        port = int(self._wait_for_log("keyhole", r"ready.*?data\W+127\.0\.0\.1:(\d+)")[1])
+        pid = self._spawn(log, command, env={"KEYHOLE_BENCH_PASSWORD": PASSWORD})
+        port = int(self._wait_for_log(log, r"ready.*?data\W+127\.0\.0\.1:(\d+)")[1])
         endpoint = Endpoint("keyhole", port, pid)
-        self._wait_for_login(endpoint, pid, "keyhole")
-        self._assert_hidden(direct, endpoint)
+        self._wait_for_login(endpoint, pid, log)
+        if check:
+            self._assert_hidden(direct, endpoint)
         return endpoint
 
     def _assert_hidden(self, direct, keyhole):
@@ -259,9 +315,20 @@ class Lab:
             raw, masked = self.psql(direct, sql), self.psql(keyhole, sql)
             if raw == masked or "*" not in masked:
                 raise LabError(f"keyhole does not mask: {sql}")
-        sql = "SELECT * FROM places WHERE id < 100 ORDER BY id"
-        if self.psql(direct, sql) != self.psql(keyhole, sql):
-            raise LabError(f"keyhole changes what it should not: {sql}")
+        for table in ("places", "guests"):
+            sql = f"SELECT * FROM {table} WHERE id < 100 ORDER BY id"
+            if self.psql(direct, sql) != self.psql(keyhole, sql):
+                raise LabError(f"keyhole changes what it should not: {sql}")
+
+    def rewritten(self, sql):
+        """What Keyhole sends to the server in place of the statement."""
+        text = sql.replace("'", "''")
+        keyhole = self.endpoints[-1]
+        ask = f"SELECT value FROM keyhole.explain('{text}') WHERE item = 'runs'"
+        text = self.psql(keyhole, ask).strip()
+        if not text or text == sql:
+            raise LabError(f"keyhole does not rewrite: {sql}")
+        return text
 
     def audit_mib(self):
         files = (self.dir / "keyhole" / "audit").glob("*.jsonl")

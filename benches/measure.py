@@ -9,8 +9,10 @@ from pathlib import Path
 
 from lab import CLIENT_ENV, NAME, LabError, run
 
+BYTES = 2_000_000_000
 SHOWN = "SELECT id, email FROM people WHERE id = {key}"
 COMPUTED = "SELECT upper(email) FROM people WHERE id = {key}"
+GRANTED = "SELECT id, email FROM guests WHERE id = {key}"
 
 
 @dataclass(frozen=True)
@@ -21,28 +23,39 @@ class Load:
     title: str
     mode: str
     clients: int
-    # None: pgbench's own select-only script.
+    # None: one of pgbench's own scripts.
     sql: str | None = None
+    script: str = "select-only"
+    # Others get what Keyhole makes of the statement, so that the server's work is the same.
+    rewritten: bool = False
+    # Each statement on a connection of its own.
+    connect: bool = False
+    tls: bool = False
     unit = "statements/s"
 
     def run(self, lab, endpoint, options):
         command = [lab.programs.pgbench, "-n", "-M", self.mode, "-T", options.seconds,
                    "-c", self.clients, "-j", min(self.clients, os.cpu_count())]
+        if self.connect:
+            command.append("-C")
         if self.sql is None:
-            command.append("-S")
+            command += ["-b", self.script]
         else:
             script = lab.dir / f"{self.key}.sql"
             sql = self.sql.format(key=":id")
+            if self.rewritten and endpoint.name != "keyhole":
+                sql = lab.rewritten(self.sql.format(key="1")).replace("id = 1", "id = :id")
             script.write_text(f"\\set id random(1, {lab.rows})\n{sql};\n")
             command += ["-f", script]
         cpu_before = endpoint.cpu_secs() if endpoint.pid else 0.0
-        text = run([*command, *lab.login(endpoint), NAME], env=CLIENT_ENV)
+        env = {**CLIENT_ENV, "PGSSLMODE": "require" if self.tls else "disable"}
+        text = run([*command, *lab.login(endpoint), NAME], env=env)
         cpu_secs = endpoint.cpu_secs() - cpu_before if endpoint.pid else 0.0
         count = int(re.search(r"actually processed: (\d+)", text)[1])
         failed = re.search(r"failed transactions: (\d+)", text)
         if count == 0 or (failed and int(failed[1]) > 0):
             raise LabError(f"{self.title} at {endpoint.name}:\n{text}")
-        rate = float(re.search(r"tps = ([\d.]+) \(without", text)[1])
+        rate = float(re.search(r"tps = ([\d.]+) \((?:without|including)", text)[1])
         sample = {"value": rate}
         if endpoint.pid:
             sample["cpu_secs_per_100k"] = cpu_secs / count * 100_000
@@ -62,7 +75,7 @@ class Bulk:
         cpu_before = endpoint.cpu_secs() if endpoint.pid else 0.0
         command = [lab.programs.relay, "drain", endpoint.port, self.sql]
         answer, reader_cpu_secs = timed_json(command)
-        if answer["rows"] != lab.rows:
+        if answer["rows"] != lab.rows and not self.key.startswith("fast_"):
             raise LabError(f"{self.title} at {endpoint.name}: {answer['rows']} rows")
         # The rate of the rows as they are stored: masks are shorter than what they hide, and a
         # proxy must not look slower for it.
@@ -94,20 +107,74 @@ class Latency:
         return {name: {"value": at["p50_us"], **at} for name, at in found.items()}
 
 
-LOADS = [
-    Load("select_simple_1", "select-only, simple, 1 client", "simple", 1),
-    Load("select_simple_8", "select-only, simple, 8 clients", "simple", 8),
-    Load("select_prepared_1", "select-only, prepared, 1 client", "prepared", 1),
-    Load("select_prepared_8", "select-only, prepared, 8 clients", "prepared", 8),
-    Load("lookup_shown_8", "masked lookup, shown, 8 clients", "prepared", 8, SHOWN),
-    Load("lookup_computed_8", "masked lookup, computed, 8 clients", "prepared", 8, COMPUTED),
-]
+@dataclass(frozen=True)
+class Idle:
+    """Sessions at rest, each after its login; less is better."""
+
+    key: str
+    title: str
+    count: int
+    unit = "KiB a session"
+
+    def run(self, lab, endpoint, _options):
+        if not endpoint.pid:
+            return {"value": 0.0}
+        before = endpoint.rss_kib()
+        command = [str(lab.programs.relay), "idle", str(endpoint.port), str(self.count)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, env=CLIENT_ENV)
+        with process:
+            said = process.stdout.readline().strip()
+            if said != f"open {self.count}":
+                process.stdin.close()
+                raise LabError(f"{self.title} at {endpoint.name}: {process.stderr.read()}")
+            grown = endpoint.rss_kib() - before
+            process.stdin.close()
+        return {"value": max(grown, 0) / self.count}
+
+
+def loads():
+    for mode in ("simple", "extended", "prepared"):
+        for clients in (1, 8, 32):
+            title = f"select-only, {mode}, {clients} client{'s' if clients > 1 else ''}"
+            yield Load(f"select_{mode}_{clients}", title, mode, clients)
+    for mode in ("simple", "prepared"):
+        title = f"TPC-B, {mode}, 8 clients"
+        yield Load(f"tpcb_{mode}_8", title, mode, 8, script="tpcb-like")
+    for name, sql, rewritten in (
+        ("shown", SHOWN, False), ("computed", COMPUTED, True), ("granted", GRANTED, False),
+    ):
+        for clients in (1, 8, 32):
+            title = f"lookup, {name}, {clients} client{'s' if clients > 1 else ''}"
+            yield Load(f"lookup_{name}_{clients}", title, "prepared", clients, sql,
+                       rewritten=rewritten)
+    for tls in (False, True):
+        title = "logins, SCRAM" + (" and TLS" if tls else "") + ", 8 clients"
+        key = "logins_tls" if tls else "logins"
+        yield Load(key, title, "simple", 8, connect=True, tls=tls)
+
+
+LOADS = list(loads())
 
 BULKS = [
     Bulk("bulk_select_clean", "bulk SELECT, clean", "SELECT * FROM places"),
     Bulk("bulk_copy_clean", "bulk COPY, clean", "COPY (SELECT * FROM places) TO STDOUT"),
     Bulk("bulk_select_masked", "bulk SELECT, 2 of 6 masked", "SELECT * FROM people"),
     Bulk("bulk_copy_masked", "bulk COPY, 2 of 6 masked", "COPY (SELECT * FROM people) TO STDOUT"),
+]
+
+# Replayed by a source that PostgreSQL's speed does not hold back.
+FASTS = [
+    Bulk(f"fast_{how}_{what}", f"fast source, {how.upper()}, {words}", sql)
+    for how, form in (("select", "{}"), ("copy", "COPY ({}) TO STDOUT"))
+    for what, words, table in (("clean", "clean", "places"), ("masked", "2 of 6 masked", "people"))
+    for sql in [form.format(f"SELECT * FROM {table} /* replay {BYTES} */")]
+]
+
+IDLES = [
+    Idle("idle_500", "500 sessions at rest", 500),
+    # 20,000 open files are what a process may have on many machines: two a session.
+    Idle("fast_idle_9500", "9,500 sessions at rest", 9_500),
 ]
 
 LATENCIES = [
@@ -120,11 +187,12 @@ LATENCIES = [
 ]
 
 
-def measure_row_bytes(lab, direct):
+def measure_row_bytes(lab):
     """How much each bulk read is when nothing is masked; also warms the tables."""
     lab.row_bytes = {}
-    for bulk in BULKS:
-        answer, _ = timed_json([lab.programs.relay, "drain", direct.port, bulk.sql])
+    for bulk in (*BULKS, *FASTS):
+        port = lab.of_key(bulk.key)[0].port
+        answer, _ = timed_json([lab.programs.relay, "drain", port, bulk.sql])
         lab.row_bytes[bulk.key] = answer["bytes"]
 
 

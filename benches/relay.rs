@@ -2,6 +2,9 @@
 //!
 //! ```text
 //! relay forward PORT               a plain TCP relay to 127.0.0.1:PORT: the least a proxy costs
+//! relay small PORT                 the same with buffers of 8 KiB, as most would write it
+//! relay source PORT                a server faster than PostgreSQL, in front of it: see `source`
+//! relay idle PORT COUNT            logs in so often, says so, and stays until its input ends
 //! relay drain PORT SQL             runs SQL once and throws the answer away
 //! relay latency SECONDS SQL PORT…  runs a prepared SQL ($1: a small integer) in turns at each port
 //! ```
@@ -10,6 +13,7 @@
 //! print one JSON object.
 
 mod client;
+mod source;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -37,19 +41,30 @@ fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["forward", port] => forward(port.parse()?),
+        ["forward", port] => forward(port.parse()?, Buffers::Large),
+        ["small", port] => forward(port.parse()?, Buffers::Small),
+        ["source", port] => source::run(port.parse()?),
+        ["idle", port, count] => idle(port.parse()?, count.parse()?),
         ["drain", port, sql] => drain(port.parse()?, sql),
         ["latency", seconds, sql, ports @ ..] => {
             let ports = ports.iter().map(|port| port.parse()).collect::<Result<Vec<u16>, _>>()?;
             latency(Duration::try_from_secs_f64(seconds.parse()?)?, sql, &ports)
         }
-        _ => Err("usage: relay forward PORT | drain PORT SQL | latency SECONDS SQL PORT…".into()),
+        _ => Err("usage: relay forward PORT | small PORT | source PORT | idle PORT COUNT | \
+                  drain PORT SQL | latency SECONDS SQL PORT…"
+            .into()),
     }
+}
+
+#[derive(Clone, Copy)]
+enum Buffers {
+    Small,
+    Large,
 }
 
 #[tokio::main]
 #[expect(clippy::disallowed_methods, reason = "a program of its own, without the server's tasks")]
-async fn forward(port: u16) -> Result<(), Failure> {
+async fn forward(port: u16, buffers: Buffers) -> Result<(), Failure> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     say(&format!("listening on {}", listener.local_addr()?))?;
     loop {
@@ -58,9 +73,39 @@ async fn forward(port: u16) -> Result<(), Failure> {
             let mut server = TcpStream::connect(("127.0.0.1", port)).await?;
             client.set_nodelay(true)?;
             server.set_nodelay(true)?;
-            copy_bidirectional_with_sizes(&mut client, &mut server, BUFFER_LEN, BUFFER_LEN).await
+            let (client, server) = (&mut client, &mut server);
+            match buffers {
+                Buffers::Small => source::copy_small(client, server).await,
+                Buffers::Large => {
+                    let copied =
+                        copy_bidirectional_with_sizes(client, server, BUFFER_LEN, BUFFER_LEN);
+                    copied.await.map(drop)
+                }
+            }
         });
     }
+}
+
+/// Logs in `count` times, from several threads, and holds what it has.
+fn idle(port: u16, count: usize) -> Result<(), Failure> {
+    const THREADS: usize = 8;
+    let opened: Result<Vec<_>, String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                scope.spawn(move || {
+                    let share = count / THREADS + usize::from(thread < count % THREADS);
+                    let open = |_| Connection::open(port).map(Connection::into_stream);
+                    (0..share).map(open).collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().map_err(|_| "a thread died")?).collect()
+    });
+    let opened = opened?;
+    say(&format!("open {}", opened.iter().map(Vec::len).sum::<usize>()))?;
+    io::copy(&mut io::stdin(), &mut io::sink())?;
+    drop(opened);
+    Ok(())
 }
 
 fn drain(port: u16, sql: &str) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ import json
 from html import escape
 from statistics import median
 
-BASES = ["direct", "relay"]
+BASES = ["direct", "relay", "small"]
 
 
 def spread(values):
@@ -20,9 +20,10 @@ def summarise(samples, measurements):
         entry = {"title": measurement.title, "unit": measurement.unit, "endpoints": {}}
         for name, own in by_name.items():
             of = {"value": spread([sample["value"] for sample in own])}
-            for base in BASES:
+            for base in (base for base in BASES if base in by_name):
                 pairs = list(zip(own, by_name[base], strict=True))
-                of[f"to_{base}"] = spread([a["value"] / b["value"] for a, b in pairs])
+                ratios = [a["value"] / b["value"] for a, b in pairs if b["value"]]
+                of[f"to_{base}"] = spread(ratios or [0.0])
                 of[f"minus_{base}"] = spread([a["value"] - b["value"] for a, b in pairs])
             for extra in ("cpu_secs_per_100k", "cpu_secs_per_gb", "p99_us", "reader_busy"):
                 if extra in own[0]:
@@ -53,6 +54,23 @@ def table(results):
         direct = f"{at['direct']['value']['median']:,.0f}{unit}"
         rows.append([entry["title"], direct, *cells, share(at["keyhole"]["to_relay"])])
     lines += columns(rows)
+
+    lines += ["", "Bulk from a source faster than PostgreSQL, as a share of reading it directly"]
+    rows = [["", "direct", "relay", "8 KiB relay", "keyhole", "keyhole : relay",
+             "keyhole : 8 KiB relay"]]
+    for key in groups["fasts"]:
+        at = summary[key]["endpoints"]
+        cells = [share(at[name]["to_direct"]) for name in ("relay", "small", "keyhole")]
+        direct = f"{at['direct']['value']['median']:,.0f} MB/s"
+        ratios = [share(at["keyhole"][f"to_{base}"]) for base in ("relay", "small")]
+        rows.append([summary[key]["title"], direct, *cells, *ratios])
+    lines += columns(rows)
+
+    lines += ["", "Memory of a session at rest, KiB"]
+    for key in groups["idles"]:
+        at = summary[key]["endpoints"]
+        cells = [f"{name} {at[name]['value']['median']:.1f}" for name in at if name != "direct"]
+        lines.append(f"  {summary[key]['title']}: {', '.join(cells)}")
 
     lines += ["", "Latency of one client, microseconds (median; added to a direct connection)"]
     rows = [["", "direct", *proxies, "keyhole - relay"]]

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import report
 from lab import POSTGRES_SETTINGS, ROOT, Lab, LabError, run, say
-from measure import BULKS, LATENCIES, LOADS, measure_row_bytes
+from measure import BULKS, FASTS, IDLES, LATENCIES, LOADS, measure_row_bytes
 
 # 500 bytes each on the wire: 200 MB.
 ROWS = 400_000
@@ -72,10 +72,10 @@ def bench(options):
     programs = find_programs(options)
     wanted = [
         [measurement for measurement in group if (options.only or "") in measurement.key]
-        for group in (LOADS, BULKS, LATENCIES)
+        for group in (LOADS, BULKS, FASTS, IDLES, LATENCIES)
     ]
     with Lab(programs, options.rows) as lab:
-        measure_row_bytes(lab, lab.endpoints[0])
+        measure_row_bytes(lab)
         load_before = os.getloadavg()[0]
         samples = measure(lab, wanted, options)
         results = {
@@ -84,7 +84,7 @@ def bench(options):
             "postgres_settings": POSTGRES_SETTINGS,
             "endpoints": [endpoint.name for endpoint in lab.endpoints],
             "groups": dict(
-                zip(["loads", "bulks", "latencies"], ([m.key for m in g] for g in wanted))
+                zip(["loads", "bulks", "fasts", "idles", "latencies"], ([m.key for m in g] for g in wanted))
             ),
             "summary": report.summarise(samples, [m for group in wanted for m in group]),
             "rss_peak_mib": {e.name: e.rss_peak_mib() for e in lab.endpoints if e.pid},
@@ -101,14 +101,16 @@ def bench(options):
 
 
 def measure(lab, wanted, options):
-    loads, bulks, latencies = wanted
-    samples = {m.key: {e.name: [] for e in lab.endpoints} for group in wanted for m in group}
+    *single, latencies = wanted
+    everything = [measurement for group in wanted for measurement in group]
+    samples = {m.key: {e.name: [] for e in lab.of_key(m.key)} for m in everything}
     for repetition in range(options.reps):
         # Nobody always comes first.
         turn = repetition % len(lab.endpoints)
         order = lab.endpoints[turn:] + lab.endpoints[:turn]
-        for measurement in [*loads, *bulks]:
-            for endpoint in order:
+        for measurement in [measurement for group in single for measurement in group]:
+            fast = lab.of_key(measurement.key) is lab.fast_endpoints
+            for endpoint in lab.fast_endpoints if fast else order:
                 sample = measurement.run(lab, endpoint, options)
                 samples[measurement.key][endpoint.name].append(sample)
             progress(repetition, options, measurement, samples)
