@@ -204,7 +204,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
 
     /// Reads until the peer ends, and keeps nothing.
     pub(super) async fn exhaust(&mut self) {
-        let mut sink = [0; SMALL_READ_LEN];
+        // Not on the stack: every session's future would have room for it.
+        let mut sink = vec![0; SMALL_READ_LEN];
         while let Ok(1..) = self.stream.read(&mut sink).await {}
     }
 

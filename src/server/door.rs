@@ -152,7 +152,8 @@ impl Guest {
     pub(super) async fn serve(mut self, accepted: Accepted) {
         let Accepted { mut stream, leftover, authenticated, request, upstream } = accepted;
         let place = self.place.take();
-        let admitting = self.admit(&authenticated, &request, place, upstream);
+        // In a box of its own, as a session is not to keep the room that its login took.
+        let admitting = Box::pin(self.admit(&authenticated, &request, place, upstream));
         let admitted = timeout_at(self.deadline, admitting).await;
         match admitted.unwrap_or_else(|_| Err(too_slow())) {
             Ok(admitted) => {
@@ -316,7 +317,9 @@ impl Guest {
         };
         let ended = match greeted {
             Ok(()) => {
-                let running = relay::run(&house.around, &admitted.site.database, listed, parties);
+                // In a box: as an argument it would have room here several times over.
+                let database = &admitted.site.database;
+                let running = Box::pin(relay::run(&house.around, database, listed, parties));
                 while_proven(authenticated.until(), house, listed, running).await
             }
             Err(_) => Some(Ended { reason: "client_lost" }),

@@ -73,7 +73,8 @@ pub(super) async fn welcome(house: Arc<House>, socket: Socket, peer: Option<Sock
     let deadline = Instant::now() + setup.config.data.login_timeout;
     let mut phase = house.phase.subscribe();
     let arrived = tokio::select! {
-        arrived = arrive(&house, &setup, socket, peer, deadline) => arrived,
+        // In a box of its own, as a session is not to keep the room that its login took.
+        arrived = Box::pin(arrive(&house, &setup, socket, peer, deadline)) => arrived,
         // Who has not logged in by now would be sent away right afterwards.
         _ = phase.wait_for(|phase| *phase != Phase::Serving) => return,
     };
