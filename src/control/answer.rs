@@ -2,11 +2,11 @@
 //! the operator may use the console; who may approve or grant what, the store decides.
 
 use super::desk::{Database, Deed, Desk, Occurrence, Operator};
-use super::grammar::{Command, GrantWords, Probe, ResourceWords, Revoked, SubjectWords};
+use super::grammar::{AskWords, Command, Probe, ResourceWords, Revoked, SubjectWords};
 use super::table::{Answer, Cell, Column, Table, postgres_text};
 use super::{lookup, show};
 use crate::grant::{
-    Ask, CatalogView, DirectGrant, GrantView, Request, RequestState, Scope, Subject, Urgency,
+    Ask, CatalogView, DirectGrant, Extension, GrantView, Request, RequestState, Scope, Subject,
 };
 use crate::model::{Report, SqlState, quote_ident, show_duration};
 use crate::telemetry::sessions::Dismissal;
@@ -22,6 +22,9 @@ pub fn columns(command: &Command) -> Option<&'static [Column]> {
         Command::Probe(Probe::Number(_)) => Some(NUMBER),
         Command::Probe(Probe::Version) => Some(VERSION),
         Command::Grant(_)
+        | Command::Request(_)
+        | Command::Extend { .. }
+        | Command::Cancel(_)
         | Command::Approve { .. }
         | Command::Deny { .. }
         | Command::Revoke(_)
@@ -38,6 +41,9 @@ pub fn columns(command: &Command) -> Option<&'static [Column]> {
 fn deed(command: &Command) -> Option<Deed> {
     match command {
         Command::Grant(_) => Some(Deed::Grant),
+        Command::Request(_) => Some(Deed::Request),
+        Command::Extend { grant, .. } => Some(Deed::Extend(*grant)),
+        Command::Cancel(request) => Some(Deed::Cancel(*request)),
         Command::Approve { request, .. } => Some(Deed::Approve(*request)),
         Command::Deny { request, .. } => Some(Deed::Deny(*request)),
         Command::Revoke(Revoked::One(id)) => Some(Deed::Revoke(*id)),
@@ -89,10 +95,21 @@ async fn run(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answ
     match command {
         Command::Show(topic) => Ok(Answer::Table(show::table(desk, *topic))),
         Command::Grant(words) => {
-            let (catalog, ask) = understand(&(desk.databases)(), words)?;
-            let stranger = stranger(desk, &ask.subject);
-            let view = desk.approvals.grant(&operator.user, &catalog, ask).await?;
+            let (catalog, ask) = understand(&(desk.databases)(), &words.ask)?;
+            let subject = subject(&words.subject);
+            let stranger = stranger(desk, &subject);
+            let direct = DirectGrant { subject, ask };
+            let view = desk.approvals.grant(&operator.user, &catalog, direct).await?;
             Ok(done("GRANT", [describe_grant(&view)].into_iter().chain(stranger).collect()))
+        }
+        Command::Request(words) => request(desk, operator, words).await,
+        Command::Extend { grant, by, reason } => {
+            let extension = Extension { grant: *grant, by: *by, reason: reason.clone() };
+            extend(desk, operator, extension).await
+        }
+        Command::Cancel(id) => {
+            desk.approvals.cancel(&operator.user, *id).await?;
+            Ok(done("CANCEL", Vec::new()))
         }
         Command::Challenge(id) => {
             let (request, challenge) = desk.approvals.challenge(*id)?;
@@ -150,6 +167,25 @@ async fn run(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answ
     }
 }
 
+async fn request(desk: &Desk, operator: &Operator, words: &AskWords) -> Result<Answer, Report> {
+    let (catalog, ask) = understand(&(desk.databases)(), words)?;
+    let client = operator.client(&catalog.database);
+    let request = desk.approvals.request(&client, &catalog, ask).await?;
+    Ok(done("REQUEST", vec![describe_request(&request)]))
+}
+
+async fn extend(desk: &Desk, operator: &Operator, extension: Extension) -> Result<Answer, Report> {
+    let grant = desk.approvals.find_grant(extension.grant);
+    let database = grant.and_then(|view| view.grant.database.clone()).ok_or_else(|| {
+        let message = format!("there is no grant {} with an end", extension.grant);
+        Report::error(SqlState::UNDEFINED_OBJECT, message)
+    })?;
+    let catalog = lookup::view(&(desk.databases)(), Some(&database), "")?;
+    let client = operator.client(&database);
+    let request = desk.approvals.extend(&client, &catalog, extension).await?;
+    Ok(done("EXTEND", vec![describe_request(&request)]))
+}
+
 fn done(tag: &str, notices: Vec<String>) -> Answer {
     Answer::Done { tag: tag.to_owned(), notices }
 }
@@ -193,6 +229,20 @@ pub(super) fn stranger(desk: &Desk, subject: &Subject) -> Option<String> {
     }
 }
 
+/// What became of a new request: decided at once, or waiting for somebody.
+fn describe_request(request: &Request) -> String {
+    let approvers: Vec<_> = request.approvers.iter().map(Subject::to_string).collect();
+    match request.state {
+        RequestState::Pending => {
+            format!("{} by {}", describe_approval(request), approvers.join(", "))
+        }
+        RequestState::Approved
+        | RequestState::Denied
+        | RequestState::Cancelled
+        | RequestState::Lapsed => describe_approval(request),
+    }
+}
+
 fn describe_approval(request: &Request) -> String {
     match (request.state, request.grant) {
         (RequestState::Approved, Some(grant)) => {
@@ -233,14 +283,10 @@ fn subject(words: &SubjectWords) -> Subject {
     }
 }
 
-/// Looks the names of a GRANT up in the catalogs.
-fn understand(
-    databases: &[Database],
-    words: &GrantWords,
-) -> Result<(CatalogView, DirectGrant), Report> {
+/// Looks the names of what is asked for up in the catalogs.
+fn understand(databases: &[Database], words: &AskWords) -> Result<(CatalogView, Ask), Report> {
     let text = written(&words.resource);
     let catalog = lookup::view(databases, words.database.as_deref(), &text)?;
-    let subject = subject(&words.subject);
     let ask = Ask {
         resource: text,
         actions: words.actions.iter().copied().collect(),
@@ -251,9 +297,9 @@ fn understand(
         not_before: words.starting,
         limits: words.limits,
         runs: words.runs,
-        urgency: Urgency::Ordinary,
+        urgency: words.urgency,
     };
-    Ok((catalog, DirectGrant { subject, ask }))
+    Ok((catalog, ask))
 }
 
 fn written(resource: &ResourceWords) -> String {

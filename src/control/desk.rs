@@ -9,7 +9,7 @@ use crate::auth::rules::Rules;
 use crate::catalog::Catalog;
 use crate::decision::World;
 use crate::grant::{CatalogView, GrantState, GrantView, Policies, Request, RequestState};
-use crate::model::{SqlState, Timestamp, User};
+use crate::model::{Client, SqlState, Timestamp, User};
 use crate::schema::Snapshot;
 use crate::store::approvals::{Approvals, Clock};
 use crate::telemetry::{Metrics, sessions};
@@ -145,6 +145,18 @@ pub struct Operator {
     pub application: Arc<str>,
 }
 
+impl Operator {
+    /// As the one who asks for access to `database`.
+    pub fn client(&self, database: &str) -> Client {
+        Client {
+            user: self.user.clone(),
+            address: Some(self.address),
+            application: Arc::clone(&self.application),
+            database: database.into(),
+        }
+    }
+}
+
 /// Something that happened on the control port and has to be remembered.
 #[derive(Clone, Debug)]
 pub struct Occurrence {
@@ -164,6 +176,9 @@ pub struct Occurrence {
 pub enum Deed {
     Login { method: &'static str },
     Grant,
+    Request,
+    Extend(u64),
+    Cancel(u64),
     Approve(u64),
     Deny(u64),
     Revoke(u64),
@@ -178,6 +193,9 @@ impl Deed {
         match self {
             Self::Login { .. } => "login",
             Self::Grant => "grant",
+            Self::Request => "request",
+            Self::Extend(_) => "extend",
+            Self::Cancel(_) => "cancel",
             Self::Approve(_) => "approve",
             Self::Deny(_) => "deny",
             Self::Revoke(_) => "revoke",
@@ -192,11 +210,15 @@ impl Deed {
     pub fn subject_id(self) -> Option<u64> {
         match self {
             Self::Approve(id)
+            | Self::Extend(id)
+            | Self::Cancel(id)
             | Self::Deny(id)
             | Self::Revoke(id)
             | Self::Review(id)
             | Self::KillSession(id) => Some(id),
-            Self::Login { .. } | Self::Grant | Self::RevokeAll | Self::Reload => None,
+            Self::Login { .. } | Self::Grant | Self::Request | Self::RevokeAll | Self::Reload => {
+                None
+            }
         }
     }
 }

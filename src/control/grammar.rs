@@ -5,11 +5,12 @@ mod approve;
 mod cursor;
 mod grant;
 mod help;
+mod probe;
 
 use std::time::Duration;
 
 use self::cursor::{Cursor, Lexeme, Piece, lex};
-use crate::grant::{Action, GrantId, Limits, Proof, RequestId, Runs};
+use crate::grant::{Action, GrantId, Limits, Proof, RequestId, Runs, Urgency};
 use crate::model::{Report, SqlState, Timestamp};
 use crate::telemetry::sessions::SessionId;
 
@@ -23,6 +24,16 @@ pub const COMMANDS_MAX: usize = 100;
 pub enum Command {
     Show(Topic),
     Grant(Box<GrantWords>),
+    /// For oneself.
+    Request(Box<AskWords>),
+    /// A longer life of one's own grant.
+    Extend {
+        grant: GrantId,
+        by: Duration,
+        reason: String,
+    },
+    /// One's own request is taken back.
+    Cancel(RequestId),
     /// What an approver's own key signs.
     Challenge(RequestId),
     Approve {
@@ -115,19 +126,26 @@ pub enum Probe {
 /// A GRANT as it was written; names are not looked up yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GrantWords {
+    pub subject: SubjectWords,
+    pub ask: AskWords,
+}
+
+/// What is granted or requested.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AskWords {
     pub actions: Vec<Action>,
     pub resource: ResourceWords,
     /// `IN shop`, for resources that do not name their database.
     pub database: Option<String>,
     /// The condition after WHERE, as written.
     pub rows: Option<String>,
-    pub subject: SubjectWords,
     pub duration: Duration,
     pub starting: Option<Timestamp>,
     pub reason: String,
     pub ticket: Option<String>,
     pub limits: Limits,
     pub runs: Runs,
+    pub urgency: Urgency,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +190,7 @@ pub const HELP_HINT: &str = "SHOW HELP lists the commands of this console.";
 const SHOW_FORM: &str = "SHOW HELP | VERSION | GRANTS | REQUESTS | SESSIONS | CATALOG | POLICIES | \
                          DATABASES | STATS | CHALLENGE 3";
 const DENY_FORM: &str = "DENY 3 REASON 'no ticket', with the id that SHOW REQUESTS lists";
+const CANCEL_FORM: &str = "CANCEL 3, with the id that SHOW REQUESTS lists";
 const REVOKE_FORM: &str = "REVOKE 7, with the id that SHOW GRANTS lists, or REVOKE ALL \
      [FROM alice | FROM GROUP support | ON customers.email | ON CLASS email [IN shop]]";
 const REVIEW_FORM: &str = "REVIEW 7 REASON 'incident 42 was real', with the id of a grant";
@@ -240,6 +259,12 @@ fn command(text: &str, lexemes: &[Lexeme]) -> Result<Command, SyntaxError> {
     let command = match verb.as_str() {
         "SHOW" => show(&mut cursor)?,
         "GRANT" => Command::Grant(Box::new(grant::read(&mut cursor)?)),
+        "REQUEST" => Command::Request(Box::new(grant::read_request(&mut cursor)?)),
+        "EXTEND" => grant::read_extension(&mut cursor)?,
+        "CANCEL" => {
+            cursor.expect_form(CANCEL_FORM);
+            Command::Cancel(cursor.number("the id of a request")?)
+        }
         "APPROVE" => approve::read(&mut cursor)?,
         "DENY" => deny(&mut cursor)?,
         "REVOKE" => revoke(&mut cursor)?,
@@ -257,8 +282,8 @@ fn command(text: &str, lexemes: &[Lexeme]) -> Result<Command, SyntaxError> {
         "RELOAD" => Command::Reload,
         "PAUSE" => Command::Pause,
         "RESUME" => Command::Resume,
-        "SET" => return set(&mut cursor),
-        "SELECT" => return probe(&mut cursor),
+        "SET" => return probe::set(&mut cursor),
+        "SELECT" => return probe::probe(&mut cursor),
         "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "SAVEPOINT" => {
             cursor.expect_form(TRANSACTION_HINT);
             return Err(cursor.error_at("the console has no transactions", start));
@@ -322,55 +347,6 @@ fn reason(cursor: &mut Cursor<'_>) -> Result<String, SyntaxError> {
         return Err(cursor.error_at("the reason is empty", start));
     }
     Ok(text)
-}
-
-/// Settings that drivers send on their own and that change nothing in what the console answers.
-const IGNORED_SETTINGS: &[&str] = &[
-    "application_name",
-    "bytea_output",
-    "client_min_messages",
-    "datestyle",
-    "default_transaction_read_only",
-    "extra_float_digits",
-    "idle_in_transaction_session_timeout",
-    "intervalstyle",
-    "lock_timeout",
-    "search_path",
-    "statement_timeout",
-    "timezone",
-];
-
-fn set(cursor: &mut Cursor<'_>) -> Result<Command, SyntaxError> {
-    let start = cursor.position();
-    let _ = cursor.take("SESSION");
-    let name = cursor.name("a setting")?;
-    if IGNORED_SETTINGS.contains(&name.as_str()) {
-        Ok(Command::Set)
-    } else {
-        Err(cursor.error_at(format!("the console has no setting {name}"), start))
-    }
-}
-
-fn probe(cursor: &mut Cursor<'_>) -> Result<Command, SyntaxError> {
-    cursor.expect_form(SELECT_HINT);
-    let start = cursor.position();
-    let no_database = |cursor: &Cursor<'_>| cursor.error_at("the console runs no queries", start);
-    let probe = match cursor.number("a number") {
-        Ok(number) => Probe::Number(i32::try_from(number).map_err(|_| no_database(cursor))?),
-        Err(_) => {
-            let _ = cursor.take("pg_catalog").and_then(|()| cursor.take_piece(&Piece::Period));
-            cursor
-                .take("version")
-                .and_then(|()| cursor.take_piece(&Piece::Open))
-                .and_then(|()| cursor.take_piece(&Piece::Close))
-                .ok_or_else(|| no_database(cursor))?;
-            Probe::Version
-        }
-    };
-    match cursor.peek() {
-        None => Ok(Command::Probe(probe)),
-        Some(_) => Err(no_database(cursor)),
-    }
 }
 
 #[cfg(test)]

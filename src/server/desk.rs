@@ -80,6 +80,9 @@ fn remember(house: &House, occurrence: &Occurrence) {
         })),
         (
             Deed::Grant
+            | Deed::Request
+            | Deed::Extend(_)
+            | Deed::Cancel(_)
             | Deed::Approve(_)
             | Deed::Deny(_)
             | Deed::Revoke(_)

@@ -136,6 +136,23 @@ fn nobody_approves_their_own_request() {
 }
 
 #[test]
+fn the_console_asks_for_oneself_too() {
+    let shop = Shop::open("loop_console_request");
+    let mut dora = shop.dba();
+    let asked = "REQUEST READ ON customers.email WHERE id = 5 FOR '20 minutes' REASON 'INC-1: own'";
+    let reply = dora.say(asked);
+    assert!(format!("{reply:?}").contains("0 of 1 approvals by group:dba"), "{reply:?}");
+    assert_eq!(dora.try_say("APPROVE 1").code(), "42501", "nobody approves their own");
+    assert_eq!(dora.try_say("EXTEND 1 FOR '5 minutes' REASON 'INC-1: more'").code(), "42704");
+    dora.say("CANCEL 1");
+    assert_eq!(dora.try_say("CANCEL 1").code(), "22023");
+    assert_eq!(dora.try_say(&asked.replace("20 minutes", "9 hours")).code(), "42501");
+    shop.dba().grant("public.customers.email", "alice");
+    let others = dora.try_say("EXTEND 1 FOR '5 minutes' REASON 'INC-1: hers'");
+    assert_eq!(others.code(), "42501", "{others:?}");
+}
+
+#[test]
 fn the_control_port_is_for_those_with_its_role() {
     let shop = Shop::open("loop_control_role");
     let refused = client::Client::connect(&shop.proxy.control("alice")).err();

@@ -1,10 +1,10 @@
-//! `GRANT READ ON … [WHERE …] TO … FOR … REASON …`.
+//! `GRANT READ ON … [WHERE …] TO … FOR … REASON …`, and requests in the same words.
 
 use std::time::Duration;
 
 use super::cursor::{Cursor, Piece};
-use super::{GrantWords, ResourceWords, SubjectWords, SyntaxError};
-use crate::grant::{Action, Limits, Runs};
+use super::{AskWords, Command, GrantWords, ResourceWords, SubjectWords, SyntaxError};
+use crate::grant::{Action, Limits, Runs, Urgency};
 use crate::model::{Timestamp, parse_duration};
 
 pub(super) const FORM: &str = "GRANT READ[, LOOKUP, WRITE, EXPORT] ON shop.public.customers.email \
@@ -15,34 +15,67 @@ pub(super) const FORM: &str = "GRANT READ[, LOOKUP, WRITE, EXPORT] ON shop.publi
 /// Parts of the longest path: database, schema, table, column.
 const PATH_PARTS_MAX: usize = 4;
 
+pub(super) const REQUEST_FORM: &str = "REQUEST READ[, LOOKUP, WRITE, EXPORT] ON \
+     shop.public.customers.email | ON CLASS email [IN shop] [WHERE id = 42] FOR '30 minutes' \
+     [STARTING '2026-01-31 09:00+01' | FROM FIRST USE | BREAK GLASS] REASON 'INC-42' \
+     [TICKET 'INC-42'] [MAX 10 ROWS | USES | SUBJECTS] [UNUSED '10 minutes']";
+
+const EXTEND_FORM: &str =
+    "EXTEND 7 FOR '10 minutes' REASON 'INC-42', with the id that SHOW GRANTS lists";
+
 /// Reads what follows the word GRANT.
 pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<GrantWords, SyntaxError> {
     cursor.expect_form(FORM);
-    let actions = actions(cursor)?;
-    cursor.expect("ON")?;
-    let (resource, database) = placed(cursor)?;
-    let rows = match cursor.take("WHERE") {
-        Some(()) => Some(cursor.text_until("TO")?.to_owned()),
-        None => None,
-    };
+    let what = What::read(cursor, "TO")?;
     cursor.expect("TO")?;
     let subject = subject(cursor)?;
-    let terms = Terms::read(cursor)?;
-    let duration = terms.duration.ok_or_else(|| cursor.unexpected("FOR and a duration"))?;
-    let reason = terms.reason.ok_or_else(|| cursor.unexpected("REASON and a reason"))?;
-    Ok(GrantWords {
-        actions,
-        resource,
-        database,
-        rows,
-        subject,
-        duration,
-        starting: terms.starting,
-        reason,
-        ticket: terms.ticket,
-        limits: terms.limits,
-        runs: terms.runs.unwrap_or_default(),
-    })
+    let start = cursor.position();
+    let ask = Terms::read(cursor)?.of(what, cursor)?;
+    match ask.urgency {
+        Urgency::Ordinary => Ok(GrantWords { subject, ask }),
+        Urgency::BreakGlass => {
+            Err(cursor.error_at("a GRANT needs no BREAK GLASS: it is in force at once", start))
+        }
+    }
+}
+
+/// Reads what follows the word REQUEST.
+pub(super) fn read_request(cursor: &mut Cursor<'_>) -> Result<AskWords, SyntaxError> {
+    cursor.expect_form(REQUEST_FORM);
+    let what = What::read(cursor, "FOR")?;
+    Terms::read(cursor)?.of(what, cursor)
+}
+
+/// Reads what follows the word EXTEND.
+pub(super) fn read_extension(cursor: &mut Cursor<'_>) -> Result<Command, SyntaxError> {
+    cursor.expect_form(EXTEND_FORM);
+    let grant = cursor.number("the id of a grant")?;
+    cursor.expect("FOR")?;
+    let by = duration(cursor)?;
+    cursor.expect("REASON")?;
+    Ok(Command::Extend { grant, by, reason: super::reason(cursor)? })
+}
+
+/// What stands before the terms.
+struct What {
+    actions: Vec<Action>,
+    resource: ResourceWords,
+    database: Option<String>,
+    rows: Option<String>,
+}
+
+impl What {
+    /// A condition on rows goes on up to the word `next`.
+    fn read(cursor: &mut Cursor<'_>, next: &str) -> Result<Self, SyntaxError> {
+        let actions = actions(cursor)?;
+        cursor.expect("ON")?;
+        let (resource, database) = placed(cursor)?;
+        let rows = match cursor.take("WHERE") {
+            Some(()) => Some(cursor.text_until(next)?.to_owned()),
+            None => None,
+        };
+        Ok(Self { actions, resource, database, rows })
+    }
 }
 
 /// A resource, and the database it is in if that is said.
@@ -121,9 +154,28 @@ struct Terms {
     ticket: Option<String>,
     limits: Limits,
     runs: Option<Runs>,
+    urgency: Option<Urgency>,
 }
 
 impl Terms {
+    /// With what they are the terms of.
+    fn of(self, what: What, cursor: &mut Cursor<'_>) -> Result<AskWords, SyntaxError> {
+        let What { actions, resource, database, rows } = what;
+        Ok(AskWords {
+            actions,
+            resource,
+            database,
+            rows,
+            duration: self.duration.ok_or_else(|| cursor.unexpected("FOR and a duration"))?,
+            starting: self.starting,
+            reason: self.reason.ok_or_else(|| cursor.unexpected("REASON and a reason"))?,
+            ticket: self.ticket,
+            limits: self.limits,
+            runs: self.runs.unwrap_or_default(),
+            urgency: self.urgency.unwrap_or_default(),
+        })
+    }
+
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, SyntaxError> {
         let mut terms = Self::default();
         while cursor.peek().is_some() {
@@ -144,6 +196,9 @@ impl Terms {
                 cursor.expect("FIRST")?;
                 cursor.expect("USE")?;
                 terms.runs.replace(Runs::FromFirstUse).is_some()
+            } else if cursor.take("BREAK").is_some() {
+                cursor.expect("GLASS")?;
+                terms.urgency.replace(Urgency::BreakGlass).is_some()
             } else {
                 let clauses = "FOR, STARTING, REASON, TICKET, MAX, UNUSED or FROM FIRST USE";
                 return Err(cursor.unexpected(clauses));

@@ -19,6 +19,12 @@ pub const HELP: &[(&str, &str)] = &[
     ("GRANT … STARTING '2026-01-31 09:00+01' TICKET 'T-1'", "from then on, with a ticket"),
     ("GRANT … MAX 10 ROWS MAX 3 USES MAX 5 SUBJECTS", "until any of them is used up"),
     ("GRANT … FROM FIRST USE UNUSED '10 minutes'", "time runs from its first use; ends by disuse"),
+    (
+        "REQUEST READ ON customers.email WHERE id = 42 FOR '30 minutes' REASON 'INC-42'",
+        "asks for oneself, in the words of GRANT; BREAK GLASS for an emergency",
+    ),
+    ("EXTEND 7 FOR '10 minutes' REASON 'INC-42'", "asks for a longer life of one's own grant"),
+    ("CANCEL 3", "takes one's own request back"),
     ("APPROVE 3", "approves a request of somebody else"),
     ("APPROVE 3 CODE '123456'", "with a code of one's second factor, or a recovery code"),
     ("SHOW CHALLENGE 3", "what one's own key signs: see `keyhole approvals sign`"),

@@ -50,6 +50,35 @@ fn commands_read_in_any_case_with_and_without_semicolon() {
 }
 
 #[test]
+fn requests_are_made_in_the_words_of_grants() {
+    let text = "READ ON customers.email WHERE id IN (42, 43) FOR '30 minutes' \
+                REASON 'INC-42' MAX 3 USES";
+    let Command::Request(asked) = one(&format!("REQUEST {text} BREAK GLASS")) else {
+        panic!("{text}")
+    };
+    let granted = granted(&format!("GRANT {}", text.replace(" FOR", " TO alice FOR")));
+    assert_eq!(asked.urgency, Urgency::BreakGlass);
+    assert_eq!(AskWords { urgency: Urgency::Ordinary, ..*asked }, granted.ask);
+    let extension = Command::Extend {
+        grant: 7,
+        by: Duration::from_secs(600),
+        reason: "INC-42: more".to_owned(),
+    };
+    assert_eq!(one("EXTEND 7 FOR '10 minutes' REASON 'INC-42: more'"), extension);
+    assert_eq!(one("CANCEL 3"), Command::Cancel(3));
+    for wrong in [
+        "REQUEST READ ON customers.email TO bob FOR '1h' REASON 'r'",
+        "REQUEST READ ON customers.email REASON 'r'",
+        "REQUEST READ ON customers.email FOR '1h'",
+        "GRANT READ ON customers.email TO bob FOR '1h' REASON 'r' BREAK GLASS",
+        "EXTEND 7 FOR '10 minutes'",
+        "CANCEL",
+    ] {
+        let _ = refused(wrong);
+    }
+}
+
+#[test]
 fn several_commands_stand_in_one_query() {
     assert_eq!(
         parse("SHOW GRANTS; REVOKE 7; ; SHOW GRANTS").unwrap(),
@@ -73,17 +102,20 @@ fn a_grant_says_what_to_whom_how_long_and_why() {
     assert_eq!(
         words,
         GrantWords {
-            actions: vec![Action::Read],
-            resource: path(&["shop", "public", "customers", "email"]),
-            database: None,
-            rows: None,
             subject: SubjectWords::User("alice".into()),
-            duration: Duration::from_secs(1800),
-            starting: None,
-            reason: "INC-42".into(),
-            ticket: None,
-            limits: Limits::default(),
-            runs: Runs::FromApproval,
+            ask: AskWords {
+                actions: vec![Action::Read],
+                resource: path(&["shop", "public", "customers", "email"]),
+                database: None,
+                rows: None,
+                duration: Duration::from_secs(1800),
+                starting: None,
+                reason: "INC-42".into(),
+                ticket: None,
+                limits: Limits::default(),
+                runs: Runs::FromApproval,
+                urgency: Urgency::Ordinary,
+            },
         }
     );
 }
@@ -94,9 +126,9 @@ fn a_grant_may_be_limited() {
         "GRANT READ ON customers TO alice FOR '1h' REASON 'x' MAX 10 ROWS MAX 3 USES \
          max 2 subjects UNUSED '10 minutes' FROM FIRST USE",
     );
-    let Limits { max_rows, max_uses, max_subjects, unused } = words.limits;
+    let Limits { max_rows, max_uses, max_subjects, unused } = words.ask.limits;
     assert_eq!((max_rows, max_uses, max_subjects), (Some(10), Some(3), Some(2)));
-    assert_eq!((unused, words.runs), (Some(Duration::from_secs(600)), Runs::FromFirstUse));
+    assert_eq!((unused, words.ask.runs), (Some(Duration::from_secs(600)), Runs::FromFirstUse));
     for wrong in ["MAX ROWS", "MAX 10 ROWS MAX 9 ROWS", "MAX 10 COLUMNS", "FROM FIRST", "UNUSED 10"]
     {
         let text = format!("GRANT READ ON customers TO alice FOR '1h' REASON 'x' {wrong}");
@@ -125,23 +157,23 @@ fn a_grant_may_say_more() {
         "grant read, lookup on class Email in Shop where id = 42 to group Support \
          for '2h' starting '2026-01-31 09:00+01' reason 'it''s INC-42' ticket 'T-1';",
     );
-    assert_eq!(words.actions, [Action::Read, Action::Lookup]);
-    assert_eq!(words.resource, ResourceWords::Class("email".into()));
-    assert_eq!(words.database.as_deref(), Some("shop"));
-    assert_eq!(words.rows.as_deref(), Some("id = 42"));
+    assert_eq!(words.ask.actions, [Action::Read, Action::Lookup]);
+    assert_eq!(words.ask.resource, ResourceWords::Class("email".into()));
+    assert_eq!(words.ask.database.as_deref(), Some("shop"));
+    assert_eq!(words.ask.rows.as_deref(), Some("id = 42"));
     assert_eq!(words.subject, SubjectWords::Group("support".into()));
-    assert_eq!(words.starting, Some("2026-01-31T08:00:00Z".parse().unwrap()));
-    assert_eq!(words.reason, "it's INC-42");
-    assert_eq!(words.ticket.as_deref(), Some("T-1"));
+    assert_eq!(words.ask.starting, Some("2026-01-31T08:00:00Z".parse().unwrap()));
+    assert_eq!(words.ask.reason, "it's INC-42");
+    assert_eq!(words.ask.ticket.as_deref(), Some("T-1"));
 }
 
 #[test]
 fn names_fold_unless_they_are_quoted() {
     let words = granted("GRANT READ ON \"Class\".\"A.b\" TO \"Ann\" FOR '1h' REASON 'r'");
-    assert_eq!(words.resource, path(&["Class", "A.b"]));
+    assert_eq!(words.ask.resource, path(&["Class", "A.b"]));
     assert_eq!(words.subject, SubjectWords::User("Ann".into()));
     let words = granted("GRANT READ ON Customers TO 'ann@example.com' REASON 'r' FOR '1h'");
-    assert_eq!(words.resource, path(&["customers"]));
+    assert_eq!(words.ask.resource, path(&["customers"]));
     assert_eq!(words.subject, SubjectWords::User("ann@example.com".into()));
 }
 
@@ -156,7 +188,7 @@ fn a_condition_is_kept_as_it_was_written() {
         "a = $$ TO $$ AND b[1] = 2",
     ] {
         let text = format!("GRANT READ ON t.c WHERE {condition} TO alice FOR '1h' REASON 'r'");
-        assert_eq!(granted(&text).rows.as_deref(), Some(condition));
+        assert_eq!(granted(&text).ask.rows.as_deref(), Some(condition));
     }
 }
 

@@ -130,9 +130,10 @@ async fn extend(
     let database = grant.database.as_deref();
     let database = database.ok_or_else(|| unreadable("a standing grant has no end"))?;
     let view = lookup::view(&(desk.databases)(), Some(database), "")?;
-    let extension = Extension { grant: id, by, reason };
-    let request = desk.approvals.extend(&who.client(database), &view, extension).await?;
-    Ok(created(&request))
+    let (operator, extension) = (who.operator(), Extension { grant: id, by, reason });
+    let request = desk.approvals.extend(&operator.client(database), &view, extension).await;
+    answer::record(&desk, &operator, Deed::Extend(id), request.as_ref().err());
+    Ok(created(&request?))
 }
 
 async fn revoke(

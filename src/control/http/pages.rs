@@ -103,11 +103,7 @@ async fn on_request(
                 let denial = requests::denial(id, reason)?;
                 requests::decide(&desk, &who, id, denial).await.map(drop)
             }
-            Deed::Cancel => {
-                requests::visible(&desk, &who, id)?;
-                desk.approvals.cancel(&who.user, id).await?;
-                Ok(())
-            }
+            Deed::Cancel => requests::decide(&desk, &who, id, Command::Cancel(id)).await.map(drop),
             Deed::Revoke | Deed::Review => Err(requests::unreadable("that is done to grants")),
         }
     };

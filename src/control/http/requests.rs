@@ -15,6 +15,7 @@ use super::body::{Body, Id, Paging, page};
 use super::problem::Problem;
 use super::sign_in::SignedIn;
 use super::views::RequestView;
+use crate::control::desk::Deed;
 use crate::control::grammar::Command;
 use crate::control::{Desk, answer, lookup};
 use crate::grant::{AskText, Proof, Request, RequestId};
@@ -84,9 +85,10 @@ async fn create(
     let (database, ask) = asked(body)?;
     let ask = ask.read()?;
     let view = lookup::view(&(desk.databases)(), database.as_deref(), &ask.resource)?;
-    let client = who.client(&view.database);
-    let request = desk.approvals.request(&client, &view, ask).await?;
-    Ok(created(&request))
+    let operator = who.operator();
+    let request = desk.approvals.request(&operator.client(&view.database), &view, ask).await;
+    answer::record(&desk, &operator, Deed::Request, request.as_ref().err());
+    Ok(created(&request?))
 }
 
 pub(super) fn created(request: &Request) -> Response {
@@ -201,9 +203,7 @@ async fn cancel(
     Id(id): Id,
     Body(Nothing {}): Body<Nothing>,
 ) -> Result<Json<RequestView>, Problem> {
-    visible(&desk, &who, id)?;
-    let request = desk.approvals.cancel(&who.user, id).await?;
-    Ok(Json((&request).into()))
+    decide(&desk, &who, id, Command::Cancel(id)).await
 }
 
 /// `{}`

@@ -17,7 +17,7 @@ use crate::auth::rules::Origin;
 use crate::control::Desk;
 use crate::control::desk::{CONTROL, Deed, Occurrence, Operator};
 use crate::grant::{GrantView, Request};
-use crate::model::{Client, Report, Secret, SqlState, User};
+use crate::model::{Report, Secret, SqlState, User};
 use crate::telemetry::labels::LoginResult;
 
 /// Of the User-Agent header, the part that says which program it is, and no more of it.
@@ -35,16 +35,6 @@ impl SignedIn {
     pub(super) fn operator(&self) -> Operator {
         let Self { user, address, application } = self;
         Operator { user: user.clone(), address: *address, application: Arc::clone(application) }
-    }
-
-    /// As the one who asks for access to `database`.
-    pub(super) fn client(&self, database: &str) -> Client {
-        Client {
-            user: self.user.clone(),
-            address: Some(self.address),
-            application: Arc::clone(&self.application),
-            database: database.into(),
-        }
     }
 
     pub(super) fn is_operator(&self) -> bool {
