@@ -1,6 +1,6 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
-.PHONY: bench-grants all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
+.PHONY: bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
 
 all: build
 
@@ -79,3 +79,15 @@ mutants:
 # What a grant costs: nanoseconds to ask, microseconds to change, bytes to keep.
 bench-grants:
 	cargo run --release --example grants
+
+# Instructions of the core's hot paths against those on record, within 3 %: make instructions
+# [UPDATE=1] [PROFILE="lookup, shown"]
+instructions:
+	@scripts/setup.sh count
+	UPDATE=$(UPDATE) PROFILE="$(PROFILE)" python3 benches/instructions.py
+
+# Times of the same paths, and how they have changed since the last run: make microbench
+# [ONLY=lookup]
+microbench:
+	@scripts/setup.sh build
+	cargo bench --bench micro -- $(ONLY)

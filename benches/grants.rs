@@ -3,63 +3,20 @@
 //! Prints one line of JSON for each number of grants: `make bench-grants`.
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "it measures and prints")]
 
+#[path = "people.rs"]
+mod people;
+
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use keyhole::grant::{
-    Action, Actions, Asked, Conditions, Counting, Grant, GrantEvent, Ledger, Limits, Live,
-    LiveTable, RecordedEvent, Resource, Subject,
-};
-use keyhole::model::{Client, ColumnPath, Epoch, RelationName, Timestamp, User};
+use keyhole::grant::{Action, Asked, Counting, GrantEvent, Ledger, Live, LiveTable, RecordedEvent};
+use keyhole::model::{Client, ColumnPath, Epoch, Timestamp};
 
-/// So many grants of one user, each on a column of its own.
-const GRANTS_PER_USER: u64 = 10;
+use people::{GRANTS_PER_USER, client, column, grant};
 
 /// Questions that are timed together.
 const QUESTIONS: u32 = 200_000;
-
-fn column(number: u64) -> ColumnPath {
-    let relation = RelationName::new("public", "customers");
-    ColumnPath { relation, column: format!("column_{}", number % GRANTS_PER_USER) }
-}
-
-fn grant(id: u64, now: Timestamp) -> Grant {
-    Grant {
-        id,
-        subject: Subject::User(format!("user_{}", (id - 1) / GRANTS_PER_USER)),
-        database: Some("shop".into()),
-        resource: Resource::Column(column(id)),
-        actions: Actions::READ,
-        rows: None,
-        conditions: Conditions::default(),
-        limits: Limits::default(),
-        from_first_use: None,
-        not_before: now,
-        expires_at: Some(now + Duration::from_secs(3_600)),
-        reason: "INC-42: a refund that takes a while".into(),
-        ticket: None,
-        requester: format!("user_{}", (id - 1) / GRANTS_PER_USER),
-        approvers: vec!["dora".into()],
-        request: None,
-        policy: Some("support reads contact data".into()),
-        review: None,
-    }
-}
-
-fn client(name: String) -> Client {
-    let user = User {
-        name: name.into(),
-        groups: Arc::new(["support".to_owned(), "eu".to_owned()]),
-        roles: Arc::new([]),
-    };
-    Client {
-        user,
-        address: Some([10, 1, 2, 3].into()),
-        application: "psql".into(),
-        database: "shop".into(),
-    }
-}
 
 /// Resident bytes of this process.
 fn resident() -> usize {

@@ -4,6 +4,7 @@
 #
 #   scripts/setup.sh           everything (default)
 #   scripts/setup.sh build     only what `cargo build` needs
+#   scripts/setup.sh count     what `make instructions` needs: build, valgrind
 #   scripts/setup.sh suites    what `make suites` needs: demo, the server's headers, venv
 #   scripts/setup.sh demo      what the demo needs: build, PostgreSQL, psql
 set -euo pipefail
@@ -137,6 +138,15 @@ setup_node() {
     cp "$dir/package-lock.json" "$dir/node_modules/.installed"
 }
 
+# Counts instructions.
+setup_count() {
+    if command -v valgrind >/dev/null; then
+        say "valgrind: $(valgrind --version)"
+    else
+        apt_install valgrind
+    fi
+}
+
 setup_runner() {
     if cargo nextest --version >/dev/null 2>&1; then
         say "test runner: $(cargo nextest --version 2>/dev/null | head -n 1)"
@@ -151,11 +161,12 @@ setup_runner() {
 
 case $want in
 build) setup_build ;;
+count) setup_build && setup_count ;;
 demo) setup_build && setup_postgres ;;
 suites) setup_build && setup_postgres && setup_suites ;;
 all) setup_build && setup_postgres && setup_identity && setup_python && setup_node && setup_runner ;;
 *)
-    echo "usage: scripts/setup.sh [all|build|demo|suites]" >&2
+    echo "usage: scripts/setup.sh [all|build|count|demo|suites]" >&2
     exit 2
     ;;
 esac
