@@ -18,6 +18,10 @@ pub(super) fn partial(
 ) -> Result<(), ApplyError> {
     let text = read(width, value)?;
     let start = out.len();
+    if text.is_ascii() {
+        partial_ascii(keep_first, keep_last, text.as_bytes(), out);
+        return fit(width, out, start);
+    }
     let length = text.chars().count();
     let hidden = length.saturating_sub(keep_first.saturating_add(keep_last));
     if hidden == 0 {
@@ -32,18 +36,31 @@ pub(super) fn partial(
     fit(width, out, start)
 }
 
+/// The same where each character is a byte, which most values are made of.
+fn partial_ascii(keep_first: usize, keep_last: usize, text: &[u8], out: &mut Vec<u8>) {
+    let length = text.len();
+    let hidden = length.saturating_sub(keep_first.saturating_add(keep_last));
+    if hidden == 0 {
+        return push_repeated(out, b'*', length);
+    }
+    out.extend_from_slice(&text[..keep_first]);
+    push_repeated(out, b'*', hidden);
+    out.extend_from_slice(&text[keep_first + hidden..]);
+}
+
 /// First character, `***`, and everything from the last `@`; `***` alone when there is no `@` or
 /// nothing before it.
 pub(super) fn email(width: Width, value: &[u8], out: &mut Vec<u8>) -> Result<(), ApplyError> {
     let text = read(width, value)?;
     let start = out.len();
-    match text.rsplit_once('@') {
-        Some((local, domain)) if !local.is_empty() => {
-            out.extend_from_slice(&local.as_bytes()[..offset_of(local, 1)]);
-            out.extend_from_slice(b"***@");
-            out.extend_from_slice(domain.as_bytes());
+    // In UTF-8, the byte of an ASCII character is nothing else.
+    match text.bytes().rposition(|byte| byte == b'@') {
+        Some(at @ 1..) => {
+            out.extend_from_slice(&text.as_bytes()[..offset_of(text, 1)]);
+            out.extend_from_slice(b"***");
+            out.extend_from_slice(&text.as_bytes()[at..]);
         }
-        Some(_) | None => out.extend_from_slice(b"***"),
+        Some(0) | None => out.extend_from_slice(b"***"),
     }
     fit(width, out, start)
 }

@@ -11,6 +11,7 @@ use crate::decision::Standpoint;
 use crate::mask::{Format, Masked};
 use crate::model::{ColumnId, Oid};
 use crate::wire::backend::DataRow;
+use crate::wire::frame::HEADER_LEN;
 
 /// What the rows of one result go through.
 #[derive(Debug, Default)]
@@ -155,39 +156,48 @@ fn mask_fields(
     out: &mut Vec<u8>,
 ) -> Result<(), Unmaskable> {
     let start = out.len();
+    // Masks are seldom longer than what they hide, and never by much.
+    out.reserve(HEADER_LEN + 2 + row.bytes().len());
     out.extend_from_slice(&[b'D', 0, 0, 0, 0]);
     let count = u16::try_from(row.len()).map_err(|_| Unmaskable)?;
     out.extend_from_slice(&count.to_be_bytes());
+    // What lies between masked values is copied as one slice, length words and NULLs included.
+    let (mut copied, mut at) = (0, 0);
+    let between = |from: usize, to: usize| row.bytes().get(from..to).ok_or(Unmaskable);
     let mut next = fields.iter().peekable();
     for (index, field) in row.fields().take(values).enumerate() {
         let field = field.map_err(|_| Unmaskable)?;
-        let to_mask = next.next_if(|masked| masked.index == index);
-        let Some(value) = field else {
-            out.extend_from_slice(&(-1_i32).to_be_bytes());
-            continue;
-        };
-        let length_at = out.len();
-        out.extend_from_slice(&[0; 4]);
-        match to_mask {
-            None => out.extend_from_slice(value),
-            Some(masked) => {
-                let mask = standpoint.world.wire_mask(masked.column).ok_or(Unmaskable)?;
-                match mask.apply(masked.format, value, out).map_err(|_| Unmaskable)? {
-                    Masked::Value => {}
-                    Masked::Null => {
-                        out[length_at..length_at + 4].copy_from_slice(&(-1_i32).to_be_bytes());
-                        continue;
-                    }
-                }
-            }
-        }
-        let len = i32::try_from(out.len() - length_at - 4).map_err(|_| Unmaskable)?;
-        out[length_at..length_at + 4].copy_from_slice(&len.to_be_bytes());
+        let begins = at;
+        at += 4 + field.map_or(0, <[u8]>::len);
+        let Some(masked) = next.next_if(|masked| masked.index == index) else { continue };
+        let Some(value) = field else { continue };
+        out.extend_from_slice(between(copied, begins)?);
+        copied = at;
+        mask_value(value, masked, standpoint, out)?;
     }
+    out.extend_from_slice(between(copied, at)?);
     if next.peek().is_some() {
         return Err(Unmaskable);
     }
     let len = i32::try_from(out.len() + rest_len - start - 1).map_err(|_| Unmaskable)?;
     out[start + 1..start + 5].copy_from_slice(&len.to_be_bytes());
+    Ok(())
+}
+
+/// Appends the mask of a value behind its length word.
+fn mask_value(
+    value: &[u8],
+    masked: &MaskedField,
+    standpoint: Standpoint<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), Unmaskable> {
+    let mask = standpoint.world.wire_mask(masked.column).ok_or(Unmaskable)?;
+    let length_at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let len = match mask.apply(masked.format, value, out).map_err(|_| Unmaskable)? {
+        Masked::Value => i32::try_from(out.len() - length_at - 4).map_err(|_| Unmaskable)?,
+        Masked::Null => -1,
+    };
+    out[length_at..length_at + 4].copy_from_slice(&len.to_be_bytes());
     Ok(())
 }

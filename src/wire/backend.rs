@@ -163,6 +163,11 @@ impl<'a> DataRow<'a> {
         self.count == 0
     }
 
+    /// The values as they stand in the message, each behind its length word.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// The values in order, None for NULL. A value that does not fit the message, or bytes after
     /// the last value (reported in its place), give an error and end the walk: whoever has seen
     /// `len()` values without one has seen the whole row.
