@@ -16,27 +16,27 @@ pub(super) fn partial(
     value: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), ApplyError> {
-    let text = read(width, value)?;
     let start = out.len();
-    if text.is_ascii() {
-        partial_ascii(keep_first, keep_last, text.as_bytes(), out);
-        return fit(width, out, start);
-    }
-    let length = text.chars().count();
-    let hidden = length.saturating_sub(keep_first.saturating_add(keep_last));
-    if hidden == 0 {
-        push_repeated(out, b'*', length);
-    } else {
-        let (head, rest) = text.split_at(offset_of(text, keep_first));
-        let tail = &rest[offset_of(rest, hidden)..];
-        out.extend_from_slice(head.as_bytes());
-        push_repeated(out, b'*', hidden);
-        out.extend_from_slice(tail.as_bytes());
+    match read(width, value)? {
+        Text::Ascii(bytes) => partial_ascii(keep_first, keep_last, bytes, out),
+        Text::Utf8(text) => partial_utf8(keep_first, keep_last, text, out),
     }
     fit(width, out, start)
 }
 
-/// The same where each character is a byte, which most values are made of.
+fn partial_utf8(keep_first: usize, keep_last: usize, text: &str, out: &mut Vec<u8>) {
+    let length = text.chars().count();
+    let hidden = length.saturating_sub(keep_first.saturating_add(keep_last));
+    if hidden == 0 {
+        return push_repeated(out, b'*', length);
+    }
+    let (head, rest) = text.split_at(offset_of(text, keep_first));
+    let tail = &rest[offset_of(rest, hidden)..];
+    out.extend_from_slice(head.as_bytes());
+    push_repeated(out, b'*', hidden);
+    out.extend_from_slice(tail.as_bytes());
+}
+
 fn partial_ascii(keep_first: usize, keep_last: usize, text: &[u8], out: &mut Vec<u8>) {
     let length = text.len();
     let hidden = length.saturating_sub(keep_first.saturating_add(keep_last));
@@ -51,14 +51,17 @@ fn partial_ascii(keep_first: usize, keep_last: usize, text: &[u8], out: &mut Vec
 /// First character, `***`, and everything from the last `@`; `***` alone when there is no `@` or
 /// nothing before it.
 pub(super) fn email(width: Width, value: &[u8], out: &mut Vec<u8>) -> Result<(), ApplyError> {
-    let text = read(width, value)?;
     let start = out.len();
+    let (bytes, first_len) = match read(width, value)? {
+        Text::Ascii(bytes) => (bytes, 1),
+        Text::Utf8(text) => (text.as_bytes(), offset_of(text, 1)),
+    };
     // In UTF-8, the byte of an ASCII character is nothing else.
-    match text.bytes().rposition(|byte| byte == b'@') {
+    match bytes.iter().rposition(|byte| *byte == b'@') {
         Some(at @ 1..) => {
-            out.extend_from_slice(&text.as_bytes()[..offset_of(text, 1)]);
+            out.extend_from_slice(&bytes[..first_len]);
             out.extend_from_slice(b"***");
-            out.extend_from_slice(&text.as_bytes()[at..]);
+            out.extend_from_slice(&bytes[at..]);
         }
         Some(0) | None => out.extend_from_slice(b"***"),
     }
@@ -70,28 +73,51 @@ pub(super) fn fit(width: Width, out: &mut Vec<u8>, start: usize) -> Result<(), A
     if matches!(width, Width::Any | Width::Stripped) {
         return Ok(());
     }
-    let text = std::str::from_utf8(&out[start..]).map_err(|_| ApplyError::Malformed)?;
-    let (end, missing) = match width {
-        Width::Any | Width::Stripped => (text.len(), 0),
-        Width::Chars(max) => (offset_of(text, max), 0),
-        Width::Padded(length) => {
-            let end = offset_of(text, length);
-            (end, length.saturating_sub(text[..end].chars().count()))
-        }
-        Width::Name => (text.floor_char_boundary(NAME_BYTES_MAX), 0),
+    let written = &out[start..];
+    let (end, length) = if written.is_ascii() {
+        let end = match width {
+            Width::Any | Width::Stripped => written.len(),
+            Width::Chars(max) | Width::Padded(max) => written.len().min(max),
+            Width::Name => written.len().min(NAME_BYTES_MAX),
+        };
+        (end, end)
+    } else {
+        let text = std::str::from_utf8(written).map_err(|_| ApplyError::Malformed)?;
+        let end = match width {
+            Width::Any | Width::Stripped => text.len(),
+            Width::Chars(max) | Width::Padded(max) => offset_of(text, max),
+            Width::Name => text.floor_char_boundary(NAME_BYTES_MAX),
+        };
+        (end, text[..end].chars().count())
+    };
+    let missing = match width {
+        Width::Padded(wanted) => wanted.saturating_sub(length),
+        Width::Any | Width::Stripped | Width::Chars(_) | Width::Name => 0,
     };
     out.truncate(start + end);
     push_repeated(out, b' ', missing);
     Ok(())
 }
 
+/// A value's characters. Most values are ASCII, of which each is a byte.
+enum Text<'a> {
+    Ascii(&'a [u8]),
+    Utf8(&'a str),
+}
+
 /// The value without the spaces that mean nothing.
-fn read(width: Width, value: &[u8]) -> Result<&str, ApplyError> {
-    let text = std::str::from_utf8(value).map_err(|_| ApplyError::Malformed)?;
-    Ok(match width {
-        Width::Padded(_) | Width::Stripped => text.trim_end_matches(' '),
-        Width::Any | Width::Chars(_) | Width::Name => text,
-    })
+fn read(width: Width, value: &[u8]) -> Result<Text<'_>, ApplyError> {
+    let value = match width {
+        Width::Padded(_) | Width::Stripped => {
+            let end = value.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
+            &value[..end]
+        }
+        Width::Any | Width::Chars(_) | Width::Name => value,
+    };
+    if value.is_ascii() {
+        return Ok(Text::Ascii(value));
+    }
+    std::str::from_utf8(value).map(Text::Utf8).map_err(|_| ApplyError::Malformed)
 }
 
 /// Where the character with this index begins, or the end of the text.

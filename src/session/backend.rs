@@ -47,10 +47,19 @@ impl Session {
                     return self.break_off(&protocol(error), out);
                 }
             };
-            if self.passes(header) {
+            if self.passes(header.tag) {
+                let alike = self.pass_alike(header, rest);
+                run_len += alike;
                 continue;
             }
             self.pass_run(input, &mut run_len, out);
+            if header.tag == tag::DATA_ROW {
+                let masked_len = self.mask_rows(input, env, out);
+                if masked_len > 0 {
+                    input.advance(masked_len);
+                    continue;
+                }
+            }
             if header.tag != tag::READY_FOR_QUERY {
                 // What is at the front now may have been behind something else before.
                 self.recheck(env, out);
@@ -93,20 +102,40 @@ impl Session {
 
     /// The hot path: rows of a result in which nothing is hidden or granted, and COPY data of clear
     /// statements.
-    fn passes(&mut self, header: FrameHeader) -> bool {
+    fn passes(&self, kind: u8) -> bool {
         if self.relay == Relay::Cut || self.queue.front_release().is_some() {
             return false;
         }
-        match header.tag {
-            tag::DATA_ROW if matches!(&self.queue.gate, Gate::Open { raw } if raw.is_empty()) => {
-                self.queue.progress.rows += 1;
-            }
-            tag::COPY_DATA if self.is_under_way() => {}
-            _ => return false,
+        match kind {
+            tag::DATA_ROW => matches!(&self.queue.gate, Gate::Open { raw } if raw.is_empty()),
+            tag::COPY_DATA => self.is_under_way(),
+            _ => false,
         }
-        self.queue.progress.bytes += header.len as u64;
-        self.outward = Outward::Clear(header.len);
-        true
+    }
+
+    /// Passes the message at the front of `rest`, and others of its kind as far as they are there
+    /// in full: none of them changes what the next may do. Answers their length; one that is not
+    /// there in full passes in pieces.
+    fn pass_alike(&mut self, first: FrameHeader, rest: &[u8]) -> usize {
+        let (mut len, mut count, mut next) = (0, 0, first);
+        while next.len <= rest.len() - len {
+            len += next.len;
+            count += 1;
+            match FrameHeader::peek(&rest[len..], usize::MAX >> 1) {
+                Ok(Some(header)) if header.tag == first.tag => next = header,
+                Ok(_) | Err(_) => break,
+            }
+        }
+        let mut bytes = len;
+        if count == 0 {
+            (count, bytes) = (1, first.len);
+            self.outward = Outward::Clear(first.len);
+        }
+        if first.tag == tag::DATA_ROW {
+            self.queue.progress.rows += count;
+        }
+        self.queue.progress.bytes += bytes as u64;
+        len
     }
 
     /// A release is asked again: a grant may have ended while its rows stream.

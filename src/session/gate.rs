@@ -7,8 +7,8 @@ use std::collections::HashSet;
 
 use super::queue::{Run, Show};
 use crate::analysis::sensitive::{Reach, Watch};
-use crate::decision::Standpoint;
-use crate::mask::{Format, Masked};
+use crate::decision::{Standpoint, World};
+use crate::mask::{Format, Masked, WireMask};
 use crate::model::{ColumnId, Oid};
 use crate::wire::backend::DataRow;
 use crate::wire::frame::HEADER_LEN;
@@ -111,16 +111,38 @@ impl Gate {
     }
 }
 
-/// Appends the DataRow in `payload` with the given fields masked.
-pub(super) fn mask_row(
-    payload: &[u8],
-    fields: &[MaskedField],
-    standpoint: Standpoint<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), Unmaskable> {
-    let row = DataRow::read(payload).map_err(|_| Unmaskable)?;
-    let front = Front { row, values: row.len(), rest_len: 0 };
-    mask_front(front, fields, standpoint, out)
+/// Bytes before each value: how long it is.
+const LENGTH_WORD_LEN: usize = 4;
+
+/// The length word of NULL, which has no bytes.
+const NULL: [u8; LENGTH_WORD_LEN] = (-1_i32).to_be_bytes();
+
+/// What masks the rows of one step: [`MaskedField`]s with what the world says of them.
+pub(super) struct RowMasks<'a> {
+    fields: Vec<(MaskedField, &'a WireMask)>,
+}
+
+impl<'a> RowMasks<'a> {
+    pub(super) fn of(fields: &[MaskedField], world: &'a World) -> Result<Self, Unmaskable> {
+        let fields = fields.iter().map(|field| Some((*field, world.wire_mask(field.column)?)));
+        fields.collect::<Option<_>>().map(|fields| Self { fields }).ok_or(Unmaskable)
+    }
+
+    /// Appends the DataRow in `payload`, masked.
+    pub(super) fn row(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), Unmaskable> {
+        let row = DataRow::read(payload).map_err(|_| Unmaskable)?;
+        self.front(Front { row, values: row.len(), rest_len: 0 }, out)
+    }
+
+    /// Appends the beginning of a DataRow, masked; `rest_len` bytes have to follow.
+    pub(super) fn front(&self, front: Front<'_>, out: &mut Vec<u8>) -> Result<(), Unmaskable> {
+        let start = out.len();
+        let masked = mask_fields(front, &self.fields, out);
+        if masked.is_err() {
+            out.truncate(start);
+        }
+        masked
+    }
 }
 
 /// The beginning of a row, and how much is behind it.
@@ -133,26 +155,9 @@ pub(super) struct Front<'a> {
     pub rest_len: usize,
 }
 
-/// Appends the beginning of a DataRow with the given fields masked; `rest_len` bytes have to
-/// follow.
-pub(super) fn mask_front(
-    front: Front<'_>,
-    fields: &[MaskedField],
-    standpoint: Standpoint<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), Unmaskable> {
-    let start = out.len();
-    let masked = mask_fields(front, fields, standpoint, out);
-    if masked.is_err() {
-        out.truncate(start);
-    }
-    masked
-}
-
 fn mask_fields(
     Front { row, values, rest_len }: Front<'_>,
-    fields: &[MaskedField],
-    standpoint: Standpoint<'_>,
+    fields: &[(MaskedField, &WireMask)],
     out: &mut Vec<u8>,
 ) -> Result<(), Unmaskable> {
     let start = out.len();
@@ -162,23 +167,27 @@ fn mask_fields(
     let count = u16::try_from(row.len()).map_err(|_| Unmaskable)?;
     out.extend_from_slice(&count.to_be_bytes());
     // What lies between masked values is copied as one slice, length words and NULLs included.
-    let (mut copied, mut at) = (0, 0);
-    let between = |from: usize, to: usize| row.bytes().get(from..to).ok_or(Unmaskable);
-    let mut next = fields.iter().peekable();
-    for (index, field) in row.fields().take(values).enumerate() {
-        let field = field.map_err(|_| Unmaskable)?;
-        let begins = at;
-        at += 4 + field.map_or(0, <[u8]>::len);
-        let Some(masked) = next.next_if(|masked| masked.index == index) else { continue };
-        let Some(value) = field else { continue };
-        out.extend_from_slice(between(copied, begins)?);
+    let bytes = row.bytes();
+    let (mut copied, mut at, mut index) = (0, 0, 0);
+    for (field, mask) in fields {
+        let between = field.index.checked_sub(index).ok_or(Unmaskable)?;
+        let begins = row.skip(at, between).map_err(|_| Unmaskable)?;
+        at = row.skip(begins, 1).map_err(|_| Unmaskable)?;
+        index = field.index + 1;
+        let (word, value) = bytes[begins..at].split_at(LENGTH_WORD_LEN);
+        if word == NULL {
+            continue;
+        }
+        out.extend_from_slice(&bytes[copied..begins]);
         copied = at;
-        mask_value(value, masked, standpoint, out)?;
+        mask_value(value, mask, field.format, out)?;
     }
-    out.extend_from_slice(between(copied, at)?);
-    if next.peek().is_some() {
+    let behind = values.checked_sub(index).ok_or(Unmaskable)?;
+    let end = row.skip(at, behind).map_err(|_| Unmaskable)?;
+    if end != bytes.len() {
         return Err(Unmaskable);
     }
+    out.extend_from_slice(&bytes[copied..]);
     let len = i32::try_from(out.len() + rest_len - start - 1).map_err(|_| Unmaskable)?;
     out[start + 1..start + 5].copy_from_slice(&len.to_be_bytes());
     Ok(())
@@ -187,17 +196,18 @@ fn mask_fields(
 /// Appends the mask of a value behind its length word.
 fn mask_value(
     value: &[u8],
-    masked: &MaskedField,
-    standpoint: Standpoint<'_>,
+    mask: &WireMask,
+    format: Format,
     out: &mut Vec<u8>,
 ) -> Result<(), Unmaskable> {
-    let mask = standpoint.world.wire_mask(masked.column).ok_or(Unmaskable)?;
     let length_at = out.len();
-    out.extend_from_slice(&[0; 4]);
-    let len = match mask.apply(masked.format, value, out).map_err(|_| Unmaskable)? {
-        Masked::Value => i32::try_from(out.len() - length_at - 4).map_err(|_| Unmaskable)?,
+    out.extend_from_slice(&[0; LENGTH_WORD_LEN]);
+    let len = match mask.apply(format, value, out).map_err(|_| Unmaskable)? {
+        Masked::Value => {
+            i32::try_from(out.len() - length_at - LENGTH_WORD_LEN).map_err(|_| Unmaskable)?
+        }
         Masked::Null => -1,
     };
-    out[length_at..length_at + 4].copy_from_slice(&len.to_be_bytes());
+    out[length_at..length_at + LENGTH_WORD_LEN].copy_from_slice(&len.to_be_bytes());
     Ok(())
 }

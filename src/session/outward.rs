@@ -4,7 +4,7 @@
 use super::backend::Pass;
 use super::counted::Counted;
 use super::errors::{self, protocol};
-use super::gate::{Front, Gate, Unmaskable, mask_front};
+use super::gate::{Front, Gate, RowMasks, Unmaskable};
 use super::stream::WHOLE_LEN;
 use super::{Cancel, Close, Effects, Env, Relay, Session};
 use crate::audit;
@@ -138,10 +138,9 @@ impl Session {
         let Gate::Masking { fields } = &self.queue.gate else { return Way::Whole };
         let rest = header.len - 5 - needed;
         let before = out.to_client.len();
-        let standpoint = self.standpoint(env);
         let masked = DataRow::begin(&payload[..needed]).map_err(|_| Unmaskable).and_then(|row| {
             let front = Front { row, values, rest_len: rest };
-            mask_front(front, fields, standpoint, &mut out.to_client)
+            RowMasks::of(fields, env.world)?.front(front, &mut out.to_client)
         });
         if masked.is_err() {
             self.cut(&errors::unmaskable(), audit::Decision::Refused, env, out);

@@ -5,14 +5,17 @@ use std::sync::{Arc, PoisonError};
 use super::backend::Pass;
 use super::counted::{self, Counted};
 use super::errors::{self, protocol};
-use super::gate::{Closed, Gate, mask_row};
+use super::gate::{Closed, Gate, RowMasks, Unmaskable};
 use super::prepared::Shape;
 use super::queue::{Expected, Origin};
-use super::{Effects, Env, ServerHold, Session};
+use super::stream::WHOLE_LEN;
+use super::{Effects, Env, Relay, ServerHold, Session};
 use crate::audit;
 use crate::mask::Format;
 use crate::model::ColumnId;
+use crate::wire::FrameHeader;
 use crate::wire::backend::{DataRow, RowDescription, tag};
+use crate::wire::frame::HEADER_LEN;
 
 impl Session {
     /// Replies that are one message, of this kind.
@@ -160,8 +163,9 @@ impl Session {
                 self.queue.progress.bytes += payload.len() as u64 + 5;
                 Pass::Yes
             }
-            Gate::Masking { fields, .. } => {
-                let masked = mask_row(payload, fields, self.standpoint(env), &mut out.to_client);
+            Gate::Masking { fields } => {
+                let masks = RowMasks::of(fields, env.world);
+                let masked = masks.and_then(|masks| masks.row(payload, &mut out.to_client));
                 self.queue.progress.bytes += (out.to_client.len() - before) as u64;
                 if masked.is_err() {
                     self.cut(&errors::unmaskable(), audit::Decision::Refused, env, out);
@@ -169,6 +173,35 @@ impl Session {
                 Pass::No
             }
         }
+    }
+
+    /// Masks the rows at the front of `input` that are there in full, and takes them off; answers
+    /// how long they were. Rows that rest on a release are looked at one by one, elsewhere.
+    pub(super) fn mask_rows(&mut self, input: &[u8], env: Env<'_>, out: &mut Effects) -> usize {
+        let Gate::Masking { fields } = &self.queue.gate else { return 0 };
+        if self.relay == Relay::Cut || self.queue.front_release().is_some() {
+            return 0;
+        }
+        let (masks, before) = (RowMasks::of(fields, env.world), out.to_client.len());
+        let (mut len, mut rows, mut masked) = (0, 0, Ok(()));
+        while let Ok(Some(header)) = FrameHeader::peek(&input[len..], WHOLE_LEN)
+            && header.tag == tag::DATA_ROW
+            && let Some(frame) = input.get(len..len + header.len)
+            && masked.is_ok()
+        {
+            len += header.len;
+            rows += 1;
+            masked = match &masks {
+                Ok(masks) => masks.row(&frame[HEADER_LEN..], &mut out.to_client),
+                Err(Unmaskable) => Err(Unmaskable),
+            };
+        }
+        self.queue.progress.rows += rows;
+        self.queue.progress.bytes += (out.to_client.len() - before) as u64;
+        if masked.is_err() {
+            self.cut(&errors::unmaskable(), audit::Decision::Refused, env, out);
+        }
+        len
     }
 
     /// The first row of an Execute opens the gate by what Describe told of the statement.

@@ -168,6 +168,23 @@ impl<'a> DataRow<'a> {
         self.bytes
     }
 
+    /// Where in [`DataRow::bytes`] the values end of which the first begins at `at`.
+    ///
+    /// # Errors
+    /// `Truncated` or `Length` if there are not so many.
+    pub fn skip(&self, mut at: usize, values: usize) -> Result<usize, WireError> {
+        for _ in 0..values {
+            let rest = self.bytes.get(at..).ok_or(WireError::Truncated)?;
+            let word = rest.first_chunk::<4>().ok_or(WireError::Truncated)?;
+            let len = match i32::from_be_bytes(*word) {
+                -1 => 0,
+                len => usize::try_from(len).map_err(|_| WireError::Length)?,
+            };
+            at += 4 + len;
+        }
+        if at <= self.bytes.len() { Ok(at) } else { Err(WireError::Truncated) }
+    }
+
     /// The values in order, None for NULL. A value that does not fit the message, or bytes after
     /// the last value (reported in its place), give an error and end the walk: whoever has seen
     /// `len()` values without one has seen the whole row.
