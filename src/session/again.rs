@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::errors::{executes_hidden, protocol, unreadable};
+use super::errors::{executes_executing, executes_hidden, protocol, unreadable};
 use super::frontend::Pending;
 use super::plan::{Missing, Plan, Planned};
 use super::prepared::{Made, MadeBy, Now, Prepared, Spelling};
@@ -60,6 +60,14 @@ pub(super) fn executed(analyses: &[Analysis]) -> impl Iterator<Item = &str> {
         | Kind::Define
         | Kind::Utility => None,
     })
+}
+
+impl Prepared {
+    /// Whether it is an EXECUTE itself, maybe of its own name: there is no end to following it.
+    fn executes_others(&self) -> bool {
+        let plan = self.plan.as_ref();
+        plan.is_some_and(|plan| executed(&plan.analysed.statements).next().is_some())
+    }
 }
 
 impl Session {
@@ -208,6 +216,9 @@ impl Session {
             let done = self.renewed == Renewed::Tried || self.is_in_batch();
             if before.text.is_empty() || done {
                 continue;
+            }
+            if before.executes_others() {
+                return Ok(Some(executes_executing(name).into()));
             }
             let now = match self.now(before, env) {
                 Ok(Some(now)) => now,

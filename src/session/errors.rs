@@ -197,6 +197,15 @@ pub(super) fn executes_hidden(name: &str) -> Report {
     .hint("Write the statement itself instead of EXECUTE.")
 }
 
+pub(super) fn executes_executing(name: &str) -> Report {
+    Report::error(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        format!("permission denied for prepared statement \"{name}\""),
+    )
+    .detail("It is an EXECUTE itself.")
+    .hint("Execute the statement that it names.")
+}
+
 pub(super) fn prepared_lookup() -> Report {
     Report::error(
         SqlState::INSUFFICIENT_PRIVILEGE,

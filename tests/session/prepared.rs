@@ -344,3 +344,34 @@ fn a_portal_of_an_execute_runs_what_the_name_stands_for_when_it_runs() {
     let (_, texts) = asked(&bench.sent());
     assert!(texts[0].contains("refused"), "the name stands for raw values: {texts:?}");
 }
+
+#[test]
+fn a_statement_that_executes_itself_is_refused_and_the_session_goes_on() {
+    let mut bench = Bench::new();
+    bench.client(&ask(|to| {
+        to.parse("q", "EXECUTE q");
+        to.sync();
+    }));
+    bench.server(&tell(|to| {
+        to.parsed();
+        to.ready(b'I');
+    }));
+    bench.told();
+    bench.client(&ask(|to| to.query("EXECUTE q")));
+    bench.server(&tell(|to| {
+        to.error("42601", "syntax error");
+        to.ready(b'I');
+    }));
+    assert_eq!(bench.told().states, ["42501"]);
+    bench.client(&ask(|to| {
+        to.bind("", "q", 0);
+        to.execute("");
+        to.sync();
+    }));
+    bench.server(&tell(|to| {
+        to.error("42601", "syntax error");
+        to.ready(b'I');
+    }));
+    assert_eq!(bench.told().states, ["42501"]);
+    bench.works();
+}
