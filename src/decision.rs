@@ -9,13 +9,12 @@ mod release;
 mod verdict;
 mod writes;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::analysis::sensitive::{PiiColumn, Sensitive};
 use crate::grant::{Action, Asked, CatalogView, Counting, Cover, GrantId, LiveTable};
 use crate::mask::{Format, MaskError, Needs, WireMask};
-use crate::model::{Client, ColumnId, ColumnPath, Epoch, Report, Timestamp};
+use crate::model::{ByNumber, Client, ColumnId, ColumnPath, Epoch, Report, Timestamp};
 use crate::schema::Snapshot;
 
 pub use refusal::{ask_for, hidden_notice, may_not_change, scrubbed};
@@ -74,7 +73,7 @@ pub struct World {
     /// What can be asked for, for requests and hints.
     pub view: CatalogView,
     pub rules: Rules,
-    masks: HashMap<ColumnId, WireMask>,
+    masks: ByNumber<ColumnId, WireMask>,
 }
 
 impl World {
@@ -88,7 +87,7 @@ impl World {
         view: CatalogView,
         rules: Rules,
     ) -> (Self, Vec<(Arc<ColumnPath>, MaskError)>) {
-        let (mut masks, mut problems) = (HashMap::new(), Vec::new());
+        let (mut masks, mut problems) = (ByNumber::default(), Vec::new());
         for (id, column) in &sensitive.columns {
             match WireMask::new(spec_of(column), &column.value) {
                 Ok(mask) => {

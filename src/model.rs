@@ -35,6 +35,10 @@ pub struct ColumnId {
     pub number: ColumnNumber,
 }
 
+/// A map by numbers that the database gives out: a quick hash, as it is asked several times for
+/// each statement and nobody outside chooses its keys.
+pub type ByNumber<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
 /// Which state of a published snapshot something was computed from; grows with every change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);

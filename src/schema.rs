@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{ColumnId, ColumnNumber, Epoch, Oid, RelationName};
+use crate::model::{ByNumber, ColumnId, ColumnNumber, Epoch, Oid, RelationName};
 
 /// What [`Function::language`] says of aggregates.
 pub const LANGUAGE_AGGREGATE: &str = "aggregate";
@@ -18,7 +18,7 @@ pub struct Snapshot {
     pub epoch: Epoch,
     /// `server_version_num`, such as 150018.
     pub server_version: u32,
-    pub relations: HashMap<Oid, Relation>,
+    pub relations: ByNumber<Oid, Relation>,
     pub functions: Vec<Function>,
     /// Names of schemas that exist.
     pub schemas: Vec<String>,

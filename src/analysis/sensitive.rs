@@ -22,7 +22,7 @@ use super::mention::{
     Mention, MentionError, side_door_function, side_door_of_sessions, side_door_relation,
 };
 use crate::catalog::{Catalog, Hiding};
-use crate::model::{ColumnId, ColumnNumber, ColumnPath, Oid, RelationName};
+use crate::model::{ByNumber, ColumnId, ColumnNumber, ColumnPath, Oid, RelationName};
 use crate::schema::{Column, Snapshot, ValueType};
 use bodies::Bodies;
 use columns::Columns;
@@ -43,9 +43,9 @@ pub struct Sensitive {
     pub watch: Watch,
     pub audience: Audience,
     /// Every column that is personal data, of tables and materialized views alike.
-    pub columns: HashMap<ColumnId, PiiColumn>,
+    pub columns: ByNumber<ColumnId, PiiColumn>,
     /// Every relation a statement on which needs a closer look.
-    pub relations: HashMap<Oid, Reach>,
+    pub relations: ByNumber<Oid, Reach>,
     /// Every user-defined function a call of which needs a closer look.
     pub functions: HashMap<Oid, FunctionReach>,
     /// Symbols of operators that run sensitive functions, in whatever schema.
@@ -57,7 +57,7 @@ pub struct Sensitive {
     /// Gate 1 over all of these names.
     pub mention: Mention,
     functions_by_name: HashMap<String, Vec<Oid>>,
-    columns_by_relation: HashMap<Oid, Vec<ColumnNumber>>,
+    columns_by_relation: ByNumber<Oid, Vec<ColumnNumber>>,
 }
 
 /// A column that is personal data.
@@ -248,7 +248,7 @@ impl Sensitive {
             .collect();
         let mention = Mention::new(names, operators.iter().map(String::as_str))?;
         let (columns, tags) = columns.finish();
-        let mut columns_by_relation: HashMap<Oid, Vec<ColumnNumber>> = HashMap::new();
+        let mut columns_by_relation: ByNumber<Oid, Vec<ColumnNumber>> = ByNumber::default();
         for id in columns.keys() {
             columns_by_relation.entry(id.relation).or_default().push(id.number);
         }
@@ -277,15 +277,15 @@ impl Sensitive {
         Ok(Self {
             watch: Watch::Nothing,
             audience: Audience::Everyone,
-            columns: HashMap::new(),
-            relations: HashMap::new(),
+            columns: ByNumber::default(),
+            relations: ByNumber::default(),
             functions: HashMap::new(),
             operators: BTreeSet::new(),
             types: BTreeSet::new(),
             notifies: Notifies::No,
             mention: Mention::of_nothing()?,
             functions_by_name: HashMap::new(),
-            columns_by_relation: HashMap::new(),
+            columns_by_relation: ByNumber::default(),
         })
     }
 

@@ -9,7 +9,7 @@ pub(super) fn names(world: &World, columns: &[ColumnId]) -> Vec<String> {
     let mut names: Vec<String> = columns
         .iter()
         .filter_map(|id| world.sensitive.column(*id))
-        .map(|column| column.path.to_string())
+        .map(|column| column.path.dotted())
         .collect();
     names.sort();
     names.dedup();
@@ -18,7 +18,10 @@ pub(super) fn names(world: &World, columns: &[ColumnId]) -> Vec<String> {
 
 /// How to ask for the first of `columns`, as a statement that can be pasted.
 pub fn ask_for(world: &World, columns: &[ColumnId]) -> String {
-    let names = names(world, columns);
+    ask_for_first(&names(world, columns))
+}
+
+fn ask_for_first(names: &[String]) -> String {
     let what = names.first().map_or("table.column", String::as_str);
     format!(
         "Ask for access: SELECT * FROM keyhole.request({}, '30 minutes', 'why you need it').",
@@ -29,7 +32,7 @@ pub fn ask_for(world: &World, columns: &[ColumnId]) -> String {
 /// The notice of a statement whose result holds masks.
 pub fn hidden_notice(world: &World, columns: &[ColumnId]) -> Report {
     let names = names(world, columns);
-    Report::notice(format!("masked: {}", names.join(", "))).hint(ask_for(world, columns))
+    Report::notice(format!("masked: {}", names.join(", "))).hint(ask_for_first(&names))
 }
 
 pub(super) fn denied(world: &World, columns: &[ColumnId], why: &str) -> Report {
@@ -39,7 +42,7 @@ pub(super) fn denied(world: &World, columns: &[ColumnId], why: &str) -> Report {
         format!("permission denied for personal data: {}", names.join(", ")),
     )
     .detail(why)
-    .hint(ask_for(world, columns))
+    .hint(ask_for_first(&names))
 }
 
 /// A write would have changed one of `columns`, on which constraints over hidden values rest.

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::fmt::Write as _;
 
 /// A relation's schema and name, as stored in the system catalogs (folded and unquoted).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -12,6 +13,11 @@ impl RelationName {
         Self { schema: schema.into(), name: name.into() }
     }
 
+    /// As it is displayed: made for every record of a statement.
+    pub fn dotted(&self) -> String {
+        [&*self.schema, &*self.name].join(".")
+    }
+
     /// The name as SQL text that means this relation under any `search_path`.
     pub fn quoted(&self) -> String {
         format!("{}.{}", quote_ident(&self.schema), quote_ident(&self.name))
@@ -20,7 +26,9 @@ impl RelationName {
 
 impl fmt::Display for RelationName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.schema, self.name)
+        f.write_str(&self.schema)?;
+        f.write_char('.')?;
+        f.write_str(&self.name)
     }
 }
 
@@ -31,9 +39,18 @@ pub struct ColumnPath {
     pub column: String,
 }
 
+impl ColumnPath {
+    /// As it is displayed: made for every record of a statement.
+    pub fn dotted(&self) -> String {
+        [&*self.relation.schema, &*self.relation.name, &*self.column].join(".")
+    }
+}
+
 impl fmt::Display for ColumnPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.relation, self.column)
+        fmt::Display::fmt(&self.relation, f)?;
+        f.write_char('.')?;
+        f.write_str(&self.column)
     }
 }
 
@@ -56,6 +73,15 @@ pub fn quote_literal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dotted_names_are_what_is_displayed() {
+        let relation = RelationName::new("public", "a.b");
+        assert_eq!(relation.dotted(), relation.to_string());
+        let path = ColumnPath { relation, column: "é".to_owned() };
+        assert_eq!(path.dotted(), path.to_string());
+        assert_eq!(path.dotted(), "public.a.b.é");
+    }
 
     #[test]
     fn quoting_doubles_the_quote() {

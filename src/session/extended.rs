@@ -235,10 +235,7 @@ impl Session {
             }
             run.completes = self.completes(&kind, &sent, original, &run);
         }
-        if let Ok(text) = std::str::from_utf8(&run.text) {
-            let text = text.to_owned();
-            self.note_settings(&text, env);
-        }
+        self.note_settings(env.world.sensitive.mention.scan(&run.text));
         let shape = portal.as_ref().and_then(|portal| portal.prepared.shape(env.world.epoch));
         if shape.is_none() {
             // Gate 3 needs to know where the columns come from, whether the client asks or not.

@@ -116,11 +116,12 @@ impl Session {
 
     pub(super) fn query(&mut self, frame: &[u8], text: &str, env: Env<'_>, out: &mut Effects) {
         self.tables.batch_ends();
-        let planned = match self.plan(text, env) {
+        let hits = env.world.sensitive.mention.scan(text.as_bytes());
+        let planned = match self.plan_scanned(text, hits, env) {
             Ok(planned) => planned,
             Err(missing) => return self.wait_for(missing, kept(frame), out),
         };
-        self.note_settings(text, env);
+        self.note_settings(hits);
         let copy = Bytes::copy_from_slice(text.as_bytes());
         match planned {
             Planned::Clear => {
@@ -152,9 +153,8 @@ impl Session {
         }
     }
 
-    /// Settings that a statement may change are asked for again afterwards.
-    pub(super) fn note_settings(&mut self, text: &str, env: Env<'_>) {
-        let hits = env.world.sensitive.mention.scan(text.as_bytes());
+    /// Settings that a statement with these mentions may change are asked for again afterwards.
+    pub(super) fn note_settings(&mut self, hits: Hits) {
         if hits.intersects(Hits::PATH | Hits::DYNAMIC | Hits::ROLLBACK) {
             self.path.sent(hits);
         }

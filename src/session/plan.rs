@@ -177,10 +177,9 @@ pub(super) fn masked(analysis: &Analysis, decision: &Decision) -> Vec<ColumnId> 
 const HARMLESS: Hits = Hits::PATH;
 
 impl Session {
-    /// Gate 1. What is left of the hits needs gate 2.
-    pub(super) fn mention(&self, text: &str, world: &World) -> Hits {
-        let hits = world.sensitive.mention.scan(text.as_bytes());
-        let hits = hits.without(HARMLESS).without(Hits::ROLLBACK);
+    /// Of what gate 1 has found, what needs gate 2.
+    fn needs_analysis(&self, all: Hits) -> Hits {
+        let hits = all.without(HARMLESS).without(Hits::ROLLBACK);
         // Names that this transaction made are in no automaton.
         if !self.uncommitted.is_empty() {
             return hits | Hits::DDL;
@@ -190,7 +189,17 @@ impl Session {
 
     /// How the text may run for this session now.
     pub(super) fn plan(&self, text: &str, env: Env<'_>) -> Result<Planned, Missing> {
-        let hits = self.mention(text, env.world);
+        self.plan_scanned(text, env.world.sensitive.mention.scan(text.as_bytes()), env)
+    }
+
+    /// The same, where gate 1 has found `all` in the text.
+    pub(super) fn plan_scanned(
+        &self,
+        text: &str,
+        all: Hits,
+        env: Env<'_>,
+    ) -> Result<Planned, Missing> {
+        let hits = self.needs_analysis(all);
         if hits.is_empty() && env.world.sensitive.watch == Watch::Nothing {
             return Ok(Planned::Clear);
         }
@@ -228,7 +237,7 @@ impl Session {
             }
         }
         // A text that changes settings may change how its own later rows look on the wire.
-        let forms = if env.world.sensitive.mention.scan(text.as_bytes()).intersects(Hits::PATH) {
+        let forms = if all.intersects(Hits::PATH) {
             Forms { encoding: Encoding::Other, dates: Dates::Other }
         } else {
             self.forms

@@ -181,6 +181,10 @@ impl Session {
             let raw = run.release.columns.iter();
             tally.raw_cells.extend(raw.map(|column| (*column, progress.rows)));
         }
+        let touched = column_names(env.world, &run.touched);
+        let all_masked = run.masked == run.touched;
+        let masked_columns =
+            if all_masked { touched.clone() } else { column_names(env.world, &run.masked) };
         let duration = env.now.duration_since(run.started).as_micros();
         out.audit.push(Event::Statement(Box::new(audit::Statement {
             session: self.id,
@@ -188,10 +192,10 @@ impl Session {
             client: self.client.clone(),
             text: StatementText::new(run.text.clone(), self.strings),
             relations: relation_names(env.world, &run.relations),
-            pii_columns: column_names(env.world, &run.touched),
+            pii_columns: touched,
             raw_columns: column_names(env.world, &run.release.columns),
             looked_up_columns: column_names(env.world, &run.release.lookups),
-            masked_columns: column_names(env.world, &run.masked),
+            masked_columns,
             gates: run.gates,
             decision: run.decision,
             grants: run.release.grants.clone(),
@@ -233,7 +237,7 @@ fn kind_of(
 
 fn column_names(world: &World, columns: &[ColumnId]) -> audit::Names {
     let names = columns.iter().filter_map(|id| world.sensitive.column(*id));
-    let mut names: Vec<String> = names.map(|column| column.path.to_string()).collect();
+    let mut names: Vec<String> = names.map(|column| column.path.dotted()).collect();
     names.sort_unstable();
     names.dedup();
     Arc::from(names)
@@ -243,6 +247,6 @@ fn relation_names(world: &World, relations: &[Oid]) -> audit::Names {
     relations
         .iter()
         .filter_map(|oid| world.schema.relation(*oid))
-        .map(|relation| relation.name.to_string())
+        .map(|relation| relation.name.dotted())
         .collect()
 }

@@ -41,6 +41,11 @@ impl Uncommitted {
         self.names.is_empty()
     }
 
+    /// Whether nothing at all was noted: then nothing leads to it.
+    fn is_untouched(&self) -> bool {
+        self.names.is_empty() && self.code.is_empty() && !self.everywhere
+    }
+
     pub(super) fn ended(&mut self) {
         *self = Self::default();
     }
@@ -129,6 +134,10 @@ impl Session {
         analyses: &[Analysis],
         env: Env<'_>,
     ) -> Option<Box<Report>> {
+        // Most transactions define nothing.
+        if self.uncommitted.is_untouched() && !analyses.iter().any(|it| it.kind == Kind::Define) {
+            return None;
+        }
         let mut defined = self.uncommitted.clone();
         for (analysis, statement) in analyses.iter().zip(&parsed.statements) {
             if let Some(name) = defined.named_in(analysis, &statement.tree, env.world)

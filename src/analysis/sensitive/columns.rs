@@ -9,7 +9,7 @@ use super::lineage::{self, Holds};
 use super::tags::{Origin, Tag, Tags};
 use super::{CLASS_CLEAR, CLASS_DERIVED, CLASS_UNCLASSIFIED, PiiColumn, Problem, Unclassified};
 use crate::catalog::{Catalog, Hiding, MaskSpec};
-use crate::model::{ColumnId, ColumnPath, Oid};
+use crate::model::{ByNumber, ColumnId, ColumnPath, Oid};
 use crate::schema::{Column, ConstraintKind, Relation, RelationKind, Snapshot};
 
 /// The columns tagged so far.
@@ -136,9 +136,9 @@ impl<'a> Columns<'a> {
         self.schema.column(source).is_some_and(|source| source.value == column.value)
     }
 
-    pub(super) fn finish(self) -> (HashMap<ColumnId, PiiColumn>, Tags) {
+    pub(super) fn finish(self) -> (ByNumber<ColumnId, PiiColumn>, Tags) {
         let mut tags = Tags(self.clear);
-        let mut columns = HashMap::with_capacity(self.tagged.len());
+        let mut columns = ByNumber::default();
         for (id, tagged) in self.tagged {
             if let Some(root) = tagged.root {
                 let (path, class) = (tagged.path.clone(), tagged.class.clone());

@@ -2,11 +2,11 @@
 //! columns, indexes, policies, rules and views. Whoever made a relation of a name that it uses, in
 //! front of the one that is meant, would get what it writes there.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use super::Reach;
 use super::bodies::Bodies;
-use crate::model::Oid;
+use crate::model::{ByNumber, Oid};
 use crate::schema::{Relation, Snapshot};
 
 /// The names of such functions, and of what their bodies name. A definition that mentions one needs
@@ -14,7 +14,7 @@ use crate::schema::{Relation, Snapshot};
 pub(super) fn names<'a>(
     schema: &'a Snapshot,
     bodies: &Bodies<'a>,
-    relations: &HashMap<Oid, Reach>,
+    relations: &ByNumber<Oid, Reach>,
 ) -> BTreeSet<&'a str> {
     let holders = relations.iter().filter(|(_, reach)| match reach {
         Reach::Table | Reach::Stored | Reach::View { .. } => true,

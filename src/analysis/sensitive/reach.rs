@@ -7,7 +7,7 @@ use super::bodies::Bodies;
 use super::columns::{Columns, Told};
 use super::{DeclaredResult, Notifies, Reach, Touch, Why};
 use crate::analysis::mention::{side_door_function, side_door_relation};
-use crate::model::{ColumnId, Oid, RelationName};
+use crate::model::{ByNumber, ColumnId, Oid, RelationName};
 use crate::schema::{Code, ConstraintKind, Function, Relation, RelationKind, Snapshot};
 
 /// `FirstNormalObjectId`: below are PostgreSQL's own objects.
@@ -304,7 +304,7 @@ impl<'a> Reaching<'a> {
     }
 
     /// Every sensitive relation, with what can be reached through it.
-    pub(super) fn reaches(&self, columns: &Columns<'_>) -> HashMap<Oid, Reach> {
+    pub(super) fn reaches(&self, columns: &Columns<'_>) -> ByNumber<Oid, Reach> {
         let reach = |oid: &Oid, kind: &Kind| {
             Some(match kind {
                 Kind::Table => Reach::Table,
