@@ -162,7 +162,7 @@ impl Mention {
     /// Every kind of mention in `statement`. Allocates nothing.
     pub fn scan(&self, statement: &[u8]) -> Hits {
         let mut hits = Hits::NONE;
-        self.names.each(statement, |at, kind| {
+        self.names.each_in_any_order(statement, |at, kind| {
             if !hits.contains(*kind) && !words::is_upsert(statement, at, *kind) {
                 hits |= *kind;
             }

@@ -1,8 +1,12 @@
 //! Finding names in bytes: one automaton, every occurrence, identifier boundaries checked.
 
+mod lanes;
+
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, MatchKind};
+use aho_corasick::{BuildError, PatternID};
+
+use lanes::Machine;
 
 /// `NAMEDATALEN - 1`: PostgreSQL cuts longer identifiers to at most this many bytes.
 const NAME_BYTES_MAX: usize = 63;
@@ -51,7 +55,7 @@ impl Pattern {
 /// An automaton over patterns, each with a value.
 #[derive(Clone, Debug)]
 pub(in crate::analysis) struct Names<V> {
-    automaton: AhoCorasick,
+    machine: Machine,
     values: Vec<(Boundary, V)>,
 }
 
@@ -63,29 +67,40 @@ impl<V> Names<V> {
             .into_iter()
             .map(|(pattern, value)| (pattern.bytes, (pattern.boundary, value)))
             .unzip();
-        let kind = if bytes.iter().map(Vec::len).sum::<usize>() <= TABLE_PATTERN_BYTES_MAX {
-            AhoCorasickKind::DFA
+        let machine = if bytes.iter().map(Vec::len).sum::<usize>() <= TABLE_PATTERN_BYTES_MAX {
+            Machine::table(bytes)?
         } else {
-            AhoCorasickKind::ContiguousNFA
+            Machine::compact(bytes)?
         };
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(Some(kind))
-            .build(bytes)?;
-        Ok(Self { automaton, values })
+        Ok(Self { machine, values })
     }
 
     /// Calls `found` for every occurrence, overlapping ones included, that stands on the
-    /// boundaries its pattern asks for.
+    /// boundaries its pattern asks for, in the order of their ends.
     pub(in crate::analysis) fn each(&self, text: &[u8], mut found: impl FnMut(Range<usize>, &V)) {
-        for occurrence in self.automaton.find_overlapping_iter(text) {
-            let at = occurrence.range();
-            if let Some((boundary, value)) = self.values.get(occurrence.pattern().as_usize())
-                && stands_alone(text, &at, *boundary)
-            {
-                found(at, value);
-            }
+        self.machine.in_order(text, &mut |at, id| self.check(text, at, id, &mut found));
+    }
+
+    /// The same in any order, which takes a third of the time in a long text.
+    pub(in crate::analysis) fn each_in_any_order(
+        &self,
+        text: &[u8],
+        mut found: impl FnMut(Range<usize>, &V),
+    ) {
+        self.machine.in_any_order(text, &mut |at, id| self.check(text, at, id, &mut found));
+    }
+
+    fn check(
+        &self,
+        text: &[u8],
+        at: Range<usize>,
+        id: PatternID,
+        found: &mut impl FnMut(Range<usize>, &V),
+    ) {
+        if let Some((boundary, value)) = self.values.get(id.as_usize())
+            && stands_alone(text, &at, *boundary)
+        {
+            found(at, value);
         }
     }
 }
