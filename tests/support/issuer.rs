@@ -1,8 +1,10 @@
 //! An OpenID provider: `oidc-provider` on Node, over https, with keys that can be replaced.
 
+use std::fs::File;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,7 +14,10 @@ use tempfile::TempDir;
 use super::certificates;
 use super::keyhole::Process;
 use super::postgres::free_port;
-use super::wait::until;
+use super::wait::now;
+
+/// How long one start may take, on a machine that is busy.
+const START: Duration = Duration::from_secs(45);
 
 /// A running provider; ends when dropped and with the test process.
 pub(crate) struct Issuer {
@@ -51,16 +56,37 @@ impl Issuer {
             .arg(self.dir.path())
             .args(keys)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        self.process = Some(Process::spawn(&mut command));
-        until("the provider listens", || {
+            .stdout(Stdio::null());
+        // Node has been seen to sit there without listening, once in some hundred starts.
+        for attempt in 1..=3 {
+            let log = self.dir.path().join(format!("provider-{attempt}.log"));
+            let file = File::create(&log).expect("the directory is ours");
+            self.process = Some(Process::spawn(command.stderr(file)));
+            if self.listens_within(START) {
+                return;
+            }
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            eprintln!("the provider does not listen, attempt {attempt}: {said}");
+            // Killed before the next one needs its port.
+            self.process = None;
+        }
+        panic!("the provider does not listen");
+    }
+
+    #[track_caller]
+    fn listens_within(&mut self, limit: Duration) -> bool {
+        let end = now() + limit;
+        while now() < end {
             let process = self.process.as_mut().expect("it was just started");
             if let Some(status) = process.ended() {
                 panic!("the provider ended with {status}; run `make setup`");
             }
-            TcpStream::connect(("127.0.0.1", self.port)).ok()
-        });
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
     }
 
     pub(crate) fn stop(&mut self) {
