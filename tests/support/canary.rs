@@ -85,17 +85,20 @@ impl Finder {
     }
 }
 
-/// A log of records without its runs of 32 and more hexadecimal digits: digests, signatures and
-/// keys, which are as good as random and show some short needle once in a while.
+/// A log of records without its digests, signatures and keys, which are as good as random and show
+/// some short needle once in a while: runs of 32 and more hexadecimal digits, or 40 and more
+/// characters of Base64.
 pub(crate) fn without_digests(log: &str) -> String {
     let mut out = String::with_capacity(log.len());
     let mut run = String::new();
     for c in log.chars().chain(['\n']) {
-        if c.is_ascii_hexdigit() {
+        if c.is_ascii_alphanumeric() || "+/".contains(c) {
             run.push(c);
             continue;
         }
-        out.push_str(if run.len() >= 32 { "#" } else { &run });
+        let is_hex = run.chars().all(|c| c.is_ascii_hexdigit());
+        let is_random = run.len() >= 40 || (is_hex && run.len() >= 32);
+        out.push_str(if is_random { "#" } else { &run });
         run.clear();
         out.push(c);
     }
