@@ -146,14 +146,7 @@ async fn run(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answ
                     .hint("SHOW SESSIONS lists the sessions and their ids."))
             }
         },
-        Command::Reload => match (desk.reload)().await {
-            Ok(summary) => Ok(done("RELOAD", vec![summary])),
-            Err(problems) => Err(Report::error(
-                SqlState::INVALID_PARAMETER_VALUE,
-                "the configuration has errors; the old one stays in force",
-            )
-            .detail(problems.join("\n"))),
-        },
+        Command::Reload => reload(desk).await,
         Command::Pause | Command::Resume => Err(Report::error(
             SqlState::FEATURE_NOT_SUPPORTED,
             "PAUSE and RESUME are not supported",
@@ -164,6 +157,17 @@ async fn run(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answ
             Ok(one_cell(NUMBER, Cell::Int(i64::from(*number))))
         }
         Command::Probe(Probe::Version) => Ok(one_cell(VERSION, show::VERSION_LINE.into())),
+    }
+}
+
+async fn reload(desk: &Desk) -> Result<Answer, Report> {
+    match (desk.reload)().await {
+        Ok(summary) => Ok(done("RELOAD", vec![summary])),
+        Err(problems) => Err(Report::error(
+            SqlState::INVALID_PARAMETER_VALUE,
+            "the configuration has errors; the old one stays in force",
+        )
+        .detail(problems.join("\n"))),
     }
 }
 
