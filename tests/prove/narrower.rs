@@ -193,7 +193,20 @@ fn more_than(
 ) -> Option<String> {
     let script = statement.script(form);
     let heard = holder.heard(&script);
-    let innocent = [&script.bytes[..], shown].concat();
+    let innocent = [&script.bytes[..], shown, &disguised(shown)].concat();
     let leaks = traps::finder(Variant::A).find(&heard, &innocent);
     (!leaks.is_empty()).then(|| format!("{form:?}: {}: {leaks:?}", statement.literal()))
+}
+
+/// What statements may make of what is shown: the same backwards, and as the bytes that it spells.
+fn disguised(shown: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(shown);
+    let mut made: Vec<u8> = text.chars().rev().collect::<String>().into_bytes();
+    for spelled in text.split("\\x").skip(1) {
+        let digits: Vec<u32> = spelled.chars().map_while(|c| c.to_digit(16)).collect();
+        let byte = |pair: &[u32]| u8::try_from(pair[0] * 16 + pair[1]).unwrap_or_default();
+        made.push(b'\n');
+        made.extend(digits.chunks_exact(2).map(byte));
+    }
+    made
 }

@@ -126,8 +126,8 @@ impl Run {
     fn leaks(&self, said: &[u8], answers: &Answers) -> Option<String> {
         let innocent = [said, &answers.twin.bytes, self.stands.as_bytes()].concat();
         let hidden = |value: &str| !self.granted.contains(value);
-        let mut leaks = traps::finder(Variant::A).find_of(&answers.a.bytes, &innocent, hidden);
-        leaks.extend(traps::finder(Variant::B).find(&answers.b.bytes, &innocent));
+        let mut leaks = traps::finder(Variant::A).find_of(&answers.a.said(), &innocent, hidden);
+        leaks.extend(traps::finder(Variant::B).find(&answers.b.said(), &innocent));
         (!leaks.is_empty()).then(|| format!("  canaries: {leaks:?}"))
     }
 
@@ -137,7 +137,7 @@ impl Run {
         if statement.origin == "random" || !self.held.is_empty() {
             return None;
         }
-        let leaks = traps::finder(Variant::A).find(&answers.twin.bytes, said);
+        let leaks = traps::finder(Variant::A).find(&answers.twin.said(), said);
         (!leaks.is_empty()).then(|| format!("  canaries on the twin itself: {leaks:?}"))
     }
 

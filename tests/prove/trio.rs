@@ -29,6 +29,15 @@ pub(crate) struct Heard {
     pub(crate) ended: bool,
 }
 
+impl Heard {
+    /// What the messages say, each apart from the next: the tag of a message behind a value is none
+    /// of the value's letters.
+    pub(crate) fn said(&self) -> Vec<u8> {
+        let bodies: Vec<&[u8]> = self.messages.iter().map(|it| it.body.as_slice()).collect();
+        bodies.join(&b"\n\xff\n"[..])
+    }
+}
+
 /// What everybody heard of the same script.
 pub(crate) struct Answers {
     pub(crate) twin: Heard,
