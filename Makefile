@@ -42,6 +42,7 @@ suites:
 lint:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+	python3 scripts/mutants.py --check
 
 demo:
 	@scripts/setup.sh demo

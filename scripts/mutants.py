@@ -6,6 +6,8 @@ once, and runs the proof (`tests/prove.rs`) for each; what it lets live meets th
 attack corpus and the end-to-end tests. The tree itself holds no switch. Exit 0 only if every mutant was killed.
 
     make mutants [ONLY=gate-3,copy]
+
+With `--check` it only looks whether every mutation still finds its place.
 """
 
 import os
@@ -21,8 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # name, what is switched off, file, its text, what replaces it; `@` is the switch.
 MUTANTS = [
     ("gate-1", "gate 1: nothing is ever mentioned", "src/session/plan.rs",
-     "let hits = hits.without(HARMLESS).without(Hits::ROLLBACK);",
-     "let hits = hits.without(HARMLESS).without(Hits::ROLLBACK);\n"
+     "let hits = all.without(HARMLESS).without(Hits::ROLLBACK);",
+     "let hits = all.without(HARMLESS).without(Hits::ROLLBACK);\n"
      "        let hits = if @ { Hits::NONE } else { hits };"),
     ("gate-2", "gate 2: everything is forwarded", "src/decision/verdict.rs",
      "    Decision { way, hidden, guarded, release, scrub }",
@@ -217,14 +219,24 @@ pub(crate) fn mutant(name: &str) -> bool {
 '''
 
 
-def mutate(tree):
+def mutated(root):
+    """Every file with its mutants in it, and what could not be placed."""
+    texts, misplaced = {}, []
     for name, _, file, old, new in MUTANTS:
         for file, old, new in [(file, old, new), *MORE.get(name, [])]:
-            path = tree / file
-            text = path.read_text()
+            text = texts.get(file) or (root / file).read_text()
             if text.count(old) != 1:
-                sys.exit(f"mutant {name}: {text.count(old)} places in {file} instead of one")
-            path.write_text(text.replace(old, new.replace("@", f'crate::mutant("{name}")')))
+                misplaced.append(f"mutant {name}: {text.count(old)} places in {file} instead of one")
+            texts[file] = text.replace(old, new.replace("@", f'crate::mutant("{name}")'))
+    return texts, misplaced
+
+
+def mutate(tree):
+    texts, misplaced = mutated(tree)
+    if misplaced:
+        sys.exit("\n".join(misplaced))
+    for file, text in texts.items():
+        (tree / file).write_text(text)
     lib = tree / "src/lib.rs"
     lib.write_text(lib.read_text() + SWITCH)
 
@@ -242,6 +254,9 @@ def run(tree, mutant, command):
 
 
 def main():
+    if sys.argv[1:] == ["--check"]:
+        _, misplaced = mutated(ROOT)
+        sys.exit("\n".join(misplaced) or 0)
     wanted = [name for name in os.environ.get("ONLY", "").split(",") if name]
     tree = ROOT / "target" / "mutants" / "tree"
     if tree.exists():
