@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use keyhole::analysis::mention::Mention;
-use keyhole::audit::{self, Chain, Event, Normalizer, StatementText, Strings};
+use keyhole::audit::{self, Chain, Encoder, Event, StatementText, Strings};
 use keyhole::decision::World;
 use keyhole::grant::{Action, Asked, Counting, Live, LiveTable, LookupMeter};
 use keyhole::model::{Client, ColumnPath, Epoch, Timestamp};
@@ -339,8 +339,7 @@ enum Texts {
 
 /// From a statement's event to its line in the chain.
 struct Record {
-    normalizer: Normalizer,
-    chain: Chain,
+    encoder: Encoder,
     event: Option<Event>,
     lines: Vec<u8>,
     texts: Texts,
@@ -350,8 +349,7 @@ struct Record {
 impl Record {
     fn new(texts: Texts) -> Self {
         Self {
-            normalizer: Normalizer::default(),
-            chain: Chain::start(),
+            encoder: Encoder::from(Chain::start()),
             event: None,
             lines: Vec::new(),
             texts,
@@ -366,7 +364,7 @@ impl Record {
         };
         let names = |columns: &[&str]| columns.iter().map(|name| (*name).to_owned()).collect();
         let pii: audit::Names = names(&["public.customers.email", "public.customers.ssn"]);
-        Event::Statement(Box::new(audit::Statement {
+        Event::Statement(audit::Statement {
             session: 7,
             statement: self.made,
             client: Arc::new(client("alice".into())),
@@ -387,7 +385,7 @@ impl Record {
             bytes: 54,
             duration_us: 187,
             sqlstate: None,
-        }))
+        })
     }
 }
 
@@ -400,9 +398,8 @@ impl Path for Record {
     }
 
     fn run(&mut self) {
-        let Some(event) = &mut self.event else { return };
-        event.settle(&mut self.normalizer);
-        let encoded = self.chain.encode(event, now(), &mut self.lines);
+        let Some(event) = &self.event else { return };
+        let encoded = self.encoder.encode(event, now(), &mut self.lines);
         assert!(encoded.is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! What is remembered: typed records ([`Event`]) in a hash chain of JSON lines ([`chain`]), with
 //! statements told without their literals ([`mod@normalize`]).
 //!
-//! [`attest`] checks the receipts of grants in it.
+//! [`Encoder`] makes the lines; [`attest`] checks the receipts of grants in it.
 //!
 //! Pure: `store::audit_log` owns the files and the fsync.
 //!
@@ -11,11 +11,13 @@
 
 pub mod attest;
 pub mod chain;
+mod encode;
 pub mod normalize;
 pub mod record;
 
 pub use chain::{Broken, Chain, Verifier, Why};
-pub use normalize::{Normalized, Normalizer, Strings, normalize};
+pub use encode::Encoder;
+pub use normalize::{Normalized, Strings, normalize};
 pub use record::{
     Analysis, CatalogChange, CatalogStep, Configuration, ConfigurationStep, Decision, Event, Gates,
     Grant, GrantStep, Login, LoginFailed, Logout, Lost, Mention, Names, Provenance, Release,

@@ -4,6 +4,7 @@
 //! what stays hidden and why comes out.
 
 mod counting;
+mod named;
 mod refusal;
 mod release;
 mod verdict;
@@ -17,6 +18,7 @@ use crate::mask::{Format, MaskError, Needs, WireMask};
 use crate::model::{ByNumber, Client, ColumnId, ColumnPath, Epoch, Report, Timestamp};
 use crate::schema::Snapshot;
 
+use named::Named;
 pub use refusal::{ask_for, hidden_notice, may_not_change, scrubbed};
 pub use release::{Release, Subjects};
 pub use verdict::decide;
@@ -74,6 +76,7 @@ pub struct World {
     pub view: CatalogView,
     pub rules: Rules,
     masks: ByNumber<ColumnId, WireMask>,
+    named: Named,
 }
 
 impl World {
@@ -98,7 +101,19 @@ impl World {
         }
         let schema = schema.into();
         let view = view.without(&schema, |column| sensitive.column(column).is_some());
-        (Self { epoch, database, schema, sensitive, view, rules, masks }, problems)
+        (
+            Self {
+                epoch,
+                database,
+                schema,
+                sensitive,
+                view,
+                rules,
+                masks,
+                named: Named::default(),
+            },
+            problems,
+        )
     }
 
     /// The mask to put on a column's fields on the wire; None where it has to be done in SQL.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use keyhole::audit::{
-    Analysis, Broken, Chain, Decision, Event, Gates, Grant, GrantStep, Mention, Provenance,
-    Release, Started, Statement, StatementText, Strings, Verifier, Why, normalize,
+    Analysis, Broken, Chain, Decision, Encoder, Event, Gates, Grant, GrantStep, Mention, Names,
+    Provenance, Release, Started, Statement, StatementText, Strings, Verifier, Why, normalize,
 };
 use keyhole::model::{Client, SqlState, Timestamp, User};
 use keyhole::store::audit_log::{AuditError, AuditLog, Limits, Repair, verify_dir};
@@ -37,16 +37,16 @@ fn sql(text: &str) -> StatementText {
 }
 
 fn statement(text: &str) -> Event {
-    Event::Statement(Box::new(Statement {
+    Event::Statement(Statement {
         session: 4,
         statement: 9,
         client: client(),
         text: sql(text),
-        relations: Arc::new(["public.customers".to_owned()]),
-        pii_columns: Arc::new(["public.customers.email".to_owned()]),
-        raw_columns: Arc::default(),
-        looked_up_columns: Arc::default(),
-        masked_columns: Arc::new(["public.customers.email".to_owned()]),
+        relations: Names::from_iter(["public.customers".to_owned()]),
+        pii_columns: Names::from_iter(["public.customers.email".to_owned()]),
+        raw_columns: Names::default(),
+        looked_up_columns: Names::default(),
+        masked_columns: Names::from_iter(["public.customers.email".to_owned()]),
         gates: Gates {
             mention: Mention::Hit,
             analysis: Analysis::Show,
@@ -58,7 +58,7 @@ fn statement(text: &str) -> Event {
         bytes: 120,
         duration_us: 870,
         sqlstate: SqlState::parse(b"42501"),
-    }))
+    })
 }
 
 fn release(session: u64, statement: u64) -> Event {
@@ -67,8 +67,8 @@ fn release(session: u64, statement: u64) -> Event {
         statement,
         client: client(),
         text: sql("select email from customers where id = 42"),
-        columns: Arc::new(["public.customers.email".to_owned()]),
-        lookups: Arc::default(),
+        columns: Names::from_iter(["public.customers.email".to_owned()]),
+        lookups: Names::default(),
         grants: vec![7],
     }))
 }
@@ -87,11 +87,11 @@ fn file(dir: &Path, number: u32) -> PathBuf {
 
 /// Lines of a log with `records` records.
 fn chain_of(records: usize) -> Vec<Vec<u8>> {
-    let mut chain = Chain::start();
+    let mut encoder = Encoder::from(Chain::start());
     (0..records)
         .map(|n| {
             let mut line = Vec::new();
-            chain.encode(&statement(&format!("select a{n}")), time(), &mut line).unwrap();
+            encoder.encode(&statement(&format!("select a{n}")), time(), &mut line).unwrap();
             assert_eq!(line.pop(), Some(b'\n'));
             line
         })
@@ -156,7 +156,9 @@ mod record {
         }));
         for event in [statement("select 'Canary'"), grant] {
             assert!(!format!("{event:?}").contains("Canary"));
-            let json = serde_json::to_string(&event).unwrap();
+            let mut json = Vec::new();
+            Encoder::from(Chain::start()).encode(&event, time(), &mut json).unwrap();
+            let json = String::from_utf8(json).unwrap();
             assert!(!json.contains("Canary"), "{json}");
         }
     }
@@ -195,7 +197,7 @@ mod chain {
 
     #[test]
     fn a_record_of_another_chain_is_found() {
-        let mut other = Chain::start();
+        let mut other = Encoder::from(Chain::start());
         let mut lines = chain_of(3);
         let mut foreign = Vec::new();
         other.encode(&started(), time(), &mut foreign).unwrap();

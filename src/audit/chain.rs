@@ -7,14 +7,11 @@
 //!
 //! What the chain cannot show is that whole records are missing from its end.
 
-use serde::Serialize;
 use sha2::{Digest, Sha256};
-
-use super::record::Event;
-use crate::model::Timestamp;
 
 /// Hexadecimal digits of a SHA-256.
 const HEX: usize = 64;
+const SEQ_KEY: &[u8] = b"{\"seq\":";
 const PREV_KEY: &[u8] = b",\"prev\":\"";
 const HASH_KEY: &[u8] = b",\"hash\":\"";
 const LINE_END: &[u8] = b"\"}";
@@ -41,26 +38,24 @@ impl Chain {
         self.seq
     }
 
-    /// Appends the event's line, line end included, to `out` and moves on; answers its number.
+    /// Appends a line, line end included, to `out` and moves on; answers its number. `fields`
+    /// writes the members between its number and its place in the chain, each behind a comma.
     ///
     /// # Errors
-    /// When the event has no JSON form. Nothing was appended then and the chain stands still.
-    pub fn encode(
+    /// Those of `fields`. Nothing was appended then and the chain stands still.
+    pub(super) fn append<E>(
         &mut self,
-        event: &Event,
-        time: Timestamp,
         out: &mut Vec<u8>,
-    ) -> Result<u64, serde_json::Error> {
+        fields: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<u64, E> {
         let start = out.len();
-        out.extend_from_slice(format!("{{\"seq\":{},\"time\":\"{time:.6}\"", self.seq).as_bytes());
-        let fields = out.len();
-        if let Err(error) = event.serialize(&mut serde_json::Serializer::new(&mut *out)) {
+        out.extend_from_slice(SEQ_KEY);
+        // Writing a number into memory cannot fail.
+        let _ = serde_json::to_writer(&mut *out, &self.seq);
+        if let Err(error) = fields(out) {
             out.truncate(start);
             return Err(error);
         }
-        // The event is an object of its own: its braces give way to ours.
-        out[fields] = b',';
-        out.pop();
         out.extend_from_slice(PREV_KEY);
         out.extend_from_slice(&self.prev);
         out.push(b'"');
@@ -217,7 +212,7 @@ impl<'a> Parts<'a> {
         let hash = suffix.strip_prefix(HASH_KEY)?.strip_suffix(LINE_END)?;
         let (_, suffix) = body.split_at_checked(body.len().checked_sub(PREV_SUFFIX)?)?;
         let prev = suffix.strip_prefix(PREV_KEY)?.strip_suffix(b"\"")?;
-        let numbered = body.strip_prefix(b"{\"seq\":")?;
+        let numbered = body.strip_prefix(SEQ_KEY)?;
         let digits = numbered.iter().position(|byte| *byte == b',')?;
         let seq = std::str::from_utf8(&numbered[..digits]).ok()?.parse().ok()?;
         Some(Self { seq, body, prev: prev.try_into().ok()?, hash: hash.try_into().ok()? })
@@ -225,11 +220,23 @@ impl<'a> Parts<'a> {
 }
 
 fn hex(digest: &[u8]) -> [u8; HEX] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut out = [b'0'; HEX];
-    for (pair, byte) in out.chunks_exact_mut(2).zip(digest) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
+    for (pair, byte) in out.as_chunks_mut::<2>().0.iter_mut().zip(digest) {
+        *pair = PAIRS[usize::from(*byte)];
     }
     out
+}
+
+/// The two digits of every byte.
+static PAIRS: [[u8; 2]; 256] = pairs();
+
+const fn pairs() -> [[u8; 2]; 256] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < pairs.len() {
+        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    pairs
 }

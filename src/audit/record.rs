@@ -3,26 +3,30 @@
 //! Lists that are empty and fields that are absent are left out of the line.
 
 mod fields;
+mod names;
 mod statement;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Scope;
-use super::normalize::Normalizer;
 use crate::model::receipt::Attestation;
 use crate::model::{Client, Timestamp};
-pub(super) use fields::cut_name;
-use fields::{client_fields, moment, name, predicate, reason};
+pub(super) use fields::{client_fields, cut_name};
+use fields::{moment, name, predicate, reason};
+pub use names::Names;
 pub use statement::{
-    Analysis, Decision, Gates, Mention, Names, Provenance, Release, Statement, StatementText,
+    Analysis, Decision, Gates, Mention, Provenance, Release, Statement, StatementText,
 };
 
 /// One line of the log.
 #[derive(Clone, Debug, serde::Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
-    Statement(Box<Statement>),
+    /// Not boxed: there is one for every statement, and another thread would have to free it.
+    #[serde(skip_serializing)]
+    Statement(Statement),
+    #[serde(skip_serializing)]
     Release(Box<Release>),
     Login(Login),
     LoginFailed(LoginFailed),
@@ -57,23 +61,16 @@ impl Event {
         }
     }
 
-    /// Replaces statement text by its normal form, so that nothing of it is left in memory.
-    pub fn settle(&mut self, normalizer: &mut Normalizer) {
-        if let Some(text) = self.text_mut() {
-            text.settle(normalizer);
-        }
+    /// Bytes of client text that the event holds on to.
+    pub fn text_bytes(&self) -> usize {
+        self.text().map_or(0, StatementText::len)
     }
 
-    /// Bytes of client text that the event holds on to until it is settled.
-    pub fn text_bytes(&mut self) -> usize {
-        self.text_mut().map_or(0, |text| text.len())
-    }
-
-    fn text_mut(&mut self) -> Option<&mut StatementText> {
+    fn text(&self) -> Option<&StatementText> {
         match self {
-            Self::Statement(statement) => Some(&mut statement.text),
-            Self::Release(release) => Some(&mut release.text),
-            Self::Grant(grant) => grant.rows.as_mut(),
+            Self::Statement(statement) => Some(&statement.text),
+            Self::Release(release) => Some(&release.text),
+            Self::Grant(grant) => grant.rows.as_ref(),
             Self::Login(_)
             | Self::LoginFailed(_)
             | Self::Logout(_)

@@ -305,8 +305,8 @@ fn text(rows: &str) -> StatementText {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::Chain;
     use crate::audit::attest::{Attestor, Trust};
+    use crate::audit::{Chain, Encoder};
     use crate::grant::Proven;
     use crate::model::receipt::{Approval, Matter, ReceiptBody, Step, Way};
     use crate::model::{Digest, SigningKey};
@@ -362,7 +362,7 @@ mod tests {
         let record = Memory::default().describe(&event);
         let mut line = Vec::new();
         let event = Event::Grant(Box::new(record));
-        Chain::start().encode(&event, Timestamp::UNIX_EPOCH, &mut line).unwrap();
+        Encoder::from(Chain::start()).encode(&event, Timestamp::UNIX_EPOCH, &mut line).unwrap();
         let trust = Trust { receipt_keys: vec![key.public()], ..Trust::default() };
         let mut attestor = Attestor::new(trust);
         attestor.line("audit-00000001.jsonl", 1, line.trim_ascii_end());

@@ -1,7 +1,5 @@
 //! What a statement leaves in the audit log, and in the counters.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use super::plan::{Plan, masked, relations, touched};
@@ -11,7 +9,7 @@ use super::{Effects, Env, Session, errors};
 use crate::analysis::facts::Analysis;
 use crate::audit::{self, Event, StatementText};
 use crate::decision::{Decision, Release, Scrub, Way, World};
-use crate::model::{ColumnId, Oid, Report, SqlState};
+use crate::model::{ColumnId, Report, SqlState};
 
 /// Gates of a statement that mentioned nothing.
 const CLEAR: audit::Gates = audit::Gates {
@@ -152,8 +150,8 @@ impl Session {
             statement: number,
             client: self.client.clone(),
             text: StatementText::new(text, self.strings),
-            columns: column_names(world, &release.columns),
-            lookups: column_names(world, &release.lookups),
+            columns: world.column_names(&release.columns),
+            lookups: world.column_names(&release.lookups),
             grants: release.grants.clone(),
         }))
     }
@@ -181,20 +179,20 @@ impl Session {
             let raw = run.release.columns.iter();
             tally.raw_cells.extend(raw.map(|column| (*column, progress.rows)));
         }
-        let touched = column_names(env.world, &run.touched);
+        let touched = env.world.column_names(&run.touched);
         let all_masked = run.masked == run.touched;
         let masked_columns =
-            if all_masked { touched.clone() } else { column_names(env.world, &run.masked) };
+            if all_masked { touched.clone() } else { env.world.column_names(&run.masked) };
         let duration = env.now.duration_since(run.started).as_micros();
-        out.audit.push(Event::Statement(Box::new(audit::Statement {
+        out.audit.push(Event::Statement(audit::Statement {
             session: self.id,
             statement: run.number,
             client: self.client.clone(),
             text: StatementText::new(run.text.clone(), self.strings),
-            relations: relation_names(env.world, &run.relations),
+            relations: env.world.relation_names(&run.relations),
             pii_columns: touched,
-            raw_columns: column_names(env.world, &run.release.columns),
-            looked_up_columns: column_names(env.world, &run.release.lookups),
+            raw_columns: env.world.column_names(&run.release.columns),
+            looked_up_columns: env.world.column_names(&run.release.lookups),
             masked_columns,
             gates: run.gates,
             decision: run.decision,
@@ -203,7 +201,7 @@ impl Session {
             bytes: progress.bytes,
             duration_us: u64::try_from(duration).unwrap_or(0),
             sqlstate: state,
-        })));
+        }));
     }
 
     /// The runs of a simple query, one for each statement.
@@ -233,20 +231,4 @@ fn kind_of(
     } else {
         audit::Decision::Clear
     }
-}
-
-fn column_names(world: &World, columns: &[ColumnId]) -> audit::Names {
-    let names = columns.iter().filter_map(|id| world.sensitive.column(*id));
-    let mut names: Vec<String> = names.map(|column| column.path.dotted()).collect();
-    names.sort_unstable();
-    names.dedup();
-    Arc::from(names)
-}
-
-fn relation_names(world: &World, relations: &[Oid]) -> audit::Names {
-    relations
-        .iter()
-        .filter_map(|oid| world.schema.relation(*oid))
-        .map(|relation| relation.name.dotted())
-        .collect()
 }

@@ -61,10 +61,10 @@ enum Backslash {
 /// Parameters have 16-bit numbers; longer ones are mistyped data.
 const PARAMETER_DIGITS_MAX: usize = 5;
 
-/// Writes the tokens of `sql`; answers the text and the fingerprint.
-pub(super) fn run(sql: &str, strings: Strings) -> Result<(String, u64), Unsure> {
+/// Writes the tokens of `sql`; answers the text, in the memory of `room`, and the fingerprint.
+pub(super) fn run(sql: &str, strings: Strings, room: String) -> Result<(String, u64), Unsure> {
     let mut lexer = Lexer { sql: sql.as_bytes(), at: 0, strings };
-    let mut writer = Writer::new(sql.len());
+    let mut writer = Writer::new(sql.len(), room);
     loop {
         let gap = lexer.skip_gap()?;
         match lexer.token()? {

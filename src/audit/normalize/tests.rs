@@ -168,12 +168,57 @@ fn long_texts_are_cut_between_tokens() {
     assert_ne!(fingerprint(&sql), fingerprint(&other), "the end counts, shown or not");
 }
 
+fn members(normalizer: &mut Normalizer, sql: &str, strings: Strings) -> String {
+    String::from_utf8(normalizer.members(sql.as_bytes(), strings).to_vec()).unwrap()
+}
+
 #[test]
 fn the_normalizer_remembers_texts_with_their_reading() {
     let mut normalizer = Normalizer::default();
-    let sql = Bytes::from_static(b"select 'a\\', x --'");
-    let standard = normalizer.normalize(&sql, Strings::Standard);
-    assert_eq!(standard.text, "select ?, x");
-    assert_eq!(normalizer.normalize(&sql, Strings::Escapes).text, "select ?");
-    assert!(Arc::ptr_eq(&standard, &normalizer.normalize(&sql, Strings::Standard)));
+    let sql = "select 'a\\', x --'";
+    let rendered = |strings| {
+        let Normalized { text, fingerprint } = normalize(sql.as_bytes(), strings);
+        format!(",\"fingerprint\":\"{fingerprint}\",\"text\":\"{text}\"")
+    };
+    assert!(rendered(Strings::Standard).ends_with("select ?, x\""));
+    for strings in [Strings::Standard, Strings::Escapes] {
+        for _ in 0..3 {
+            assert_eq!(members(&mut normalizer, sql, strings), rendered(strings));
+        }
+    }
+    let known = normalizer.slots.iter().filter(|slot| slot.known.is_some()).count();
+    assert!((1..=2).contains(&known), "{known}");
+    assert!(members(&mut normalizer, "select \"a\"", Strings::Standard).ends_with("\\\"a\\\"\""));
+}
+
+#[test]
+fn a_text_that_comes_once_is_not_kept() {
+    let mut normalizer = Normalizer::default();
+    for n in 0..100 {
+        let fields = members(&mut normalizer, &format!("select {n}"), Strings::Standard);
+        assert!(fields.ends_with("\"select ?\""), "{fields}");
+    }
+    assert!(normalizer.slots.iter().all(|slot| slot.known.is_none()));
+}
+
+#[test]
+fn texts_of_one_place_do_not_take_each_others_form() {
+    let mut normalizer = Normalizer::default();
+    for round in 0..3 {
+        // More texts than places, some of them again and again.
+        for n in 0..3 * SLOTS {
+            let column = if n % 3 == 0 { n % 64 } else { n };
+            let sql = format!("select c{column} where id = {round}");
+            let fields = members(&mut normalizer, &sql, Strings::Standard);
+            assert!(fields.ends_with(&format!("\"select c{column} where id = ?\"")), "{fields}");
+        }
+    }
+}
+
+#[test]
+fn the_fingerprint_is_the_first_member() {
+    let mut normalizer = Normalizer::default();
+    let fields = members(&mut normalizer, "select 1", Strings::Standard);
+    let first = format!(",\"fingerprint\":\"{}\"", fingerprint("select 1"));
+    assert_eq!(fields[..FINGERPRINT_FIELD_LEN], first);
 }

@@ -96,9 +96,12 @@ enum Elided {
 }
 
 impl Writer {
-    pub(super) fn new(input_bytes: usize) -> Self {
+    pub(super) fn new(input_bytes: usize, room: String) -> Self {
+        let mut out = room.into_bytes();
+        out.clear();
+        out.reserve(input_bytes.min(TEXT_BYTES_MAX) + 8);
         Self {
-            out: Vec::with_capacity(input_bytes.min(TEXT_BYTES_MAX) + 8),
+            out,
             room: Room::Left,
             hash: FNV_OFFSET,
             depth: 0,

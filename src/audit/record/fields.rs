@@ -2,8 +2,8 @@
 
 use serde::ser::{SerializeMap, Serializer};
 
-use super::statement::{Names, StatementText};
-use crate::model::{Client, SqlState, Timestamp};
+use super::statement::StatementText;
+use crate::model::{Client, Timestamp};
 use std::sync::Arc;
 
 /// Longest name of a user, database or application that a record keeps, in bytes: PostgreSQL's
@@ -13,7 +13,10 @@ const NAME_BYTES_MAX: usize = 63;
 /// takes, as receipts are compared with it.
 const REASON_BYTES_MAX: usize = 4 * 1000;
 
-pub(super) fn client_fields<S: Serializer>(client: &Arc<Client>, to: S) -> Result<S::Ok, S::Error> {
+pub(in crate::audit) fn client_fields<S: Serializer>(
+    client: &Arc<Client>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     let mut map = to.serialize_map(None)?;
     map.serialize_entry("user", cut(&client.user.name, NAME_BYTES_MAX))?;
     if !client.user.groups.is_empty() {
@@ -27,39 +30,12 @@ pub(super) fn client_fields<S: Serializer>(client: &Arc<Client>, to: S) -> Resul
     map.end()
 }
 
-pub(super) fn text_fields<S: Serializer>(text: &StatementText, to: S) -> Result<S::Ok, S::Error> {
-    let normalized = text.normalized();
-    let mut map = to.serialize_map(Some(2))?;
-    map.serialize_entry("fingerprint", &normalized.fingerprint)?;
-    map.serialize_entry("text", &normalized.text)?;
-    map.end()
-}
-
-pub(super) fn fingerprint<S: Serializer>(text: &StatementText, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&text.normalized().fingerprint)
-}
-
 pub(super) fn predicate<S: Serializer>(
     rows: &Option<StatementText>,
     to: S,
 ) -> Result<S::Ok, S::Error> {
     match rows {
         Some(rows) => to.serialize_str(&rows.normalized().text),
-        None => to.serialize_none(),
-    }
-}
-
-pub(super) fn names<S: Serializer>(names: &Names, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_seq(names.iter())
-}
-
-pub(super) fn no_names(names: &Names) -> bool {
-    names.is_empty()
-}
-
-pub(super) fn sqlstate<S: Serializer>(state: &Option<SqlState>, to: S) -> Result<S::Ok, S::Error> {
-    match state {
-        Some(state) => to.serialize_str(state.as_str()),
         None => to.serialize_none(),
     }
 }

@@ -5,47 +5,34 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::fields::{client_fields, fingerprint, names, no_names, sqlstate, text_fields};
-use crate::audit::normalize::{Normalized, Normalizer, Strings, normalize};
+use super::Names;
+use crate::audit::normalize::{Normalized, Strings, normalize};
 use crate::model::{Client, SqlState};
 
-/// Names shared with the plan they come from: `schema.table` or `schema.table.column`.
-pub type Names = Arc<[String]>;
-
-/// A client's SQL on its way to the normalizer: never printed, serialized without its literals.
+/// A client's SQL on its way to the normalizer: never printed, written without its literals.
 #[derive(Clone)]
-pub struct StatementText(Form);
-
-#[derive(Clone)]
-enum Form {
-    Raw(Bytes, Strings),
-    Settled(Arc<Normalized>),
+pub struct StatementText {
+    sql: Bytes,
+    strings: Strings,
 }
 
 impl StatementText {
     /// `strings` is how the server read string constants when the statement arrived.
     pub fn new(sql: Bytes, strings: Strings) -> Self {
-        Self(Form::Raw(sql, strings))
+        Self { sql, strings }
     }
 
     pub(super) fn len(&self) -> usize {
-        match &self.0 {
-            Form::Raw(sql, _) => sql.len(),
-            Form::Settled(_) => 0,
-        }
+        self.sql.len()
     }
 
-    pub(super) fn settle(&mut self, normalizer: &mut Normalizer) {
-        if let Form::Raw(sql, strings) = &self.0 {
-            self.0 = Form::Settled(normalizer.normalize(sql, *strings));
-        }
+    pub(super) fn normalized(&self) -> Normalized {
+        normalize(&self.sql, self.strings)
     }
 
-    pub(super) fn normalized(&self) -> Arc<Normalized> {
-        match &self.0 {
-            Form::Raw(sql, strings) => Arc::new(normalize(sql, *strings)),
-            Form::Settled(normalized) => Arc::clone(normalized),
-        }
+    /// For the normalizer alone.
+    pub(in crate::audit) fn parts(&self) -> (&[u8], Strings) {
+        (&self.sql, self.strings)
     }
 }
 
@@ -56,66 +43,53 @@ impl fmt::Debug for StatementText {
 }
 
 /// One statement after its end.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug)]
 pub struct Statement {
     pub session: u64,
     /// The statement's number within its session.
     pub statement: u64,
-    #[serde(flatten, serialize_with = "client_fields")]
     pub client: Arc<Client>,
-    #[serde(flatten, serialize_with = "text_fields")]
     pub text: StatementText,
-    #[serde(serialize_with = "names", skip_serializing_if = "no_names")]
     pub relations: Names,
     /// Every PII column touched, `schema.table.column`.
-    #[serde(serialize_with = "names", skip_serializing_if = "no_names")]
     pub pii_columns: Names,
-    #[serde(serialize_with = "names", skip_serializing_if = "no_names")]
     pub raw_columns: Names,
     /// Columns compared with values of the client, as they are stored.
-    #[serde(serialize_with = "names", skip_serializing_if = "no_names")]
     pub looked_up_columns: Names,
-    #[serde(serialize_with = "names", skip_serializing_if = "no_names")]
     pub masked_columns: Names,
     pub gates: Gates,
     pub decision: Decision,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<u64>,
     /// Rows sent to the client, or affected.
     pub rows: u64,
     /// Bytes of row data sent to the client.
     pub bytes: u64,
     pub duration_us: u64,
-    #[serde(serialize_with = "sqlstate", skip_serializing_if = "Option::is_none")]
     pub sqlstate: Option<SqlState>,
 }
 
 /// The write-ahead record of a raw release: durable before the first raw byte leaves (law 8).
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug)]
 pub struct Release {
     pub session: u64,
     pub statement: u64,
-    #[serde(flatten, serialize_with = "client_fields")]
     pub client: Arc<Client>,
-    #[serde(rename = "fingerprint", serialize_with = "fingerprint")]
     pub text: StatementText,
-    #[serde(serialize_with = "names")]
     pub columns: Names,
     /// Columns compared with values of the client, as they are stored.
-    #[serde(serialize_with = "names", skip_serializing_if = "no_names")]
     pub lookups: Names,
     pub grants: Vec<u64>,
 }
 
 /// What each gate said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Gates {
     pub mention: Mention,
     pub analysis: Analysis,
     pub provenance: Provenance,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mention {
     Clear,
@@ -124,7 +98,7 @@ pub enum Mention {
     Off,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Analysis {
     NotRun,
@@ -134,7 +108,7 @@ pub enum Analysis {
     Refuse,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provenance {
     NotRun,
@@ -146,7 +120,7 @@ pub enum Provenance {
 }
 
 /// What became of a statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     Clear,

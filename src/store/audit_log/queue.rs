@@ -95,7 +95,7 @@ impl Shared {
 
     pub(super) async fn push(
         &self,
-        mut event: Event,
+        event: Event,
         time: Timestamp,
         reply: Option<Reply>,
     ) -> Result<(), AuditError> {

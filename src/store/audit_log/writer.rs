@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::queue::{Entry, Phase, Reply, Shared, now};
 use super::{AuditError, Limits};
-use crate::audit::{Chain, Event, Lost, Normalizer, Receipt, Repaired};
+use crate::audit::{Chain, Encoder, Event, Lost, Receipt, Repaired};
 use crate::model::Timestamp;
 
 /// Unsynced bytes that force an fsync before its time; a file outgrows its size by no more than
@@ -33,8 +33,7 @@ pub(super) type Clock = Box<dyn Fn() -> Timestamp + Send>;
 
 pub(super) struct Writer<D: Disk> {
     disk: D,
-    chain: Chain,
-    normalizer: Normalizer,
+    encoder: Encoder,
     limits: Limits,
     clock: Clock,
     shared: Arc<Shared>,
@@ -57,8 +56,7 @@ impl<D: Disk> Writer<D> {
     pub(super) fn new(disk: D, chain: Chain, limits: Limits, clock: Clock) -> Self {
         Self {
             disk,
-            chain,
-            normalizer: Normalizer::default(),
+            encoder: Encoder::from(chain),
             clock,
             shared: Arc::new(Shared::new(&limits)),
             limits,
@@ -129,7 +127,7 @@ impl<D: Disk> Writer<D> {
     }
 
     fn encode(&mut self, entry: Entry) {
-        let Entry { mut event, time, reply, .. } = entry;
+        let Entry { event, time, reply, .. } = entry;
         if let State::Failing { lost, .. } = &mut self.state {
             if let Some(reply) = reply {
                 refuse(reply);
@@ -142,8 +140,7 @@ impl<D: Disk> Writer<D> {
                 return;
             }
         }
-        event.settle(&mut self.normalizer);
-        match self.chain.encode(&event, time, &mut self.unsynced) {
+        match self.encoder.encode(&event, time, &mut self.unsynced) {
             Ok(seq) => {
                 self.shared.count_records(1);
                 if let Some(reply) = reply {
@@ -162,7 +159,7 @@ impl<D: Disk> Writer<D> {
 
     /// The log's own records.
     fn encode_own(&mut self, event: &Event) {
-        match self.chain.encode(event, (self.clock)(), &mut self.unsynced) {
+        match self.encoder.encode(event, (self.clock)(), &mut self.unsynced) {
             Ok(_) => self.shared.count_records(1),
             Err(error) => tracing::error!(%error, "an audit record has no JSON form"),
         }
