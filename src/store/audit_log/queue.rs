@@ -13,8 +13,8 @@ use crate::model::Timestamp;
 
 /// Bytes of statement text that count as one more unit of the queue.
 const UNIT_BYTES: usize = 4096;
-/// Records that wake the writer before its time: about 64 KiB of lines.
-const GATHERED_RECORDS_MAX: usize = 64;
+/// Records that wake the writer before its time: about 256 KiB of lines.
+const GATHERED_RECORDS_MAX: usize = 512;
 
 pub(super) type Reply = oneshot::Sender<Result<Receipt, AuditError>>;
 pub(super) type Ended = oneshot::Sender<Result<(), AuditError>>;
@@ -25,12 +25,6 @@ pub(super) struct Entry {
     /// Someone waits until the record is durable.
     pub(super) reply: Option<Reply>,
     units: u32,
-}
-
-/// What the writer gets when it wakes.
-pub(super) struct Taken {
-    pub(super) entries: Vec<Entry>,
-    pub(super) phase: Phase,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,12 +136,21 @@ impl Shared {
     }
 
     /// Sleeps until somebody waits for a record, many have gathered, the first has waited
-    /// for `write_every`, `deadline` has come or the log is closed.
-    pub(super) fn take(&self, deadline: Option<Instant>, limits: &Limits) -> Taken {
+    /// for `write_every`, `deadline` has come or the log is closed. Then `entries`, which are
+    /// none, are what was queued.
+    ///
+    /// While there is a deadline the first record need not wake the writer to start its time:
+    /// the writer looks every `write_every`.
+    pub(super) fn take(
+        &self,
+        entries: &mut Vec<Entry>,
+        deadline: Option<Instant>,
+        limits: &Limits,
+    ) -> Phase {
         let mut gathered = None;
         let mut queue = self.lock();
         while queue.urgency != Urgency::Now && queue.phase == Phase::Open {
-            if gathered.is_none() && !queue.entries.is_empty() {
+            if gathered.is_none() && (deadline.is_some() || !queue.entries.is_empty()) {
                 gathered = Some(now() + limits.write_every);
             }
             let until = gathered.into_iter().chain(deadline).min();
@@ -160,13 +163,12 @@ impl Shared {
             if left.is_zero() {
                 break;
             }
-            // With no entries yet the first one has to start its own time.
-            queue.urgency = if gathered.is_none() { Urgency::Idle } else { Urgency::Gathering };
             let woken = self.wake.wait_timeout(queue, left);
             queue = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
         queue.urgency = Urgency::Gathering;
-        Taken { entries: mem::take(&mut queue.entries), phase: queue.phase }
+        mem::swap(&mut queue.entries, entries);
+        queue.phase
     }
 
     /// Gives the room of entries free that the writer has turned into lines.

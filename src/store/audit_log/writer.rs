@@ -11,11 +11,16 @@ use crate::audit::{Chain, Encoder, Event, Lost, Receipt, Repaired};
 use crate::model::Timestamp;
 
 /// Unsynced bytes that force an fsync before its time; a file outgrows its size by no more than
-/// this and one batch.
+/// this and one piece.
 const UNSYNCED_BYTES_MAX: usize = 1 << 20;
 
-/// Units of the queue that are given back together.
-const FREED_UNITS: usize = 256;
+/// Memory for them that is kept: one that is outgrown by every group would be given back and
+/// fetched again each time.
+const UNSYNCED_BYTES_KEPT: usize = 2 * UNSYNCED_BYTES_MAX;
+
+/// Units of the queue that are given back together, as each return of room may wake a caller.
+/// Their lines are written then: some 128 KiB, which are still in the processor's cache.
+const PIECE_UNITS: usize = 256;
 
 /// The file at the end of the log. Tests put one in its place that fails.
 pub(super) trait Disk: Send + 'static {
@@ -86,10 +91,11 @@ impl<D: Disk> Writer<D> {
     /// Runs until the log is closed.
     pub(super) fn run(mut self) {
         let ending = Ending(Arc::clone(&self.shared));
+        let mut entries = Vec::new();
         loop {
-            let taken = self.shared.take(self.deadline(), &self.limits);
-            self.encode_all(taken.entries);
-            match taken.phase {
+            let phase = self.shared.take(&mut entries, self.deadline(), &self.limits);
+            self.encode_all(&mut entries);
+            match phase {
                 Phase::Open => self.settle(),
                 Phase::Closing | Phase::Ended => break,
             }
@@ -110,14 +116,14 @@ impl<D: Disk> Writer<D> {
         }
     }
 
-    fn encode_all(&mut self, entries: Vec<Entry>) {
+    fn encode_all(&mut self, entries: &mut Vec<Entry>) {
         let mut units = 0;
-        for entry in entries {
+        for entry in entries.drain(..) {
             units += entry.units();
             self.encode(entry);
-            // Each return of room may wake a caller: not for every record.
-            if units >= FREED_UNITS {
+            if units >= PIECE_UNITS {
                 self.shared.free(mem::take(&mut units));
+                self.write_or_fail();
             }
         }
         self.shared.free(units);
@@ -171,11 +177,11 @@ impl<D: Disk> Writer<D> {
         match &self.state {
             State::Writing => {
                 let due = self.sync_at.is_some_and(|at| at <= now);
-                if due || !self.waiting.is_empty() || self.unsynced.len() >= UNSYNCED_BYTES_MAX {
+                if due || !self.waiting.is_empty() {
                     // The outcome is in the state and in the answers.
                     let _ = self.commit_or_fail();
-                } else if let Err(error) = self.write() {
-                    self.fail(&error);
+                } else {
+                    self.write_or_fail();
                 }
             }
             State::Failing { retry_at, .. } if *retry_at <= now => {
@@ -195,6 +201,23 @@ impl<D: Disk> Writer<D> {
         Ok(())
     }
 
+    /// Writes what there is, and syncs when that is much. Lines that are made while the log fails
+    /// wait for the next attempt.
+    fn write_or_fail(&mut self) {
+        match self.state {
+            State::Writing if self.unsynced.len() >= UNSYNCED_BYTES_MAX => {
+                // The outcome is in the state and in the answers.
+                let _ = self.commit_or_fail();
+            }
+            State::Writing => {
+                if let Err(error) = self.write() {
+                    self.fail(&error);
+                }
+            }
+            State::Failing { .. } => {}
+        }
+    }
+
     /// Makes everything durable and hands out the receipts.
     fn commit(&mut self) -> io::Result<()> {
         self.write()?;
@@ -203,7 +226,7 @@ impl<D: Disk> Writer<D> {
             self.shared.count_sync();
         }
         self.unsynced.clear();
-        self.unsynced.shrink_to(UNSYNCED_BYTES_MAX);
+        self.unsynced.shrink_to(UNSYNCED_BYTES_KEPT);
         self.written = 0;
         self.sync_at = None;
         for (reply, receipt) in self.waiting.drain(..) {
