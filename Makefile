@@ -1,6 +1,6 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
-.PHONY: bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
+.PHONY: bench-audit bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
 
 all: build
 
@@ -80,6 +80,10 @@ mutants:
 # What a grant costs: nanoseconds to ask, microseconds to change, bytes to keep.
 bench-grants:
 	cargo run --release --example grants
+
+# What the audit log costs in CPU, memory and waiting; DIR is a directory on the disk that counts.
+bench-audit:
+	cargo run --release --example audit -- $(DIR)
 
 # Instructions of the core's hot paths against those on record, within 3 %: make instructions
 # [UPDATE=1] [PROFILE="lookup, shown"]
