@@ -340,6 +340,7 @@ enum Texts {
 /// From a statement's event to its line in the chain.
 struct Record {
     encoder: Encoder,
+    client: Arc<Client>,
     event: Option<Event>,
     lines: Vec<u8>,
     texts: Texts,
@@ -350,6 +351,7 @@ impl Record {
     fn new(texts: Texts) -> Self {
         Self {
             encoder: Encoder::from(Chain::start()),
+            client: Arc::new(client("alice".into())),
             event: None,
             lines: Vec::new(),
             texts,
@@ -367,7 +369,7 @@ impl Record {
         Event::Statement(audit::Statement {
             session: 7,
             statement: self.made,
-            client: Arc::new(client("alice".into())),
+            client: Arc::clone(&self.client),
             text: StatementText::new(text, Strings::Standard),
             relations: names(&["public.customers"]),
             pii_columns: pii.clone(),
