@@ -9,6 +9,8 @@ mod cancels;
 mod extended;
 #[path = "session/grants.rs"]
 mod grants;
+#[path = "session/kept.rs"]
+mod kept;
 #[path = "session/limits.rs"]
 mod limits;
 #[path = "session/long.rs"]

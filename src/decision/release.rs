@@ -56,7 +56,25 @@ pub struct Subjects {
     pub columns: Vec<ColumnId>,
 }
 
+static NOTHING: Release = Release {
+    columns: Vec::new(),
+    lookups: Vec::new(),
+    values: 0,
+    grants: Vec::new(),
+    until: None,
+    meters: Vec::new(),
+    unstarted: Vec::new(),
+    weight: 0,
+    subjects: None,
+    rests: Vec::new(),
+};
+
 impl Release {
+    /// That of a statement that shows nothing raw.
+    pub fn nothing() -> &'static Self {
+        &NOTHING
+    }
+
     pub fn is_empty(&self) -> bool {
         self.columns.is_empty() && self.lookups.is_empty()
     }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::{Action, Actions, Cover, Grant, GrantId, Holds, Live, Meter, Resource, Subject};
-use crate::model::{Client, ColumnPath, Epoch, RelationName, Timestamp};
+use crate::model::{Client, ColumnPath, Epoch, RelationName, Timestamp, User};
 use shelf::Shelf;
 
 /// Every grant that may be live, published whole. Ask it anew for every statement: a table that
@@ -165,6 +165,15 @@ impl LiveTable {
             Subject::Anyone => &mut self.anyone,
         };
         Arc::make_mut(held)
+    }
+
+    /// Whether any grant of the table may ever let `client` do anything: what is decided for
+    /// whoever no grant is about depends neither on time nor on budgets.
+    pub fn is_about(&self, client: &Client) -> bool {
+        let User { name, groups, .. } = &client.user;
+        !self.anyone.is_empty()
+            || self.users.get(name).is_some()
+            || groups.iter().any(|group| self.groups.get(group).is_some())
     }
 
     /// Why `client` may do `action` with the column, or None. Takes no lock, does no I/O, and

@@ -8,11 +8,12 @@ use bytes::Bytes;
 use super::errors::{executes_executing, executes_hidden, protocol, unreadable};
 use super::frontend::Pending;
 use super::plan::{Missing, Plan, Planned};
-use super::prepared::{Made, MadeBy, Now, Prepared, Spelling};
+use super::prepared::{Made, MadeBy, Now, Prepared, Shape, Spelling};
 use super::queue::{Expected, Origin};
 use super::tables::Portal;
 use super::{Effects, Env, Hold, Session};
 use crate::analysis::facts::{Analysis, Kind};
+use crate::analysis::mention::Hits;
 use crate::model::Report;
 use crate::wire::frontend::Target;
 use crate::wire::{TxStatus, WireError, write};
@@ -107,6 +108,13 @@ impl Session {
             })
     }
 
+    /// Whether it mentioned nothing but cursors when there were none, and may show one by now.
+    pub(super) fn may_fetch(&self, prepared: &Prepared, env: Env<'_>) -> bool {
+        prepared.plan.is_none()
+            && !self.tables.has_no_cursors()
+            && prepared.words(&env.world.sensitive.mention).hits.intersects(Hits::CURSOR)
+    }
+
     /// What was bound runs what its names stand for when it is executed. A report: it may not.
     pub(super) fn may_still_run(
         &self,
@@ -119,7 +127,8 @@ impl Session {
         if let Some(name) = executes.find(|name| !self.executes_clear(name, env)) {
             return Ok(Some(executes_hidden(name).into()));
         }
-        if self.uncommitted.is_empty() {
+        let fetches = portal.is_some_and(|portal| self.may_fetch(&portal.prepared, env));
+        if self.uncommitted.is_empty() && !fetches {
             return Ok(None);
         }
         let Some(portal) = portal else { return Ok(self.fetches_uncommitted(env)) };
@@ -141,8 +150,8 @@ impl Session {
         if *now.sent == *prepared.sent {
             let shape = prepared.shape(now.epoch);
             let again = Arc::new(prepared.again(prepared.id, now, weight));
-            if let Some(shape) = shape {
-                again.learn(shape);
+            if let Some(Shape { epoch, columns }) = shape {
+                again.learn(epoch, columns.iter().copied());
             }
             self.tables.replace(name, again.clone());
             return Some(again);
@@ -189,13 +198,14 @@ impl Session {
             Planned::Refused(report) => Err(Unfit::Refused(report)),
             Planned::Clear => {
                 let sent = Arc::from(String::from_utf8_lossy(&prepared.text).as_ref());
-                Ok(Some(Now { plan: None, made: Made::default(), sent, epoch }))
+                Ok(Some(Now { plan: None, made: Made::default(), sent, epoch, ground: None }))
             }
             // Its answers belong to the values of a Bind.
             Planned::Known(plan) if !Self::in_band(&plan).is_empty() => Ok(None),
             Planned::Known(plan) => {
                 let sent = self.rewritten(&plan, &[], env).map_err(Unfit::Refused)?;
-                Ok(Some(Now { made: self.made_of(&plan, env), plan: Some(plan), sent, epoch }))
+                let (made, ground) = (self.made_of(&plan, env), plan.kept_under(self.ground(env)));
+                Ok(Some(Now { made, plan: Some(plan), sent, epoch, ground }))
             }
         }
     }

@@ -77,18 +77,12 @@ impl Session {
                     continue;
                 }
             }
-            let frame = input.split_to(header.len);
-            let pass = self.server_frame(&frame, env, out);
+            let pass = self.server_frame(&input[..header.len], env, out);
             self.settle(env, out);
             match pass {
-                Pass::Yes => out.to_client.extend_from_slice(&frame),
-                Pass::No => {}
-                Pass::Wait => {
-                    let rest = std::mem::take(input);
-                    *input = frame;
-                    input.unsplit(rest);
-                    return;
-                }
+                Pass::Yes => run_len = header.len,
+                Pass::No => input.advance(header.len),
+                Pass::Wait => return,
             }
         }
         self.pass_run(input, &mut run_len, out);
@@ -297,6 +291,7 @@ fn clone_for_record(run: &Run) -> Run {
         relations: run.relations.clone(),
         scrub: run.scrub,
         guarded: run.guarded.clone(),
+        notice: None,
         show: run.show,
         completes: Completes::Nothing,
         started: run.started,

@@ -11,7 +11,7 @@ use super::frontend::Pending;
 use super::in_band::{Parameters, Understood};
 use super::plan::{Missing, Planned, ended};
 use super::prepared::{Made, MadeBy, Now, Prepared};
-use super::queue::{Expected, Origin};
+use super::queue::{Expected, Origin, ResultFormats};
 use super::stream::kept;
 use super::tables::Portal;
 use super::{Effects, Env, Hold, InBandTable, Session};
@@ -93,7 +93,7 @@ impl Session {
         match settled {
             Settled::Forward(prepared) => {
                 out.to_server.extend_from_slice(frame);
-                let formats = message.result_formats.iter().collect();
+                let formats = ResultFormats::new(message.result_formats.iter());
                 self.expect_bind(message.portal, prepared, formats);
             }
             Settled::Refuse(text, report) => self.refuse_in_batch(text, report, env, out),
@@ -116,8 +116,16 @@ impl Session {
         if prepared.by == MadeBy::Sql {
             return self.settle_sql(name, prepared, env);
         }
-        let is_settled = prepared.epoch == env.world.epoch && self.uncommitted.is_empty();
-        if prepared.plan.is_none() && is_settled {
+        let ground = self.ground(env);
+        let is_settled = match &prepared.plan {
+            None => {
+                prepared.epoch == env.world.epoch
+                    && self.uncommitted.is_empty()
+                    && !self.may_fetch(&prepared, env)
+            }
+            Some(_) => ground.is_some() && prepared.ground == ground,
+        };
+        if is_settled {
             return Settled::Forward(Some(prepared));
         }
         let plan = match self.plan_again(&prepared, env) {
@@ -130,7 +138,7 @@ impl Session {
         let now = match plan {
             None => {
                 let sent = Arc::from(String::from_utf8_lossy(&prepared.text).as_ref());
-                Now { plan: None, made: Made::default(), sent, epoch }
+                Now { plan: None, made: Made::default(), sent, epoch, ground: None }
             }
             Some(plan) => {
                 let answers = match values {
@@ -144,7 +152,8 @@ impl Session {
                 };
                 match self.rewritten(&plan, &answers, env) {
                     Ok(sent) => {
-                        Now { made: self.made_of(&plan, env), plan: Some(plan), sent, epoch }
+                        let (made, ground) = (self.made_of(&plan, env), plan.kept_under(ground));
+                        Now { made, plan: Some(plan), sent, epoch, ground }
                     }
                     Err(report) => return Settled::Refuse(prepared.text.clone(), report),
                 }
@@ -200,14 +209,13 @@ impl Session {
         &mut self,
         portal: &str,
         prepared: Option<Arc<Prepared>>,
-        formats: Vec<i16>,
+        formats: ResultFormats,
     ) {
         let scrub = prepared.as_ref().map(|prepared| prepared.made.scrub).unwrap_or_default();
         let id = self.tables.next_id();
         // Of an unknown statement there will be no portal.
         if let Some(prepared) = prepared {
-            let made = prepared.made.clone();
-            self.tables.bind(portal, Portal { id, prepared, made, formats });
+            self.tables.bind(portal, Portal { id, prepared, formats });
         }
         let (portal, origin) = (portal.to_owned(), Origin::Client);
         self.queue.push(Expected::Bind { portal, id, origin, scrub: scrub.get() });

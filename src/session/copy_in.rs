@@ -11,7 +11,9 @@ use std::sync::OnceLock;
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 
 use super::backend::Pass;
-use super::{Effects, Hold, Session};
+use super::{Effects, Env, Hold, Session};
+use crate::analysis::mention::Hits;
+use crate::analysis::sensitive::Watch;
 use crate::model::{Report, SqlState};
 use crate::wire::frontend::Frontend;
 use crate::wire::write;
@@ -40,6 +42,13 @@ pub(super) fn may_copy_in(text: &[u8]) -> bool {
 }
 
 impl Session {
+    /// The same of a text in which gate 1 has found `hits`: it looks for COPY wherever there is
+    /// something to hide.
+    pub(super) fn asks_to_copy_in(&self, text: &str, hits: Hits, env: Env<'_>) -> bool {
+        let may_copy = hits.intersects(Hits::COPY) || env.world.sensitive.watch == Watch::Nothing;
+        may_copy && may_copy_in(text.as_bytes())
+    }
+
     /// A statement that may begin one was sent: what follows waits.
     pub(super) fn copy_in_asked(&mut self) {
         self.copy_in = CopyIn::Asked;

@@ -129,20 +129,20 @@ impl Session {
 /// # Errors
 /// The result does not show whose values it shows.
 pub(super) fn fields(
-    columns: &[ColumnId],
+    columns: impl Iterator<Item = ColumnId> + Clone,
     release: &Release,
     name: impl Fn(ColumnId) -> String,
 ) -> Result<Option<Fields>, Box<Report>> {
     let Some(Subjects { key, columns: shown }) = &release.subjects else { return Ok(None) };
-    let Some(at) = columns.iter().position(|column| column == key) else {
+    let Some(at) = columns.clone().position(|column| column == *key) else {
         let message = "permission denied: the grant counts whose values are shown, and the \
                        result does not say whose they are";
         let report = Report::error(SqlState::INSUFFICIENT_PRIVILEGE, message)
             .hint(format!("Select {}, too.", name(*key)));
         return Err(report.into());
     };
-    let of_subject = |(index, column): (usize, &ColumnId)| shown.contains(column).then_some(index);
-    let shown = columns.iter().enumerate().filter_map(of_subject).collect();
+    let of_subject = |(index, column): (usize, ColumnId)| shown.contains(&column).then_some(index);
+    let shown = columns.enumerate().filter_map(of_subject).collect();
     Ok(Some(Fields { relation: key.relation, key: at, shown }))
 }
 

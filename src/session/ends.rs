@@ -1,5 +1,6 @@
 //! How statements and transactions end: completion, errors, ReadyForQuery.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::backend::Pass;
@@ -82,7 +83,15 @@ impl Session {
     pub(super) fn masked_notice(&self, run: &Run, env: Env<'_>, out: &mut Effects) {
         let shown = matches!(run.decision, audit::Decision::Shown | audit::Decision::Computed);
         if env.world.rules.notice == Notice::PerStatement && shown && !run.masked.is_empty() {
-            write::notice(&mut out.to_client, &hidden_notice(env.world, &run.masked));
+            let written = || {
+                let mut message = Vec::new();
+                write::notice(&mut message, &hidden_notice(env.world, &run.masked));
+                message
+            };
+            match &run.notice {
+                Some(notice) => out.to_client.extend_from_slice(notice.get_or_init(written)),
+                None => out.to_client.extend(written()),
+            }
         }
     }
 
@@ -199,8 +208,8 @@ impl Session {
             if !self.queue.scrubs_behind() {
                 self.scrub.transaction_ended();
             }
-            let bound = self.queue.bound().collect();
-            self.tables.transaction_ended(&bound);
+            let bound: HashSet<u64, foldhash::fast::RandomState> = self.queue.bound().collect();
+            self.tables.transaction_ended(|id| bound.contains(&id));
             if self.defined == SchemaState::Stale {
                 self.defined = SchemaState::Fresh;
                 if env.world.sensitive.watch == Watch::Something {

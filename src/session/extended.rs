@@ -4,7 +4,7 @@
 //! changed since it was parsed, it is parsed again under the same name before the Bind; the client
 //! does not see it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 
@@ -12,9 +12,9 @@ use super::copy_in::may_copy_in;
 use super::errors::{REFUSED_SQL, protocol, too_many_names, unchecked_parameters};
 use super::frontend::Pending;
 use super::in_band::{Understood, from_item};
-use super::plan::{Plan, Planned, ended};
-use super::prepared::{Made, MadeBy, MadeScrub, Prepared, Spelling};
-use super::queue::{Ends, Expected, Origin, Run};
+use super::plan::{Plan, Planned, Statement, ended};
+use super::prepared::{Made, MadeBy, MadeScrub, Prepared, Spelling, Words};
+use super::queue::{Ends, Expected, Origin, ResultFormats, Run};
 use super::stream::kept;
 use super::tables::Portal;
 use super::{Effects, Env, Session};
@@ -73,7 +73,8 @@ impl Session {
         {
             return self.break_off(&protocol(error), out);
         }
-        let (epoch, shape) = (env.world.epoch, Mutex::new(None));
+        let ground = plan.as_ref().and_then(|plan| plan.kept_under(self.ground(env)));
+        let (epoch, words, shape) = (env.world.epoch, OnceLock::new(), Mutex::new(None));
         let by = MadeBy::Parse;
         let scrub = made.scrub.get();
         let weight = self.tables.weigh(text.len() + sent.len());
@@ -87,6 +88,8 @@ impl Session {
             made,
             sent,
             epoch,
+            ground,
+            words,
             shape,
             weight,
         };
@@ -115,8 +118,8 @@ impl Session {
     /// What running the plan would show, for those who refer to it by name later.
     pub(super) fn made_of(&self, plan: &Plan, env: Env<'_>) -> Made {
         let mut made = Made::default();
-        for (analysis, decision) in plan.statements() {
-            let run = self.planned_run(0, Bytes::new(), analysis, decision, env);
+        for statement in plan.statements() {
+            let run = self.planned_run(0, Bytes::new(), statement, env);
             made = Self::made(&run);
         }
         made
@@ -163,23 +166,40 @@ impl Session {
             }
             Err(missing) => return self.wait_for(missing, kept(frame), out),
         }
-        let run = match portal {
-            Some(portal) => self.portal_run(&portal, env),
+        let run = match &portal {
+            Some(portal) => self.portal_run(portal, env),
             None => self.cursor_run(message.portal, env),
         };
-        if !run.release.is_empty() && !run.release.holds(self.standpoint(env)) {
+        if run.release.is_empty() {
+            return self.send_execute(frame, message.portal, portal, run, env, out);
+        }
+        if !run.release.holds(self.standpoint(env)) {
             let report = ended(env.world, &run.release.columns);
             return self.refuse_in_batch(run.text.clone(), report.into(), env, out);
-        }
-        if run.release.is_empty() {
-            return self.send_execute(frame, run, env, out);
         }
         if let Err(report) = self.within_limit(&run.release, env) {
             return self.refuse_in_batch(run.text.clone(), report, env, out);
         }
-        let claims = Release::claims([&run.release]);
+        let claims = Release::claims([&*run.release]);
         self.hold = Some(self.spend_or_record(run.number, &run.text, &run.release, claims, env));
         self.after = Some(Pending::Execute { frame: frame.to_vec(), run: Box::new(run) });
+    }
+
+    /// The release of an Execute is on record: it goes on.
+    pub(super) fn execute_released(
+        &mut self,
+        frame: &[u8],
+        run: Run,
+        env: Env<'_>,
+        out: &mut Effects,
+    ) {
+        let Ok(crate::wire::frontend::Frontend::Execute(message)) =
+            crate::wire::frontend::read(frame[0], &frame[5..])
+        else {
+            return self.break_off(&protocol("an Execute changed while it waited"), out);
+        };
+        let portal = self.tables.portal(message.portal).cloned();
+        self.send_execute(frame, message.portal, portal, run, env, out);
     }
 
     /// Execute of a cursor that SQL declared.
@@ -192,55 +212,59 @@ impl Session {
     }
 
     fn portal_run(&mut self, portal: &Portal, env: Env<'_>) -> Run {
-        let text = portal.prepared.text.clone();
-        let first = portal.prepared.plan.as_ref().and_then(|plan| plan.statements().next());
-        let Some((analysis, decision)) = first else {
+        let prepared = &portal.prepared;
+        let text = prepared.text.clone();
+        let fetches = match self.may_fetch(prepared, env) {
+            true => self.plan_again(prepared, env).ok(),
+            false => None,
+        };
+        let plan = match &fetches {
+            Some(Planned::Known(plan)) => Some(plan),
+            Some(Planned::Clear | Planned::Refused(_)) | None => prepared.plan.as_ref(),
+        };
+        let Some(statement) = plan.and_then(|plan| plan.statements().next()) else {
             let mut run = self.clear_run(text, env);
-            run.inherit(&portal.made);
+            run.inherit(&prepared.made);
             return run;
         };
         let number = self.next_statement();
-        let mut run = self.planned_run(number, text, analysis, decision, env);
-        run.release = portal.made.release.clone();
+        let mut run = self.planned_run(number, text, statement, env);
+        run.release = prepared.made.release.clone();
         // What EXECUTE and FETCH mean is decided when they run, by what the names stand for then.
-        for made in self.tables.earlier(&analysis.kind) {
+        for made in self.tables.earlier(&statement.analysis.kind) {
             run.release.merge(&made.release);
             run.scrub = run.scrub.max(made.scrub.get());
         }
         run
     }
 
-    pub(super) fn send_execute(
+    fn send_execute(
         &mut self,
         frame: &[u8],
+        name: &str,
+        portal: Option<Portal>,
         mut run: Run,
         env: Env<'_>,
         out: &mut Effects,
     ) {
-        let Ok(crate::wire::frontend::Frontend::Execute(message)) =
-            crate::wire::frontend::read(frame[0], &frame[5..])
-        else {
-            return self.break_off(&protocol("an Execute changed while it waited"), out);
+        let gate = &env.world.sensitive.mention;
+        let words = match &portal {
+            Some(portal) => portal.prepared.words(gate),
+            None => Words { hits: gate.scan(&run.text), may_copy_in: may_copy_in(&run.text) },
         };
-        let portal = self.tables.portal(message.portal).cloned();
         if let Some(portal) = &portal
-            && let Some((analysis, _)) =
-                portal.prepared.plan.as_ref().and_then(|plan| plan.statements().next())
+            && let Some(plan) = &portal.prepared.plan
+            && let Some(Statement { analysis, .. }) = plan.statements().next()
         {
-            let (kind, sent) = (analysis.kind.clone(), portal.prepared.sent.clone());
-            let mut original = None;
-            if let Some(plan) = &portal.prepared.plan {
-                plan.defines(&mut self.uncommitted, env.world);
-                original = plan.original();
-            }
-            run.completes = self.completes(&kind, &sent, original, &run);
+            plan.defines(&mut self.uncommitted, env.world);
+            let sent = &portal.prepared.sent;
+            run.completes = self.completes(&analysis.kind, sent, plan.original(), &run);
         }
-        self.note_settings(env.world.sensitive.mention.scan(&run.text));
-        let shape = portal.as_ref().and_then(|portal| portal.prepared.shape(env.world.epoch));
-        if shape.is_none() {
+        self.note_settings(words.hits);
+        let shape = portal.as_ref().is_some_and(|it| it.prepared.has_shape(env.world.epoch));
+        if !shape {
             // Gate 3 needs to know where the columns come from, whether the client asks or not.
-            if let Err(error) = write::describe(&mut out.to_server, Target::Portal(message.portal))
-            {
+            if let Err(error) = write::describe(&mut out.to_server, Target::Portal(name)) {
                 return self.break_off(&protocol(error), out);
             }
             let prepared = portal.as_ref().map(|portal| portal.prepared.clone());
@@ -248,11 +272,12 @@ impl Session {
         }
         self.scrub.sent(run.scrub);
         out.to_server.extend_from_slice(frame);
-        let formats = portal.as_ref().map(|portal| portal.formats.clone()).unwrap_or_default();
-        let prepared = portal.map(|portal| portal.prepared);
-        let copies = may_copy_in(&run.text);
+        let (prepared, formats) = match portal {
+            Some(Portal { prepared, formats, .. }) => (Some(prepared), formats),
+            None => (None, ResultFormats::default()),
+        };
         self.queue.push(Expected::Execute { run: Arc::new(run), prepared, formats });
-        if copies {
+        if words.may_copy_in {
             // Without it, the answer to what turns out to be no COPY would wait for a Sync.
             write::flush(&mut out.to_server);
             self.copy_in_asked();

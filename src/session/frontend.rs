@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::copy_in::may_copy_in;
 use super::errors::{self, REFUSED_SQL, protocol};
 use super::in_band::{Understood, from_item};
 use super::plan::{Missing, Plan, Planned};
 use super::prepared::{Prepared, Spelling};
-use super::queue::{Batch, Completes, Ends, Expected, Run};
+use super::queue::{Batch, Completes, Ends, Expected, Run, Runs};
 use super::settle::Settling;
 use super::stream::kept;
 use super::{Close, Effects, Env, Hold, InBandTable, SchemaState, Session};
@@ -82,7 +81,7 @@ impl Session {
             Frontend::FunctionCall if env.world.sensitive.watch == Watch::Nothing => {
                 let run = self.clear_run(Bytes::from_static(b"FUNCTION CALL"), env);
                 out.to_server.extend_from_slice(frame);
-                self.queue.push(Expected::Query { runs: vec![Arc::new(run)], at: 0 });
+                self.queue.push(Expected::Query { runs: Runs::One(Arc::new(run)), at: 0 });
             }
             Frontend::FunctionCall => {
                 self.refuse_query(Bytes::new(), errors::fast_path().into(), env, out);
@@ -127,8 +126,8 @@ impl Session {
             Planned::Clear => {
                 let run = self.clear_run(copy, env);
                 out.to_server.extend_from_slice(frame);
-                self.queue.push(Expected::Query { runs: vec![Arc::new(run)], at: 0 });
-                if may_copy_in(text.as_bytes()) {
+                self.queue.push(Expected::Query { runs: Runs::One(Arc::new(run)), at: 0 });
+                if self.asks_to_copy_in(text, hits, env) {
                     self.copy_in_asked();
                 }
             }
@@ -240,13 +239,14 @@ impl Session {
         plan.defines(&mut self.uncommitted, env.world);
         let mut runs = self.runs(number, text, plan, env);
         let original = plan.original();
-        for (run, (analysis, _)) in runs.iter_mut().zip(plan.statements()) {
-            run.completes = self.completes(&analysis.kind, &sql, original.clone(), run);
+        for (run, statement) in runs.iter_mut().zip(plan.statements()) {
+            let kind = &statement.analysis.kind;
+            run.completes = self.completes(kind, &sql, original.clone(), run);
             self.scrub.sent(run.scrub);
         }
-        let runs = runs.into_iter().map(Arc::new).collect();
+        let runs = Runs::Several(runs.into_iter().map(Arc::new).collect());
         self.queue.push(Expected::Query { runs, at: 0 });
-        if may_copy_in(text) {
+        if plan.analysed.may_copy_in {
             self.copy_in_asked();
         }
     }
@@ -334,7 +334,7 @@ impl Session {
             }
             Some(Pending::Execute { frame, run }) => {
                 if run.release.holds(self.standpoint(env)) {
-                    self.send_execute(&frame, *run, env, out);
+                    self.execute_released(&frame, *run, env, out);
                 } else {
                     let report = super::plan::ended(env.world, &run.release.columns);
                     self.refuse_in_batch(run.text.clone(), report.into(), env, out);

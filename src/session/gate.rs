@@ -49,8 +49,7 @@ pub(super) struct Unmaskable;
 impl Gate {
     /// Opens the gate for a result whose fields come from `columns` (relation 0: from none).
     pub(super) fn open(
-        columns: &[ColumnId],
-        formats: impl Fn(usize) -> Format,
+        columns: impl Iterator<Item = (ColumnId, Format)>,
         run: &Run,
         standpoint: Standpoint<'_>,
         vetted: &HashSet<Oid>,
@@ -61,22 +60,23 @@ impl Gate {
             return Ok(Self::Open { raw: Vec::new() });
         }
         let (mut fields, mut raw, mut violations) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, column) in columns.iter().enumerate() {
+        for (index, (column, format)) in columns.enumerate() {
             if column.relation == 0 || run.show == Show::AsItIs {
                 continue;
             }
-            if world.sensitive.column(*column).is_some() {
-                let granted = standpoint
-                    .cover_counting(*column, crate::grant::Action::Read, counting)
-                    .is_some_and(|cover| cover.rows.is_none());
-                if granted && run.release.columns.contains(column) {
-                    raw.push(*column);
+            if world.sensitive.column(column).is_some() {
+                let granted = run.release.columns.contains(&column)
+                    && standpoint
+                        .cover_counting(column, crate::grant::Action::Read, counting)
+                        .is_some_and(|cover| cover.rows.is_none());
+                if granted {
+                    raw.push(column);
                 } else if run.show == Show::OnWire
-                    && world.wire_mask(*column).is_some_and(|mask| standpoint.can_mask(mask))
+                    && world.wire_mask(column).is_some_and(|mask| standpoint.can_mask(mask))
                 {
-                    fields.push(MaskedField { index, column: *column, format: formats(index) });
+                    fields.push(MaskedField { index, column, format });
                 } else {
-                    violations.push(*column);
+                    violations.push(column);
                 }
                 continue;
             }
@@ -94,7 +94,7 @@ impl Gate {
                         violations.extend(columns.iter().copied());
                     }
                 }
-                Some(Reach::SideDoor) => violations.push(*column),
+                Some(Reach::SideDoor) => violations.push(column),
                 Some(Reach::Table | Reach::Stored | Reach::Carrier(_)) => {}
                 None => {
                     let known = world.schema.relation(column.relation).is_some();
@@ -116,6 +116,11 @@ const LENGTH_WORD_LEN: usize = 4;
 
 /// The length word of NULL, which has no bytes.
 const NULL: [u8; LENGTH_WORD_LEN] = (-1_i32).to_be_bytes();
+
+/// The format that a message's code stands for.
+pub(super) fn format_of(code: i16) -> Format {
+    if code == 0 { Format::Text } else { Format::Binary }
+}
 
 /// What masks the rows of one step: [`MaskedField`]s with what the world says of them.
 pub(super) struct RowMasks<'a> {

@@ -309,7 +309,7 @@ fn type_sql(kind: InBandType) -> &'static str {
 impl Session {
     /// The references of a plan, in order.
     pub(super) fn in_band(plan: &Plan) -> Vec<&InBand> {
-        plan.statements().flat_map(|(analysis, _)| &analysis.in_band).collect()
+        plan.statements().flat_map(|statement| &statement.analysis.in_band).collect()
     }
 
     /// What would happen to a statement in this session, now, and why.

@@ -27,11 +27,11 @@ impl Queue {
                 | Expected::DescribeStatement { .. }
                 | Expected::DescribePortal { .. } => {}
                 Expected::Query { runs, at } => {
-                    let mut releases = runs.iter().skip(*at).map(|run| &run.release);
+                    let mut releases = runs.iter().skip(*at).map(|run| &*run.release);
                     return releases.find(|release| !release.is_empty());
                 }
                 Expected::Execute { run, .. } => {
-                    return Some(&run.release).filter(|release| !release.is_empty());
+                    return Some(&*run.release).filter(|release| !release.is_empty());
                 }
                 Expected::Sync
                 | Expected::OwnSync

@@ -21,10 +21,15 @@ const NAME: &str = "keyhole's own";
 #[derive(Debug, Default)]
 pub(super) struct PathState {
     schemas: SearchPath,
+    version: PathVersion,
     knowledge: Knowledge,
     history: History,
     refreshed: Refreshed,
 }
+
+/// Which of the paths that the session has had, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct PathVersion(u64);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Knowledge {
@@ -52,6 +57,10 @@ enum Refreshed {
 impl PathState {
     pub(super) fn schemas(&self) -> &SearchPath {
         &self.schemas
+    }
+
+    pub(super) fn version(&self) -> PathVersion {
+        self.version
     }
 
     pub(super) fn is_lost(&self) -> bool {
@@ -103,7 +112,11 @@ impl PathState {
     /// The server's answer, or none if it would not say: the old belief then stays.
     pub(super) fn learn(&mut self, answer: Option<&[u8]>) {
         if let Some(schemas) = answer.and_then(|json| serde_json::from_slice(json).ok()) {
-            self.schemas = SearchPath(schemas);
+            let schemas = SearchPath(schemas);
+            if schemas != self.schemas {
+                self.schemas = schemas;
+                self.version.0 += 1;
+            }
         }
         self.knowledge = Knowledge::Known;
     }

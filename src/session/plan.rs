@@ -1,62 +1,34 @@
 //! From a statement's text to how it may run: gate 1, then gate 2 and the decision, cached.
 
+mod cache;
+mod ground;
+mod noted;
 mod observed;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use quick_cache::sync::Cache;
-
+use self::cache::Asked;
+pub use self::cache::PlanCache;
+pub(super) use self::ground::Ground;
+pub(super) use self::noted::{MaskedNotice, Noted};
 use self::observed::observe;
 use super::again::{Again, executed};
+use super::copy_in::may_copy_in;
 use super::uncommitted::Uncommitted;
 use super::{Env, Session};
 use crate::analysis::facts::{Analysis, Kind, Obstacle};
 use crate::analysis::mention::Hits;
 use crate::analysis::parse::{ParseError, Parsed, parse};
-use crate::analysis::sensitive::{Audience, Watch};
-use crate::analysis::{Context, SearchPath, analyse};
+use crate::analysis::sensitive::Watch;
+use crate::analysis::{Context, analyse};
 use crate::audit::Strings;
 use crate::decision::{
     Dates, Decision, Encoding, Forms, Hidden, Mode, Release, Standpoint, Way, World, ask_for,
     decide,
 };
 use crate::grant::Claim;
-use crate::model::{ColumnId, Epoch, Oid, Report, SqlState};
+use crate::model::{ColumnId, Oid, Report, SqlState};
 use crate::rewrite::{self, Decided, InBandAnswer};
-
-/// Analyses and rewritten texts of one database, shared by its sessions.
-pub struct PlanCache {
-    analysed: Cache<Key, Arc<Analysed>>,
-    rewritten: Cache<Rewriting, Arc<str>>,
-    next_id: AtomicU64,
-}
-
-/// An analysed text, what is hidden in it, and what it may only write back.
-type Rewriting = (u64, Arc<[Vec<Hidden>]>, Arc<[ColumnId]>);
-
-/// Entries of each cache; an analysis of an ordinary statement takes some 20 KiB.
-const ENTRIES_MAX: usize = 4096;
-/// Longest text that is worth keeping.
-const TEXT_LEN_MAX: usize = 64 << 10;
-
-impl Default for PlanCache {
-    fn default() -> Self {
-        Self {
-            analysed: Cache::new(ENTRIES_MAX),
-            rewritten: Cache::new(ENTRIES_MAX),
-            next_id: AtomicU64::new(0),
-        }
-    }
-}
-
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Key {
-    epoch: Epoch,
-    audience: Audience,
-    path: SearchPath,
-    text: Arc<str>,
-}
 
 /// A text that was parsed and resolved.
 pub(super) struct Analysed {
@@ -64,6 +36,7 @@ pub(super) struct Analysed {
     pub text: Arc<str>,
     pub parsed: Parsed,
     pub statements: Vec<Analysis>,
+    pub may_copy_in: bool,
 }
 
 /// How a text may run.
@@ -88,9 +61,44 @@ pub(super) enum Missing {
 pub(super) struct Plan {
     pub analysed: Arc<Analysed>,
     pub decisions: Vec<Decision>,
+    noted: Vec<Noted>,
+    kept: Kept,
+}
+
+/// Whether a plan is used again.
+enum Kept {
+    No,
+    /// As long as its ground is the same; with the text that runs, once that is known.
+    Yes(OnceLock<Arc<str>>),
+}
+
+/// One statement of a plan.
+#[derive(Clone, Copy)]
+pub(super) struct Statement<'a> {
+    pub analysis: &'a Analysis,
+    pub decision: &'a Decision,
+    pub noted: &'a Noted,
 }
 
 impl Plan {
+    fn new(analysed: Arc<Analysed>, decisions: Vec<Decision>, ground: Option<Ground>) -> Self {
+        let statements = analysed.statements.iter().zip(&decisions);
+        let noted = statements.map(|(analysis, decision)| Noted::of(analysis, decision)).collect();
+        let mut plan = Self { analysed, decisions, noted, kept: Kept::No };
+        if ground.is_some() && plan.may_be_kept() {
+            plan.kept = Kept::Yes(OnceLock::new());
+        }
+        plan
+    }
+
+    /// What a statement that is prepared with it may keep it under.
+    pub(super) fn kept_under(&self, ground: Option<Ground>) -> Option<Ground> {
+        match self.kept {
+            Kept::Yes(_) => ground,
+            Kept::No => None,
+        }
+    }
+
     /// What all statements together show raw.
     pub(super) fn release(&self) -> Release {
         let mut release = Release::default();
@@ -114,13 +122,15 @@ impl Plan {
         }
     }
 
-    pub(super) fn statements(&self) -> impl Iterator<Item = (&Analysis, &Decision)> {
-        self.analysed.statements.iter().zip(&self.decisions)
+    pub(super) fn statements(&self) -> impl Iterator<Item = Statement<'_>> {
+        let decided = self.decisions.iter().zip(&self.noted);
+        let statements = self.analysed.statements.iter().zip(decided);
+        statements.map(|(analysis, (decision, noted))| Statement { analysis, decision, noted })
     }
 
     /// Whether the client's own text is what runs.
     pub(super) fn is_verbatim(&self) -> bool {
-        self.statements().all(|(analysis, decision)| {
+        self.statements().all(|Statement { analysis, decision, .. }| {
             matches!(decision.way, Way::Forward | Way::Show) && analysis.qualify.is_empty()
         })
     }
@@ -215,6 +225,22 @@ impl Session {
         if self.path.is_lost() {
             return Err(Missing::SearchPath);
         }
+        let ground = self.ground(env);
+        if ground.is_some()
+            && let Some(plan) = env.cache.plan(&self.asked(text, env))
+        {
+            return Ok(Planned::Known(plan));
+        }
+        self.plan_analysed(text, all, ground, env)
+    }
+
+    fn plan_analysed(
+        &self,
+        text: &str,
+        all: Hits,
+        ground: Option<Ground>,
+        env: Env<'_>,
+    ) -> Result<Planned, Missing> {
         let analysed = match self.analysed(text, env) {
             Ok(analysed) => analysed,
             Err(error) => return Ok(Planned::Refused(super::errors::unparsable(&error).into())),
@@ -257,7 +283,11 @@ impl Session {
         if let Some(report) = self.reads_uncommitted(parsed, statements, env) {
             return Ok(Planned::Refused(report));
         }
-        Ok(Planned::Known(Arc::new(Plan { analysed, decisions })))
+        let plan = Arc::new(Plan::new(analysed, decisions, ground));
+        if let Kept::Yes(_) = plan.kept {
+            env.cache.keep_plan(&self.asked(text, env), &plan);
+        }
+        Ok(Planned::Known(plan))
     }
 
     /// A text whose bytes may mean something else to the server than to us.
@@ -279,21 +309,24 @@ impl Session {
     }
 
     pub(super) fn analysed(&self, text: &str, env: Env<'_>) -> Result<Arc<Analysed>, ParseError> {
-        let (epoch, audience) = (env.world.epoch, env.world.sensitive.audience);
-        let key = Key { epoch, audience, path: self.search_path().clone(), text: text.into() };
-        if let Some(known) = env.cache.analysed.get(&key) {
+        let asked = self.asked(text, env);
+        if let Some(known) = env.cache.analysed(&asked) {
             return Ok(known);
         }
         let parsed = parse(text)?;
         let context = self.context(env.world);
         let statements =
             (0..parsed.statements.len()).map(|index| analyse(&parsed, index, context)).collect();
-        let id = env.cache.next_id.fetch_add(1, Ordering::Relaxed);
-        let analysed = Arc::new(Analysed { id, text: key.text.clone(), parsed, statements });
-        if text.len() <= TEXT_LEN_MAX {
-            env.cache.analysed.insert(key, analysed.clone());
-        }
+        let (id, may_copy_in) = (env.cache.next_id(), may_copy_in(text.as_bytes()));
+        let analysed = Analysed { id, text: text.into(), parsed, statements, may_copy_in };
+        let analysed = Arc::new(analysed);
+        env.cache.keep_analysed(&asked, &analysed);
         Ok(analysed)
+    }
+
+    fn asked<'a>(&'a self, text: &'a str, env: Env<'_>) -> Asked<'a> {
+        let (epoch, audience) = (env.world.epoch, env.world.sensitive.audience);
+        Asked { epoch, audience, forms: self.forms, path: self.search_path(), text }
     }
 
     fn context<'a>(&'a self, world: &'a World) -> Context<'a> {
@@ -325,17 +358,36 @@ impl Session {
         answers: &[InBandAnswer],
         env: Env<'_>,
     ) -> Result<Arc<str>, Box<Report>> {
+        if let Kept::Yes(known) = &plan.kept
+            && let Some(text) = known.get()
+        {
+            return Ok(text.clone());
+        }
+        let text = self.rewritten_anew(plan, answers, env)?;
+        if let Kept::Yes(known) = &plan.kept {
+            // Whoever was first has put the same there.
+            let _ = known.set(text.clone());
+        }
+        Ok(text)
+    }
+
+    fn rewritten_anew(
+        &self,
+        plan: &Plan,
+        answers: &[InBandAnswer],
+        env: Env<'_>,
+    ) -> Result<Arc<str>, Box<Report>> {
         if plan.is_verbatim() && answers.is_empty() {
             return Ok(plan.analysed.text.clone());
         }
         let key = (plan.analysed.id, plan.hidden(), plan.guarded());
         if answers.is_empty()
-            && let Some(known) = env.cache.rewritten.get(&key)
+            && let Some(known) = env.cache.rewritten(&key)
         {
             return Ok(known);
         }
-        let decided: Vec<Decided<'_>> =
-            plan.statements().map(|(analysis, decision)| Decided { analysis, decision }).collect();
+        let decided = |Statement { analysis, decision, .. }| Decided { analysis, decision };
+        let decided: Vec<Decided<'_>> = plan.statements().map(decided).collect();
         let text = rewrite::rewrite(
             &plan.analysed.text,
             &plan.analysed.parsed,
@@ -345,7 +397,10 @@ impl Session {
             self.standpoint(env),
         )
         .map_err(|error| {
-            let masked: Vec<ColumnId> = plan.statements().flat_map(|(a, d)| masked(a, d)).collect();
+            let masked: Vec<ColumnId> = plan
+                .statements()
+                .flat_map(|statement| statement.noted.masked.iter().copied())
+                .collect();
             Report::error(
                 SqlState::INSUFFICIENT_PRIVILEGE,
                 format!("the statement cannot be masked: {error}"),
@@ -353,8 +408,8 @@ impl Session {
             .hint(ask_for(env.world, &masked))
         })?;
         let text: Arc<str> = text.into();
-        if answers.is_empty() && text.len() <= TEXT_LEN_MAX {
-            env.cache.rewritten.insert(key, text.clone());
+        if answers.is_empty() {
+            env.cache.keep_rewritten(key, &text);
         }
         Ok(text)
     }

@@ -1,13 +1,16 @@
 //! One prepared statement: as the client wrote it, as the server has it, and what it shows.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
-use super::plan::Plan;
+use super::copy_in::may_copy_in;
+use super::plan::{Ground, Plan};
 use super::queue::Show;
-use crate::decision::{Release, Scrub};
+use super::shared::{Shared, SharedRelease};
+use crate::analysis::mention::{Hits, Mention};
+use crate::decision::Scrub;
 use crate::model::{ColumnId, Epoch, Oid};
 
 /// A statement that was sent to the server under a name.
@@ -24,11 +27,22 @@ pub(super) struct Prepared {
     pub sent: Arc<str>,
     /// Under which snapshot it was looked at.
     pub epoch: Epoch,
+    /// What the plan rests on: as long as it is the same, so is the plan. None: it rests on more.
+    pub ground: Option<Ground>,
+    /// What its text may do to the session, once it was asked.
+    pub words: OnceLock<Words>,
     /// Where its output columns come from; learned from the server's RowDescription.
     pub shape: Mutex<Option<Shape>>,
     /// What it adds to the texts of its session.
     #[expect(dead_code, reason = "it counts until it is dropped")]
     pub weight: Weight,
+}
+
+/// Words of a text that matter whenever it runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Words {
+    pub hits: Hits,
+    pub may_copy_in: bool,
 }
 
 /// Bytes of text, counted as long as this lives.
@@ -71,6 +85,8 @@ impl Prepared {
             made,
             sent: sent.clone(),
             epoch: Epoch::default(),
+            ground: None,
+            words: OnceLock::new(),
             shape: Mutex::new(None),
             weight,
         }
@@ -78,7 +94,7 @@ impl Prepared {
 
     /// The same statement, as it is to be on the server now.
     pub(super) fn again(&self, id: u64, now: Now, weight: Weight) -> Self {
-        let Now { plan, made, sent, epoch } = now;
+        let Now { plan, made, sent, epoch, ground } = now;
         Self {
             id,
             text: self.text.clone(),
@@ -89,9 +105,25 @@ impl Prepared {
             made,
             sent,
             epoch,
+            ground,
+            words: self.words.clone(),
             shape: Mutex::new(None),
             weight,
         }
+    }
+
+    /// What gate 1 finds in its text beside names, which never changes: those words are built in.
+    pub(super) fn words(&self, gate: &Mention) -> Words {
+        *self.words.get_or_init(|| Words {
+            hits: gate.scan(&self.text).without(Hits::NAME),
+            may_copy_in: may_copy_in(&self.text),
+        })
+    }
+
+    /// Whether it is known where its columns come from.
+    pub(super) fn has_shape(&self, epoch: Epoch) -> bool {
+        let shape = self.shape.lock().unwrap_or_else(PoisonError::into_inner);
+        shape.as_ref().is_some_and(|shape| shape.epoch == epoch)
     }
 
     pub(super) fn shape(&self, epoch: Epoch) -> Option<Shape> {
@@ -99,8 +131,16 @@ impl Prepared {
         shape.clone().filter(|shape| shape.epoch == epoch)
     }
 
-    pub(super) fn learn(&self, shape: Shape) {
-        *self.shape.lock().unwrap_or_else(PoisonError::into_inner) = Some(shape);
+    /// Takes note of where the columns come from; most often that is known already.
+    pub(super) fn learn(&self, epoch: Epoch, columns: impl Iterator<Item = ColumnId> + Clone) {
+        let mut known = self.shape.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shape) = &*known
+            && shape.epoch == epoch
+            && shape.columns.iter().copied().eq(columns.clone())
+        {
+            return;
+        }
+        *known = Some(Shape { epoch, columns: columns.collect() });
     }
 }
 
@@ -112,6 +152,7 @@ pub(super) struct Now {
     /// The text for the server; empty: the server has no such statement.
     pub sent: Arc<str>,
     pub epoch: Epoch,
+    pub ground: Option<Ground>,
 }
 
 /// How a statement got its name.
@@ -141,9 +182,9 @@ pub(super) struct Shape {
 /// What was made of hidden and granted columns when something was prepared or opened.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Made {
-    pub release: Release,
-    pub masked: Vec<ColumnId>,
-    pub guarded: Vec<ColumnId>,
+    pub release: SharedRelease,
+    pub masked: Shared<ColumnId>,
+    pub guarded: Shared<ColumnId>,
     pub scrub: MadeScrub,
     pub show: Show,
 }

@@ -1,15 +1,19 @@
 //! The pipeline as a queue of replies that the server still owes.
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::counted::Fields;
-use super::gate::Gate;
+use super::gate::{Gate, format_of};
+use super::plan::MaskedNotice;
 use super::prepared::Prepared;
+use super::shared::{Shared, SharedRelease};
 use crate::audit;
 use crate::decision::{Release, Scrub};
+use crate::mask::Format;
 use crate::model::{ColumnId, Epoch, Oid, Report, Timestamp};
 
 /// Whether hidden columns of a result are masked on the wire.
@@ -29,13 +33,15 @@ pub(super) struct Run {
     pub text: Bytes,
     pub decision: audit::Decision,
     pub gates: audit::Gates,
-    pub release: Release,
-    pub masked: Vec<ColumnId>,
-    pub touched: Vec<ColumnId>,
-    pub relations: Vec<Oid>,
+    pub release: SharedRelease,
+    pub masked: Shared<ColumnId>,
+    pub touched: Shared<ColumnId>,
+    pub relations: Shared<Oid>,
     pub scrub: Scrub,
     /// Columns that it may only write back.
-    pub guarded: Vec<ColumnId>,
+    pub guarded: Shared<ColumnId>,
+    /// What says so, where only the plan decides what is masked.
+    pub notice: Option<MaskedNotice>,
     pub show: Show,
     pub completes: Completes,
     pub started: Timestamp,
@@ -90,7 +96,7 @@ pub(super) struct Progress {
 pub(super) enum Expected {
     /// Everything up to ReadyForQuery.
     Query {
-        runs: Vec<Arc<Run>>,
+        runs: Runs,
         at: usize,
     },
     Parse {
@@ -125,7 +131,7 @@ pub(super) enum Expected {
     Execute {
         run: Arc<Run>,
         prepared: Option<Arc<Prepared>>,
-        formats: Vec<i16>,
+        formats: ResultFormats,
     },
     Sync,
     /// The Sync of a batch of our own; the client hears nothing of all of it.
@@ -145,6 +151,53 @@ pub(super) enum Expected {
         report: Box<Report>,
         ends: Ends,
     },
+}
+
+/// The statements of a simple query: mostly one.
+pub(super) enum Runs {
+    One(Arc<Run>),
+    Several(Vec<Arc<Run>>),
+}
+
+impl Deref for Runs {
+    type Target = [Arc<Run>];
+
+    fn deref(&self) -> &[Arc<Run>] {
+        match self {
+            Self::One(run) => std::slice::from_ref(run),
+            Self::Several(runs) => runs,
+        }
+    }
+}
+
+/// The formats that a Bind asks for.
+#[derive(Clone, Debug, Default)]
+pub(super) enum ResultFormats {
+    /// One for all columns: 0 text, 1 binary.
+    All(i16),
+    #[default]
+    Text,
+    /// One per column.
+    Each(Arc<[i16]>),
+}
+
+impl ResultFormats {
+    pub(super) fn new(mut codes: impl ExactSizeIterator<Item = i16>) -> Self {
+        match codes.len() {
+            0 => Self::Text,
+            1 => codes.next().map_or(Self::Text, Self::All),
+            _ => Self::Each(codes.collect()),
+        }
+    }
+
+    pub(super) fn of(&self, column: usize) -> Format {
+        let code = match self {
+            Self::Text => 0,
+            Self::All(code) => *code,
+            Self::Each(codes) => codes.get(column).copied().unwrap_or(0),
+        };
+        format_of(code)
+    }
 }
 
 /// Where a reply stands between two ReadyForQuery.
@@ -295,7 +348,7 @@ impl Queue {
 
     /// What the front shows raw, if anything.
     pub(super) fn front_release(&self) -> Option<&Release> {
-        self.front_run().map(|run| &run.release).filter(|release| !release.is_empty())
+        self.front_run().map(|run| &*run.release).filter(|release| !release.is_empty())
     }
 
     /// Whether what the server says now may tell about hidden values.

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
-use super::plan::{Plan, masked, relations, touched};
+use super::plan::{Plan, Statement};
 use super::prepared::Made;
 use super::queue::{Completes, Progress, Run, Show};
+use super::shared::{Shared, SharedRelease};
 use super::{Effects, Env, Session, errors};
 use crate::analysis::facts::Analysis;
 use crate::audit::{self, Event, StatementText};
@@ -22,8 +23,9 @@ impl Run {
     /// Takes over what something prepared or opened earlier shows and hides.
     pub(super) fn inherit(&mut self, made: &Made) {
         self.release.merge(&made.release);
-        self.masked.extend(made.masked.iter().copied());
-        self.guarded.extend(made.guarded.iter().copied());
+        self.masked.append(&made.masked);
+        self.guarded.append(&made.guarded);
+        self.notice = None;
         self.scrub = self.scrub.max(made.scrub.get());
         if made.show != Show::Never {
             self.show = made.show;
@@ -49,12 +51,13 @@ impl Session {
             text,
             decision: audit::Decision::Clear,
             gates: CLEAR,
-            release: Release::default(),
-            masked: Vec::new(),
-            touched: Vec::new(),
-            relations: Vec::new(),
+            release: SharedRelease::default(),
+            masked: Shared::default(),
+            touched: Shared::default(),
+            relations: Shared::default(),
             scrub: Scrub::No,
-            guarded: Vec::new(),
+            guarded: Shared::default(),
+            notice: None,
             show: Show::Never,
             completes: Completes::AsTagged { up_to: self.tables.next_id() },
             started: env.now,
@@ -80,18 +83,17 @@ impl Session {
         &self,
         number: u64,
         text: Bytes,
-        analysis: &Analysis,
-        decision: &Decision,
+        statement: Statement<'_>,
         env: Env<'_>,
     ) -> Run {
-        let (mut masked, mut show) = (masked(analysis, decision), Show::Never);
-        if decision.way == Way::Show {
-            show = Show::OnWire;
-        }
-        let mut guarded = decision.guarded.clone();
+        let Statement { analysis, decision, noted } = statement;
+        let (mut masked, mut guarded) = (noted.masked.clone(), noted.guarded.clone());
+        let mut notice = Some(&noted.notice);
+        let mut show = if decision.way == Way::Show { Show::OnWire } else { Show::Never };
         for made in self.tables.earlier(&analysis.kind) {
-            guarded.extend(made.guarded.iter().copied());
-            masked.extend(made.masked.iter().copied());
+            guarded.append(&made.guarded);
+            masked.append(&made.masked);
+            notice = None;
             if made.show != Show::Never {
                 show = made.show;
             }
@@ -114,12 +116,13 @@ impl Session {
                 },
                 provenance: audit::Provenance::Passed,
             },
-            release: decision.release.clone(),
+            release: noted.release.clone(),
             masked,
-            touched: touched(analysis),
-            relations: relations(analysis),
+            touched: noted.touched.clone(),
+            relations: noted.relations.clone(),
             scrub: decision.scrub,
             guarded,
+            notice: notice.cloned(),
             show,
             completes: Completes::Nothing,
             started: env.now,
@@ -206,11 +209,8 @@ impl Session {
 
     /// The runs of a simple query, one for each statement.
     pub(super) fn runs(&self, number: u64, text: &Bytes, plan: &Plan, env: Env<'_>) -> Vec<Run> {
-        plan.statements()
-            .map(|(analysis, decision)| {
-                self.planned_run(number, text.clone(), analysis, decision, env)
-            })
-            .collect()
+        let run = |statement| self.planned_run(number, text.clone(), statement, env);
+        plan.statements().map(run).collect()
     }
 }
 

@@ -1,11 +1,11 @@
 //! What describes rows, and the rows: RowDescription opens the gate that rows go through.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use super::backend::Pass;
 use super::counted::{self, Counted};
 use super::errors::{self, protocol};
-use super::gate::{Closed, Gate, RowMasks, Unmaskable};
+use super::gate::{Closed, Gate, RowMasks, Unmaskable, format_of};
 use super::prepared::Shape;
 use super::queue::{Expected, Origin};
 use super::stream::WHOLE_LEN;
@@ -14,7 +14,7 @@ use crate::audit;
 use crate::mask::Format;
 use crate::model::ColumnId;
 use crate::wire::FrameHeader;
-use crate::wire::backend::{DataRow, RowDescription, tag};
+use crate::wire::backend::{DataRow, Field, RowDescription, tag};
 use crate::wire::frame::HEADER_LEN;
 
 impl Session {
@@ -55,8 +55,7 @@ impl Session {
                 | Expected::DescribePortal { origin, prepared },
             ) => {
                 if let Some(prepared) = prepared {
-                    let epoch = env.world.epoch;
-                    prepared.learn(Shape { epoch, columns: Arc::from([]) });
+                    prepared.learn(env.world.epoch, std::iter::empty());
                 }
                 visible(origin)
             }
@@ -74,14 +73,11 @@ impl Session {
             self.break_off(&protocol("a malformed RowDescription"), out);
             return Pass::No;
         };
-        let columns: Arc<[ColumnId]> = description
-            .fields()
-            .map(|field| ColumnId { relation: field.relation, number: field.column })
-            .collect();
+        let column = |field: Field<'_>| ColumnId { relation: field.relation, number: field.column };
         match self.queue.front() {
             Some(Expected::Query { .. }) => {
-                let formats: Vec<i16> = description.fields().map(|field| field.format).collect();
-                self.open_gate(&columns, &formats, env, out)
+                let with_format = |field| (column(field), format_of(field.format));
+                self.open_gate(description.fields().map(with_format), env, out)
             }
             Some(Expected::DescribeStatement { .. } | Expected::DescribePortal { .. }) => {
                 let Some(
@@ -91,10 +87,12 @@ impl Session {
                 else {
                     return Pass::No;
                 };
-                let shape = Shape { epoch: env.world.epoch, columns };
+                let (epoch, columns) = (env.world.epoch, description.fields().map(column));
                 match prepared {
-                    Some(prepared) => prepared.learn(shape),
-                    None => self.cursor_shape = Some(shape),
+                    Some(prepared) => prepared.learn(epoch, columns),
+                    None => {
+                        self.cursor_shape = Some(Shape { epoch, columns: columns.collect() });
+                    }
                 }
                 visible(origin)
             }
@@ -105,30 +103,25 @@ impl Session {
 
     pub(super) fn open_gate(
         &mut self,
-        columns: &[ColumnId],
-        formats: &[i16],
+        columns: impl Iterator<Item = (ColumnId, Format)> + Clone,
         env: Env<'_>,
         out: &mut Effects,
     ) -> Pass {
         let Some(run) = self.queue.front_run().cloned() else { return Pass::No };
-        let format = |index: usize| match formats {
-            [] => Format::Text,
-            [one] => format_of(*one),
-            many => format_of(many.get(index).copied().unwrap_or(0)),
-        };
         let named = |column: ColumnId| {
             let relation = env.world.schema.relation(column.relation);
             let name = relation.and_then(|relation| relation.column_numbered(column.number));
             name.map_or_else(String::new, |column| column.name.clone())
         };
-        let counted = match counted::fields(columns, &run.release, named) {
+        let ids = columns.clone().map(|(column, _)| column);
+        let counted = match counted::fields(ids, &run.release, named) {
             Ok(counted) => counted,
             Err(report) => {
                 self.cut(&report, audit::Decision::Refused, env, out);
                 return Pass::No;
             }
         };
-        match Gate::open(columns, format, &run, self.standpoint(env), &self.vetted) {
+        match Gate::open(columns, &run, self.standpoint(env), &self.vetted) {
             Ok(gate) => {
                 self.queue.gate = gate;
                 self.queue.counted = counted;
@@ -218,7 +211,11 @@ impl Session {
         };
         let formats = formats.clone();
         match shape {
-            Some(shape) => self.open_gate(&shape.columns, &formats, env, out),
+            Some(Shape { columns, .. }) => {
+                let columns = columns.iter().copied().enumerate();
+                let columns = columns.map(|(index, column)| (column, formats.of(index)));
+                self.open_gate(columns, env, out)
+            }
             None => {
                 self.cut(&errors::violation(), audit::Decision::Refused, env, out);
                 Pass::No
@@ -245,8 +242,4 @@ fn visible(origin: Origin) -> Pass {
         Origin::Client => Pass::Yes,
         Origin::Proxy => Pass::No,
     }
-}
-
-fn format_of(code: i16) -> Format {
-    if code == 0 { Format::Text } else { Format::Binary }
 }

@@ -13,7 +13,7 @@ use super::bind::Settled;
 use super::errors::{self, protocol};
 use super::frontend::Pending;
 use super::prepared::Prepared;
-use super::queue::Batch;
+use super::queue::{Batch, ResultFormats};
 use super::{Effects, Env, Hold, SchemaState, Session};
 use crate::model::Report;
 use crate::wire::frontend::{self, BindRest, tag};
@@ -86,10 +86,10 @@ impl Session {
                 if input.len() < header.len {
                     return;
                 }
-                let frame = input.split_to(header.len);
                 self.next_message();
                 self.glance = Glance::None;
-                self.client_frame(&frame, env, out);
+                self.client_frame(&input[..header.len], env, out);
+                input.advance(header.len);
             } else if self.begin_ask(header, input, env, out) == Taken::No {
                 return;
             }
@@ -172,7 +172,10 @@ impl Session {
         match rest.finish() {
             // The batch failed while it passed: the server does not look at it.
             Ok(_) if self.queue.batch == Batch::Skipping => {}
-            Ok(formats) => self.expect_bind(&portal, prepared, formats),
+            Ok(formats) => {
+                let formats = ResultFormats::new(formats.into_iter());
+                self.expect_bind(&portal, prepared, formats);
+            }
             // The server has all of it, and may take it for something: nobody waits for that.
             Err(error) => self.break_off(&protocol(error), out),
         }

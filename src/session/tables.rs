@@ -4,11 +4,12 @@
 //! made; so do we. A name may stand for several makings until the server has confirmed the last:
 //! whatever is asked of the name then must be right for all of them.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::makings::Makings;
 use super::prepared::{Made, Now, Prepared, Weight};
+use super::queue::ResultFormats;
 use crate::analysis::facts::Kind;
 
 /// Most names of each kind that one session may hold. PostgreSQL takes ten times as much memory
@@ -24,8 +25,7 @@ const TEXTS_LEN_MAX: usize = 128 << 20;
 pub(super) struct Portal {
     pub id: u64,
     pub prepared: Arc<Prepared>,
-    pub made: Made,
-    pub formats: Vec<i16>,
+    pub formats: ResultFormats,
 }
 
 /// A cursor made by DECLARE.
@@ -37,9 +37,9 @@ struct Cursor {
 
 #[derive(Default)]
 pub(super) struct Tables {
-    statements: HashMap<String, Vec<Arc<Prepared>>>,
-    portals: HashMap<String, Vec<Portal>>,
-    cursors: HashMap<String, Vec<Cursor>>,
+    statements: Makings<Arc<Prepared>>,
+    portals: Makings<Portal>,
+    cursors: Makings<Cursor>,
     next_id: u64,
     /// The first id of the batch that is being sent.
     batch_start: u64,
@@ -64,163 +64,123 @@ impl Tables {
 
     /// Whether the name may stand for something else than its last making.
     pub(super) fn is_uncertain_statement(&self, name: &str) -> bool {
-        let makings = self.statements.get(name).map(Vec::as_slice).unwrap_or_default();
+        let makings = self.statements.of(name);
         makings.len() > 1 && makings.last().is_some_and(|last| last.id < self.batch_start)
     }
 
     /// The same of a portal, whose name may be a cursor's as well.
     pub(super) fn is_uncertain_portal(&self, name: &str) -> bool {
-        let makings = self.portals.get(name).map(Vec::as_slice).unwrap_or_default();
-        let cursors = self.cursors.get(name).map_or(0, Vec::len);
-        makings.len() + cursors > 1 && makings.last().is_some_and(|last| last.id < self.batch_start)
+        let makings = self.portals.of(name);
+        makings.last().is_some_and(|last| last.id < self.batch_start)
+            && makings.len() + self.cursors.of(name).len() > 1
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.statements.len() >= NAMES_MAX
-            || self.portals.len() >= NAMES_MAX
-            || self.cursors.len() >= NAMES_MAX
+        self.statements.names() >= NAMES_MAX
+            || self.portals.names() >= NAMES_MAX
+            || self.cursors.names() >= NAMES_MAX
             || self.texts_len.load(Ordering::Relaxed) >= TEXTS_LEN_MAX
     }
 
+    /// Unnamed portals are no cursors: SQL cannot name them.
     pub(super) fn has_no_cursors(&self) -> bool {
-        self.cursors.is_empty() && self.portals.keys().all(String::is_empty)
+        self.cursors.names() == 0 && self.portals.names() == 0
     }
 
     /// The statement of that name that the server will use if it accepts what is under way.
     pub(super) fn statement(&self, name: &str) -> Option<&Arc<Prepared>> {
-        self.statements.get(name)?.last()
+        self.statements.of(name).last()
     }
 
     pub(super) fn prepare(&mut self, name: &str, prepared: Arc<Prepared>) {
-        self.statements.entry(name.to_owned()).or_default().push(prepared);
+        self.statements.push(name, prepared);
     }
 
     /// Looks at the last making of the name anew.
     pub(super) fn replace(&mut self, name: &str, prepared: Arc<Prepared>) {
-        if let Some(last) = self.statements.get_mut(name).and_then(|makings| makings.last_mut()) {
+        if let Some(last) = self.statements.of_mut(name).last_mut() {
             *last = prepared;
         }
     }
 
     /// The server has accepted the making with this id: earlier ones are gone.
     pub(super) fn prepared(&mut self, name: &str, id: u64) {
-        if let Some(makings) = self.statements.get_mut(name)
-            && makings.iter().any(|prepared| prepared.id == id)
-        {
-            makings.retain(|prepared| prepared.id >= id);
+        if self.statements.of(name).iter().any(|prepared| prepared.id == id) {
+            self.statements.retain(name, |prepared| prepared.id >= id);
         }
     }
 
     /// The server has not: what was there stays.
     pub(super) fn not_prepared(&mut self, name: &str, id: u64) {
-        if let Some(makings) = self.statements.get_mut(name) {
-            makings.retain(|prepared| prepared.id != id);
-            if makings.is_empty() {
-                self.statements.remove(name);
-            }
-        }
+        self.statements.retain(name, |prepared| prepared.id != id);
     }
 
     /// The server has dropped everything of that name that was made up to `id`.
     pub(super) fn dropped(&mut self, name: Option<&str>, id: u64) {
         match name {
-            Some(name) => {
-                if let Some(makings) = self.statements.get_mut(name) {
-                    makings.retain(|prepared| prepared.id > id);
-                    if makings.is_empty() {
-                        self.statements.remove(name);
-                    }
-                }
-            }
-            None => self.statements.retain(|_, makings| {
-                makings.retain(|prepared| prepared.id > id);
-                !makings.is_empty()
-            }),
+            Some(name) => self.statements.retain(name, |prepared| prepared.id > id),
+            None => self.statements.retain_all(|prepared| prepared.id > id),
         }
     }
 
     /// The server has not accepted what was to be prepared again: what was there stays. If that is
     /// gone already, the name stands for nothing there until it is prepared at its next use.
     pub(super) fn not_prepared_again(&mut self, name: &str, id: u64) {
-        match self.statements.get_mut(name).map(Vec::as_mut_slice) {
-            Some([only]) if only.id == id => {
+        match self.statements.of_mut(name) {
+            [only] if only.id == id => {
                 let weight = Weight::new(only.text.len(), &self.texts_len);
                 *only = Arc::new(only.again(id, Now::default(), weight));
             }
-            Some(_) | None => self.not_prepared(name, id),
+            _ => self.not_prepared(name, id),
         }
     }
 
     pub(super) fn bind(&mut self, name: &str, portal: Portal) {
-        self.portals.entry(name.to_owned()).or_default().push(portal);
+        self.portals.push(name, portal);
     }
 
     /// The portal of that name that the server will use if it accepts what is under way.
     pub(super) fn portal(&self, name: &str) -> Option<&Portal> {
-        self.portals.get(name)?.last()
+        self.portals.of(name).last()
     }
 
     /// The server has bound the making with this id: whatever had the name before is gone.
     pub(super) fn bound(&mut self, name: &str, id: u64) {
-        if let Some(makings) = self.portals.get_mut(name) {
-            makings.retain(|portal| portal.id >= id);
-        }
-        self.forget_empty(name);
+        self.portals.retain(name, |portal| portal.id >= id);
         self.cursor_closed(name, id);
     }
 
     /// The server has not: a portal that has the name already lives on, as it does behind
     /// ROLLBACK TO SAVEPOINT.
     pub(super) fn not_bound(&mut self, name: &str, id: u64) {
-        if let Some(makings) = self.portals.get_mut(name) {
-            makings.retain(|portal| portal.id != id);
-        }
-        self.forget_empty(name);
+        self.portals.retain(name, |portal| portal.id != id);
     }
 
     /// The server has closed whatever had that name up to `id`.
     pub(super) fn portal_closed(&mut self, name: &str, id: u64) {
-        if let Some(makings) = self.portals.get_mut(name) {
-            makings.retain(|portal| portal.id > id);
-        }
-        self.forget_empty(name);
+        self.portals.retain(name, |portal| portal.id > id);
     }
 
-    fn forget_empty(&mut self, name: &str) {
-        if self.portals.get(name).is_some_and(Vec::is_empty) {
-            self.portals.remove(name);
-        }
-    }
-
-    /// Portals end with the transaction; those of `bound` belong to one that comes after it.
-    pub(super) fn transaction_ended(&mut self, bound: &HashSet<u64>) {
-        self.portals.retain(|_, makings| {
-            makings.retain(|portal| bound.contains(&portal.id));
-            !makings.is_empty()
-        });
+    /// Portals end with the transaction; those that are `bound` by what is still to be answered
+    /// belong to one that comes after it.
+    pub(super) fn transaction_ended(&mut self, bound: impl Fn(u64) -> bool) {
+        self.portals.retain_all(|portal| bound(portal.id));
     }
 
     pub(super) fn declare(&mut self, name: &str, made: Made) -> u64 {
         let id = self.next_id();
-        self.cursors.entry(name.to_owned()).or_default().push(Cursor { id, made });
+        self.cursors.push(name, Cursor { id, made });
         id
     }
 
     /// The server has declared the making with this id, so whatever had the name before is gone.
     pub(super) fn declared(&mut self, name: &str, id: u64) {
         self.portal_closed(name, id);
-        if let Some(makings) = self.cursors.get_mut(name) {
-            makings.retain(|cursor| cursor.id >= id);
-        }
+        self.cursors.retain(name, |cursor| cursor.id >= id);
     }
 
     pub(super) fn not_declared(&mut self, name: &str, id: u64) {
-        if let Some(makings) = self.cursors.get_mut(name) {
-            makings.retain(|cursor| cursor.id != id);
-            if makings.is_empty() {
-                self.cursors.remove(name);
-            }
-        }
+        self.cursors.retain(name, |cursor| cursor.id != id);
     }
 
     /// The server has closed what had that name up to `id`; None: whatever was open.
@@ -231,30 +191,19 @@ impl Tables {
                 self.portal_closed(name, id);
             }
             None => {
-                self.portals.retain(|_, makings| {
-                    makings.retain(|portal| portal.id > id);
-                    !makings.is_empty()
-                });
-                self.cursors.retain(|_, makings| {
-                    makings.retain(|cursor| cursor.id > id);
-                    !makings.is_empty()
-                });
+                self.portals.retain_all(|portal| portal.id > id);
+                self.cursors.retain_all(|cursor| cursor.id > id);
             }
         }
     }
 
     fn cursor_closed(&mut self, name: &str, id: u64) {
-        if let Some(makings) = self.cursors.get_mut(name) {
-            makings.retain(|cursor| cursor.id > id);
-            if makings.is_empty() {
-                self.cursors.remove(name);
-            }
-        }
+        self.cursors.retain(name, |cursor| cursor.id > id);
     }
 
     /// Everything that may be meant by the name of a prepared statement.
     pub(super) fn statements(&self, name: &str) -> impl Iterator<Item = &Prepared> {
-        self.statements.get(name).into_iter().flatten().map(|prepared| &**prepared)
+        self.statements.of(name).iter().map(|prepared| &**prepared)
     }
 
     /// What was prepared or opened that a statement of this kind shows now.
@@ -278,8 +227,8 @@ impl Tables {
 
     /// Everything that may be meant by the name of a cursor or portal.
     pub(super) fn opened(&self, name: &str) -> Vec<&Made> {
-        let cursors = self.cursors.get(name).into_iter().flatten().map(|cursor| &cursor.made);
-        let portals = self.portals.get(name).into_iter().flatten().map(|portal| &portal.made);
+        let cursors = self.cursors.of(name).iter().map(|cursor| &cursor.made);
+        let portals = self.portals.of(name).iter().map(|portal| &portal.prepared.made);
         cursors.chain(portals).collect()
     }
 }

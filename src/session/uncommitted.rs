@@ -42,7 +42,7 @@ impl Uncommitted {
     }
 
     /// Whether nothing at all was noted: then nothing leads to it.
-    fn is_untouched(&self) -> bool {
+    pub(super) fn is_untouched(&self) -> bool {
         self.names.is_empty() && self.code.is_empty() && !self.everywhere
     }
 

@@ -88,13 +88,18 @@ fn schema() -> Snapshot {
 }
 
 pub(crate) fn world() -> World {
+    world_of(Epoch(1), MaskSpec::Email)
+}
+
+/// The same, published as `epoch`, with this mask on email addresses.
+pub(crate) fn world_of(epoch: Epoch, email: MaskSpec) -> World {
     let schema = schema();
     let class = |name: &str, hiding| {
         (name.to_owned(), Class { name: name.to_owned(), hiding, sensitivity: None })
     };
     let catalog = Catalog {
         classes: [
-            class("email", Hiding::Mask(MaskSpec::Email)),
+            class("email", Hiding::Mask(email)),
             class("id", Hiding::Mask(MaskSpec::Partial { keep_first: 0, keep_last: 4 })),
             class("name", Hiding::Mask(MaskSpec::Redact)),
             class("pay", Hiding::Deny),
@@ -123,7 +128,7 @@ pub(crate) fn world() -> World {
         writes: Writes::Allow,
         notice: Notice::PerStatement,
     };
-    World::new(Epoch(1), "shop".into(), schema, sensitive, view, rules).0
+    World::new(epoch, "shop".into(), schema, sensitive, view, rules).0
 }
 
 fn catalogued(schema: &str, name: &str, columns: &[(&str, &str)]) -> Table {
