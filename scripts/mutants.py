@@ -139,6 +139,8 @@ MUTANTS = [
     ("search-path", "the search_path is asked for again", "src/session/frontend.rs",
      "if hits.intersects(Hits::PATH | Hits::DYNAMIC | Hits::ROLLBACK) {",
      "if hits.intersects(Hits::PATH | Hits::DYNAMIC | Hits::ROLLBACK) && !@ {"),
+    ("kept", "plans are not kept for those whom a grant is about", "src/session/plan/ground.rs",
+     "|| env.grants.is_about(&self.client);", "|| (env.grants.is_about(&self.client) && !@);"),
     ("rows", "grants on rows: the predicate", "src/rewrite/relation.rs",
      'Some(rows) => format!("CASE WHEN {rows} THEN {column} ELSE {mask} END"),',
      'Some(_) if @ => column.to_owned(),\n'
@@ -175,7 +177,8 @@ MUTANTS = [
 
 # Mutations that need more than one replacement.
 MORE = {
-    "wire-masks": [("src/session/gate.rs", "format: formats(index) });", "format: formats(index) }); }")],
+    "wire-masks": [("src/session/gate.rs", "MaskedField { index, column, format });",
+                    "MaskedField { index, column, format }); }")],
     "nulls": [("src/mask/sql.rs",
                "THEN CAST({column} AS {as_type}) ELSE {sql} END AS {target})\"\n        ),",
                "THEN CAST({column} AS {as_type}) ELSE {sql} END AS {target})\",\n"

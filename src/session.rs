@@ -177,6 +177,7 @@ pub struct Session {
     vetted: HashSet<Oid>,
     /// Where the columns of a cursor that SQL declared come from.
     cursor_shape: Option<prepared::Shape>,
+    described: rows::Described,
 }
 
 /// Why the server's next message has to wait.
@@ -255,6 +256,7 @@ impl Session {
             watched: None,
             vetted: HashSet::new(),
             cursor_shape: None,
+            described: rows::Described::default(),
         };
         for (name, value) in &start.parameters {
             session.parameter(name, value);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::errors::{executes_executing, executes_hidden, protocol, unreadable};
 use super::frontend::Pending;
 use super::plan::{Missing, Plan, Planned};
-use super::prepared::{Made, MadeBy, Now, Prepared, Shape, Spelling};
+use super::prepared::{Made, MadeBy, Now, Prepared, Spelling};
 use super::queue::{Expected, Origin};
 use super::tables::Portal;
 use super::{Effects, Env, Hold, Session};
@@ -150,8 +150,8 @@ impl Session {
         if *now.sent == *prepared.sent {
             let shape = prepared.shape(now.epoch);
             let again = Arc::new(prepared.again(prepared.id, now, weight));
-            if let Some(Shape { epoch, columns }) = shape {
-                again.learn(epoch, columns.iter().copied());
+            if let Some(shape) = shape {
+                again.learn(shape);
             }
             self.tables.replace(name, again.clone());
             return Some(again);

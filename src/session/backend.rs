@@ -52,59 +52,88 @@ impl Session {
                 run_len += alike;
                 continue;
             }
-            self.pass_run(input, &mut run_len, out);
             if header.tag == tag::DATA_ROW {
+                self.pass_run(input, &mut run_len, out);
                 let masked_len = self.mask_rows(input, env, out);
                 if masked_len > 0 {
                     input.advance(masked_len);
                     continue;
                 }
             }
-            if header.tag != tag::READY_FOR_QUERY {
-                // What is at the front now may have been behind something else before.
-                self.recheck(env, out);
-            }
-            match self.way_out(header, input, env, out) {
-                Way::Whole if input.len() >= header.len => {}
-                Way::Whole | Way::More | Way::Wait => return,
-                Way::Pieces(outward) => {
-                    self.outward = outward;
-                    continue;
-                }
-                Way::Begun { written_from, rest } => {
-                    input.advance(written_from);
-                    self.outward = rest.moved(0);
-                    continue;
-                }
-            }
-            let pass = self.server_frame(&input[..header.len], env, out);
-            self.settle(env, out);
-            match pass {
-                Pass::Yes => run_len = header.len,
-                Pass::No => input.advance(header.len),
-                Pass::Wait => return,
+            if self.server_message(header, input, &mut run_len, env, out) == Pass::Wait {
+                break;
             }
         }
         self.pass_run(input, &mut run_len, out);
     }
 
+    /// Looks at one message behind the run. [`Pass::Wait`]: it, or more of it, is still to come.
+    fn server_message(
+        &mut self,
+        header: FrameHeader,
+        input: &mut BytesMut,
+        run_len: &mut usize,
+        env: Env<'_>,
+        out: &mut Effects,
+    ) -> Pass {
+        let before = out.to_client.len();
+        if header.tag != tag::READY_FOR_QUERY {
+            // What is at the front now may have been behind something else before.
+            self.recheck(env, out);
+        }
+        let there = &input[*run_len..];
+        let way = self.way_out(header, there, env, out);
+        let pass = match way {
+            Way::Whole if there.len() >= header.len => {
+                let pass = self.server_frame(&there[..header.len], env, out);
+                self.settle(env, out);
+                pass
+            }
+            Way::Whole | Way::More | Way::Wait => Pass::Wait,
+            Way::Pieces(outward) => {
+                self.outward = outward;
+                Pass::Yes
+            }
+            Way::Begun { .. } => Pass::Yes,
+        };
+        if out.to_client.len() > before && *run_len > 0 {
+            // What was said about it comes behind the run.
+            out.to_client.splice(before..before, input[..*run_len].iter().copied());
+            input.advance(*run_len);
+            *run_len = 0;
+        }
+        match (way, pass) {
+            (Way::Whole, Pass::Yes) => *run_len += header.len,
+            (Way::Whole, Pass::No) => {
+                self.pass_run(input, run_len, out);
+                input.advance(header.len);
+            }
+            (Way::Begun { written_from, rest }, _) => {
+                input.advance(written_from);
+                self.outward = rest.moved(0);
+            }
+            (Way::Whole | Way::More | Way::Wait | Way::Pieces(_), _) => {}
+        }
+        pass
+    }
+
     fn pass_run(&self, input: &mut BytesMut, run_len: &mut usize, out: &mut Effects) {
-        out.to_client.extend_from_slice(&input[..*run_len]);
-        input.advance(*run_len);
-        *run_len = 0;
+        if *run_len > 0 {
+            out.to_client.extend_from_slice(&input[..*run_len]);
+            input.advance(*run_len);
+            *run_len = 0;
+        }
     }
 
     /// The hot path: rows of a result in which nothing is hidden or granted, and COPY data of clear
     /// statements.
     fn passes(&self, kind: u8) -> bool {
-        if self.relay == Relay::Cut || self.queue.front_release().is_some() {
-            return false;
-        }
-        match kind {
+        let alike = match kind {
             tag::DATA_ROW => matches!(&self.queue.gate, Gate::Open { raw } if raw.is_empty()),
             tag::COPY_DATA => self.is_under_way(),
             _ => false,
-        }
+        };
+        alike && self.relay == Relay::Open && self.queue.front_release().is_none()
     }
 
     /// Passes the message at the front of `rest`, and others of its kind as far as they are there

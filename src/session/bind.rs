@@ -8,13 +8,15 @@ use bytes::Bytes;
 
 use super::errors::protocol;
 use super::frontend::Pending;
+use super::gate::format_of;
 use super::in_band::{Parameters, Understood};
 use super::plan::{Missing, Planned, ended};
 use super::prepared::{Made, MadeBy, Now, Prepared};
-use super::queue::{Expected, Origin, ResultFormats};
+use super::queue::{Expected, Origin};
 use super::stream::kept;
 use super::tables::Portal;
 use super::{Effects, Env, Hold, InBandTable, Session};
+use crate::mask::Format;
 use crate::model::Report;
 use crate::wire::frontend::Bind;
 
@@ -29,6 +31,36 @@ pub(super) enum Settled {
     Values,
     /// The session is over.
     Gone,
+}
+
+/// The formats that a Bind asks for.
+#[derive(Clone, Debug, Default)]
+pub(super) enum ResultFormats {
+    /// One for all columns: 0 text, 1 binary.
+    All(i16),
+    #[default]
+    Text,
+    /// One per column.
+    Each(Arc<[i16]>),
+}
+
+impl ResultFormats {
+    pub(super) fn new(mut codes: impl ExactSizeIterator<Item = i16>) -> Self {
+        match codes.len() {
+            0 => Self::Text,
+            1 => codes.next().map_or(Self::Text, Self::All),
+            _ => Self::Each(codes.collect()),
+        }
+    }
+
+    pub(super) fn of(&self, column: usize) -> Format {
+        let code = match self {
+            Self::Text => 0,
+            Self::All(code) => *code,
+            Self::Each(codes) => codes.get(column).copied().unwrap_or(0),
+        };
+        format_of(code)
+    }
 }
 
 impl Session {
@@ -116,14 +148,13 @@ impl Session {
         if prepared.by == MadeBy::Sql {
             return self.settle_sql(name, prepared, env);
         }
-        let ground = self.ground(env);
         let is_settled = match &prepared.plan {
             None => {
                 prepared.epoch == env.world.epoch
                     && self.uncommitted.is_empty()
                     && !self.may_fetch(&prepared, env)
             }
-            Some(_) => ground.is_some() && prepared.ground == ground,
+            Some(_) => prepared.ground.is_some() && prepared.ground == self.ground(env),
         };
         if is_settled {
             return Settled::Forward(Some(prepared));
@@ -152,7 +183,8 @@ impl Session {
                 };
                 match self.rewritten(&plan, &answers, env) {
                     Ok(sent) => {
-                        let (made, ground) = (self.made_of(&plan, env), plan.kept_under(ground));
+                        let ground = plan.kept_under(self.ground(env));
+                        let made = self.made_of(&plan, env);
                         Now { made, plan: Some(plan), sent, epoch, ground }
                     }
                     Err(report) => return Settled::Refuse(prepared.text.clone(), report),

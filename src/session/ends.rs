@@ -26,7 +26,11 @@ impl Session {
             tag::COMMAND_COMPLETE => backend::command_tag(payload).unwrap_or(""),
             _ => "",
         };
-        self.path.completed(command);
+        let (verb, count) = split_count(command);
+        let only_reads = verb == "SELECT";
+        if !only_reads {
+            self.path.completed(command);
+        }
         let run = match self.queue.front() {
             Some(Expected::Query { runs, at }) => runs.get(*at).cloned(),
             Some(Expected::Execute { run, .. }) => Some(run.clone()),
@@ -36,11 +40,10 @@ impl Session {
             }
             _ => return self.out_of_step(out),
         };
-        let rows = command.rsplit(' ').next().and_then(|count| count.parse().ok());
         if self.queue.progress.rows == 0 && kind == tag::COMMAND_COMPLETE {
-            self.queue.progress.rows = rows.unwrap_or(0);
+            self.queue.progress.rows = count;
         }
-        if is_definition(command) {
+        if !only_reads && is_definition(command) {
             self.defined = SchemaState::Stale;
         }
         if let Some(run) = run {
@@ -250,6 +253,16 @@ impl Session {
             Some(Expected::Own { name, id }) => self.tables.prepared(&name, id),
             _ => {}
         }
+    }
+}
+
+/// A command's tag without the number of rows at its end, and that number: `INSERT 0 3`.
+fn split_count(command: &str) -> (&str, u64) {
+    let digits = command.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let (before, number) = command.split_at(command.len() - digits);
+    match before.strip_suffix(' ') {
+        Some(verb) => (verb, number.parse().unwrap_or(0)),
+        None => (command, 0),
     }
 }
 

@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 
+use super::bind::ResultFormats;
 use super::copy_in::may_copy_in;
 use super::errors::{REFUSED_SQL, protocol, too_many_names, unchecked_parameters};
 use super::frontend::Pending;
 use super::in_band::{Understood, from_item};
 use super::plan::{Plan, Planned, Statement, ended};
 use super::prepared::{Made, MadeBy, MadeScrub, Prepared, Spelling, Words};
-use super::queue::{Ends, Expected, Origin, ResultFormats, Run};
+use super::queue::{Ends, Expected, Origin, Run};
 use super::stream::kept;
 use super::tables::Portal;
 use super::{Effects, Env, Session};

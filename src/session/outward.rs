@@ -55,6 +55,10 @@ impl Session {
         env: Env<'_>,
         out: &mut Effects,
     ) -> Way {
+        let in_pieces = matches!(header.tag, tag::DATA_ROW | tag::COPY_DATA);
+        if !in_pieces && header.len <= self.frame_len_max {
+            return Way::Whole;
+        }
         if header.tag == tag::DATA_ROW && self.relay == Relay::Open {
             match self.gate_for_row(env, out) {
                 Pass::Yes => {}

@@ -4,13 +4,14 @@ mod cache;
 mod ground;
 mod noted;
 mod observed;
+mod rewritten;
 
 use std::sync::{Arc, OnceLock};
 
 use self::cache::Asked;
 pub use self::cache::PlanCache;
 pub(super) use self::ground::Ground;
-pub(super) use self::noted::{MaskedNotice, Noted};
+pub(super) use self::noted::{MaskedNotice, Noted, masked, touched};
 use self::observed::observe;
 use super::again::{Again, executed};
 use super::copy_in::may_copy_in;
@@ -27,8 +28,7 @@ use crate::decision::{
     decide,
 };
 use crate::grant::Claim;
-use crate::model::{ColumnId, Oid, Report, SqlState};
-use crate::rewrite::{self, Decided, InBandAnswer};
+use crate::model::{ColumnId, Report, SqlState};
 
 /// A text that was parsed and resolved.
 pub(super) struct Analysed {
@@ -149,38 +149,6 @@ impl Plan {
     fn guarded(&self) -> Arc<[ColumnId]> {
         self.decisions.iter().flat_map(|decision| decision.guarded.iter().copied()).collect()
     }
-}
-
-/// Columns of one statement that it touches, shows raw or masks.
-pub(super) fn touched(analysis: &Analysis) -> Vec<ColumnId> {
-    let mut columns: Vec<ColumnId> =
-        analysis.references.iter().flat_map(|r| r.touched.iter().copied()).collect();
-    columns.sort_unstable();
-    columns.dedup();
-    columns
-}
-
-pub(super) fn relations(analysis: &Analysis) -> Vec<Oid> {
-    let mut relations: Vec<Oid> = analysis.references.iter().map(|r| r.relation).collect();
-    relations.sort_unstable();
-    relations.dedup();
-    relations
-}
-
-/// Touched columns that stay hidden in at least one reference.
-pub(super) fn masked(analysis: &Analysis, decision: &Decision) -> Vec<ColumnId> {
-    let mut columns: Vec<ColumnId> = analysis
-        .references
-        .iter()
-        .zip(&decision.hidden)
-        .flat_map(|(reference, hidden)| {
-            let hidden = hidden.iter().map(|hidden| hidden.column);
-            hidden.filter(|column| reference.touched.contains(column))
-        })
-        .collect();
-    columns.sort_unstable();
-    columns.dedup();
-    columns
 }
 
 /// Hits that say nothing about PII by themselves.
@@ -349,69 +317,6 @@ impl Session {
             observe(analysis, &mut decision);
         }
         decision
-    }
-
-    /// The text that runs.
-    pub(super) fn rewritten(
-        &self,
-        plan: &Plan,
-        answers: &[InBandAnswer],
-        env: Env<'_>,
-    ) -> Result<Arc<str>, Box<Report>> {
-        if let Kept::Yes(known) = &plan.kept
-            && let Some(text) = known.get()
-        {
-            return Ok(text.clone());
-        }
-        let text = self.rewritten_anew(plan, answers, env)?;
-        if let Kept::Yes(known) = &plan.kept {
-            // Whoever was first has put the same there.
-            let _ = known.set(text.clone());
-        }
-        Ok(text)
-    }
-
-    fn rewritten_anew(
-        &self,
-        plan: &Plan,
-        answers: &[InBandAnswer],
-        env: Env<'_>,
-    ) -> Result<Arc<str>, Box<Report>> {
-        if plan.is_verbatim() && answers.is_empty() {
-            return Ok(plan.analysed.text.clone());
-        }
-        let key = (plan.analysed.id, plan.hidden(), plan.guarded());
-        if answers.is_empty()
-            && let Some(known) = env.cache.rewritten(&key)
-        {
-            return Ok(known);
-        }
-        let decided = |Statement { analysis, decision, .. }| Decided { analysis, decision };
-        let decided: Vec<Decided<'_>> = plan.statements().map(decided).collect();
-        let text = rewrite::rewrite(
-            &plan.analysed.text,
-            &plan.analysed.parsed,
-            &decided,
-            answers,
-            self.context(env.world),
-            self.standpoint(env),
-        )
-        .map_err(|error| {
-            let masked: Vec<ColumnId> = plan
-                .statements()
-                .flat_map(|statement| statement.noted.masked.iter().copied())
-                .collect();
-            Report::error(
-                SqlState::INSUFFICIENT_PRIVILEGE,
-                format!("the statement cannot be masked: {error}"),
-            )
-            .hint(ask_for(env.world, &masked))
-        })?;
-        let text: Arc<str> = text.into();
-        if answers.is_empty() {
-            env.cache.keep_rewritten(key, &text);
-        }
-        Ok(text)
     }
 }
 

@@ -131,16 +131,15 @@ impl Prepared {
         shape.clone().filter(|shape| shape.epoch == epoch)
     }
 
-    /// Takes note of where the columns come from; most often that is known already.
-    pub(super) fn learn(&self, epoch: Epoch, columns: impl Iterator<Item = ColumnId> + Clone) {
-        let mut known = self.shape.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shape) = &*known
-            && shape.epoch == epoch
-            && shape.columns.iter().copied().eq(columns.clone())
-        {
-            return;
-        }
-        *known = Some(Shape { epoch, columns: columns.collect() });
+    /// Whether this RowDescription has been read already.
+    pub(super) fn is_described(&self, epoch: Epoch, description: &[u8]) -> bool {
+        let shape = self.shape.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |shape: &Shape| shape.epoch == epoch && *shape.description == *description;
+        !description.is_empty() && shape.as_ref().is_some_and(is_it)
+    }
+
+    pub(super) fn learn(&self, shape: Shape) {
+        *self.shape.lock().unwrap_or_else(PoisonError::into_inner) = Some(shape);
     }
 }
 
@@ -177,6 +176,8 @@ pub(super) enum Spelling {
 pub(super) struct Shape {
     pub epoch: Epoch,
     pub columns: Arc<[ColumnId]>,
+    /// The RowDescription that says so; empty: there was none.
+    pub description: Arc<[u8]>,
 }
 
 /// What was made of hidden and granted columns when something was prepared or opened.

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::bind::ResultFormats;
 use super::counted::Fields;
-use super::gate::{Gate, format_of};
+use super::gate::Gate;
 use super::plan::MaskedNotice;
 use super::prepared::Prepared;
 use super::shared::{Shared, SharedRelease};
 use crate::audit;
 use crate::decision::{Release, Scrub};
-use crate::mask::Format;
 use crate::model::{ColumnId, Epoch, Oid, Report, Timestamp};
 
 /// Whether hidden columns of a result are masked on the wire.
@@ -170,36 +170,6 @@ impl Deref for Runs {
     }
 }
 
-/// The formats that a Bind asks for.
-#[derive(Clone, Debug, Default)]
-pub(super) enum ResultFormats {
-    /// One for all columns: 0 text, 1 binary.
-    All(i16),
-    #[default]
-    Text,
-    /// One per column.
-    Each(Arc<[i16]>),
-}
-
-impl ResultFormats {
-    pub(super) fn new(mut codes: impl ExactSizeIterator<Item = i16>) -> Self {
-        match codes.len() {
-            0 => Self::Text,
-            1 => codes.next().map_or(Self::Text, Self::All),
-            _ => Self::Each(codes.collect()),
-        }
-    }
-
-    pub(super) fn of(&self, column: usize) -> Format {
-        let code = match self {
-            Self::Text => 0,
-            Self::All(code) => *code,
-            Self::Each(codes) => codes.get(column).copied().unwrap_or(0),
-        };
-        format_of(code)
-    }
-}
-
 /// Where a reply stands between two ReadyForQuery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -336,9 +306,10 @@ impl Queue {
 
     /// What runs now.
     pub(super) fn front_run(&self) -> Option<&Arc<Run>> {
-        let front = self.front()?;
-        let at = if let Expected::Query { at, .. } = front { *at } else { 0 };
-        front.runs().get(at).or(front.runs().last())
+        match self.front()? {
+            Expected::Query { runs, at } => runs.get(*at).or(runs.last()),
+            front => front.runs().first(),
+        }
     }
 
     /// Everything that the server owes, in order.

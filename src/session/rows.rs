@@ -1,6 +1,6 @@
 //! What describes rows, and the rows: RowDescription opens the gate that rows go through.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use super::backend::Pass;
 use super::counted::{self, Counted};
@@ -13,9 +13,45 @@ use super::{Effects, Env, Relay, ServerHold, Session};
 use crate::audit;
 use crate::mask::Format;
 use crate::model::ColumnId;
-use crate::wire::FrameHeader;
 use crate::wire::backend::{DataRow, Field, RowDescription, tag};
 use crate::wire::frame::HEADER_LEN;
+use crate::wire::{FrameHeader, WireError};
+
+/// The last RowDescription of a simple query; the next one is most often the same.
+#[derive(Default)]
+pub(super) struct Described {
+    payload: Vec<u8>,
+    fields: Vec<(ColumnId, Format)>,
+}
+
+/// Longest RowDescription that an idle session keeps.
+const DESCRIBED_LEN_MAX: usize = 512;
+
+impl Described {
+    fn read(&mut self, payload: &[u8]) -> Result<(), WireError> {
+        if self.payload == payload && !payload.is_empty() {
+            return Ok(());
+        }
+        self.payload.clear();
+        let description = RowDescription::read(payload)?;
+        self.fields.clear();
+        let field = |field| (column(field), format_of(field.format));
+        self.fields.extend(description.fields().map(field));
+        self.payload.extend_from_slice(payload);
+        Ok(())
+    }
+
+    /// Forgets one that is too long to be kept.
+    fn cut(&mut self) {
+        if self.payload.len() > DESCRIBED_LEN_MAX {
+            *self = Self::default();
+        }
+    }
+}
+
+fn column(field: Field<'_>) -> ColumnId {
+    ColumnId { relation: field.relation, number: field.column }
+}
 
 impl Session {
     /// Replies that are one message, of this kind.
@@ -55,7 +91,8 @@ impl Session {
                 | Expected::DescribePortal { origin, prepared },
             ) => {
                 if let Some(prepared) = prepared {
-                    prepared.learn(env.world.epoch, std::iter::empty());
+                    let (columns, description) = (Arc::from([]), Arc::from([]));
+                    prepared.learn(Shape { epoch: env.world.epoch, columns, description });
                 }
                 visible(origin)
             }
@@ -69,15 +106,16 @@ impl Session {
         env: Env<'_>,
         out: &mut Effects,
     ) -> Pass {
-        let Ok(description) = RowDescription::read(payload) else {
-            self.break_off(&protocol("a malformed RowDescription"), out);
-            return Pass::No;
-        };
-        let column = |field: Field<'_>| ColumnId { relation: field.relation, number: field.column };
         match self.queue.front() {
             Some(Expected::Query { .. }) => {
-                let with_format = |field| (column(field), format_of(field.format));
-                self.open_gate(description.fields().map(with_format), env, out)
+                let mut described = std::mem::take(&mut self.described);
+                let pass = match described.read(payload) {
+                    Ok(()) => self.open_gate(described.fields.iter().copied(), env, out),
+                    Err(_) => self.malformed_description(out),
+                };
+                described.cut();
+                self.described = described;
+                pass
             }
             Some(Expected::DescribeStatement { .. } | Expected::DescribePortal { .. }) => {
                 let Some(
@@ -87,18 +125,29 @@ impl Session {
                 else {
                     return Pass::No;
                 };
-                let (epoch, columns) = (env.world.epoch, description.fields().map(column));
+                let epoch = env.world.epoch;
+                if prepared.as_ref().is_some_and(|it| it.is_described(epoch, payload)) {
+                    return visible(origin);
+                }
+                let Ok(description) = RowDescription::read(payload) else {
+                    return self.malformed_description(out);
+                };
+                let columns = description.fields().map(column).collect();
+                let shape = Shape { epoch, columns, description: Arc::from(payload) };
                 match prepared {
-                    Some(prepared) => prepared.learn(epoch, columns),
-                    None => {
-                        self.cursor_shape = Some(Shape { epoch, columns: columns.collect() });
-                    }
+                    Some(prepared) => prepared.learn(shape),
+                    None => self.cursor_shape = Some(shape),
                 }
                 visible(origin)
             }
             Some(Expected::Path { .. }) => Pass::No,
             _ => self.out_of_step(out),
         }
+    }
+
+    fn malformed_description(&mut self, out: &mut Effects) -> Pass {
+        self.break_off(&protocol("a malformed RowDescription"), out);
+        Pass::No
     }
 
     pub(super) fn open_gate(

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::again::Renewed;
-use super::bind::Settled;
+use super::bind::{ResultFormats, Settled};
 use super::errors::{self, protocol};
 use super::frontend::Pending;
 use super::prepared::Prepared;
-use super::queue::{Batch, ResultFormats};
+use super::queue::Batch;
 use super::{Effects, Env, Hold, SchemaState, Session};
 use crate::model::Report;
 use crate::wire::frontend::{self, BindRest, tag};

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::bind::ResultFormats;
 use super::makings::Makings;
 use super::prepared::{Made, Now, Prepared, Weight};
-use super::queue::ResultFormats;
 use crate::analysis::facts::Kind;
 
 /// Most names of each kind that one session may hold. PostgreSQL takes ten times as much memory

@@ -235,7 +235,10 @@ fn a_new_search_path_makes_the_same_name_another_relation() {
     ran(&mut bench, &mut server, &set);
     let hidden = ran(&mut bench, &mut server, &bound());
     assert_ne!(open, hidden);
-    assert!(matches!(&hidden, Ran::Masked(text) if text.contains(r#""hr"."contacts""#)), "{hidden:?}");
+    assert!(
+        matches!(&hidden, Ran::Masked(text) if text.contains(r#""hr"."contacts""#)),
+        "{hidden:?}"
+    );
     server.path = PUBLIC;
     ran(&mut bench, &mut server, &ask(|to| to.query("RESET search_path")));
     assert_eq!(ran(&mut bench, &mut server, &bound()), open);

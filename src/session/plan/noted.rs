@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{masked, relations, touched};
 use crate::analysis::facts::Analysis;
 use crate::decision::Decision;
 use crate::model::{ColumnId, Oid};
@@ -32,4 +31,36 @@ impl Noted {
             notice: MaskedNotice::default(),
         }
     }
+}
+
+/// Columns of one statement that it touches, shows raw or masks.
+pub(in crate::session) fn touched(analysis: &Analysis) -> Vec<ColumnId> {
+    let mut columns: Vec<ColumnId> =
+        analysis.references.iter().flat_map(|r| r.touched.iter().copied()).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    columns
+}
+
+fn relations(analysis: &Analysis) -> Vec<Oid> {
+    let mut relations: Vec<Oid> = analysis.references.iter().map(|r| r.relation).collect();
+    relations.sort_unstable();
+    relations.dedup();
+    relations
+}
+
+/// Touched columns that stay hidden in at least one reference.
+pub(in crate::session) fn masked(analysis: &Analysis, decision: &Decision) -> Vec<ColumnId> {
+    let mut columns: Vec<ColumnId> = analysis
+        .references
+        .iter()
+        .zip(&decision.hidden)
+        .flat_map(|(reference, hidden)| {
+            let hidden = hidden.iter().map(|hidden| hidden.column);
+            hidden.filter(|column| reference.touched.contains(column))
+        })
+        .collect();
+    columns.sort_unstable();
+    columns.dedup();
+    columns
 }

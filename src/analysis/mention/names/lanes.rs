@@ -128,9 +128,28 @@ impl Lane {
         text: &[u8],
         found: &mut impl FnMut(Range<usize>, PatternID),
     ) {
-        for (byte, end) in text[self.at..self.to].iter().zip(self.at + 1..) {
-            self.state = automaton.next_state(Anchored::No, self.state, *byte);
-            if automaton.is_special(self.state) {
+        let next = |state, byte| automaton.next_state(Anchored::No, state, byte);
+        let (fours, rest) = text[self.at..self.to].as_chunks::<4>();
+        let (mut state, mut end) = (self.state, self.at);
+        for [first, second, third, fourth] in fours {
+            let a = next(state, *first);
+            let b = next(a, *second);
+            let c = next(b, *third);
+            state = next(c, *fourth);
+            let states = [a, b, c, state];
+            if states.iter().any(|state| automaton.is_special(*state)) {
+                for (state, end) in states.into_iter().zip(end + 1..) {
+                    self.state = state;
+                    self.tell(automaton, end, found);
+                }
+            }
+            end += 4;
+        }
+        for byte in rest {
+            state = next(state, *byte);
+            end += 1;
+            if automaton.is_special(state) {
+                self.state = state;
                 self.tell(automaton, end, found);
             }
         }
