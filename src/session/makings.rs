@@ -6,6 +6,9 @@ use std::collections::HashMap;
 /// in each process.
 type Hash = foldhash::quality::RandomState;
 
+/// Unnamed makings for which an idle session keeps memory.
+const UNNAMED_KEPT: usize = 4;
+
 /// Makings by name, the last one at the end. The empty name, which clients use over and over, has
 /// a place of its own that is kept.
 pub(super) struct Makings<T> {
@@ -48,7 +51,7 @@ impl<T> Makings<T> {
     /// Keeps such makings of the name.
     pub(super) fn retain(&mut self, name: &str, such: impl FnMut(&T) -> bool) {
         if name.is_empty() {
-            self.unnamed.retain(such);
+            self.retain_unnamed(such);
         } else if let Some(makings) = self.named.get_mut(name) {
             makings.retain(such);
             if makings.is_empty() {
@@ -59,12 +62,20 @@ impl<T> Makings<T> {
 
     /// Keeps such makings of all names.
     pub(super) fn retain_all(&mut self, mut such: impl FnMut(&T) -> bool) {
-        self.unnamed.retain(&mut such);
+        self.retain_unnamed(&mut such);
         if !self.named.is_empty() {
             self.named.retain(|_, makings| {
                 makings.retain(&mut such);
                 !makings.is_empty()
             });
+        }
+    }
+
+    /// After a long pipeline, its memory is given back.
+    fn retain_unnamed(&mut self, such: impl FnMut(&T) -> bool) {
+        self.unnamed.retain(such);
+        if self.unnamed.is_empty() {
+            self.unnamed.shrink_to(UNNAMED_KEPT);
         }
     }
 

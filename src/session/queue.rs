@@ -306,10 +306,11 @@ impl Queue {
 
     /// What runs now.
     pub(super) fn front_run(&self) -> Option<&Arc<Run>> {
-        match self.front()? {
-            Expected::Query { runs, at } => runs.get(*at).or(runs.last()),
-            front => front.runs().first(),
+        let front = self.front()?;
+        if let Expected::Query { runs, at } = front {
+            return runs.get(*at).or(runs.last());
         }
+        front.runs().first()
     }
 
     /// Everything that the server owes, in order.

@@ -42,13 +42,13 @@ impl Server {
         for (tag, payload) in frames(asked) {
             let message = frontend::read(tag, payload).unwrap();
             if !self.skipping || matches!(message, Frontend::Sync) {
-                answers.extend(self.one(message));
+                answers.extend(self.one(tag, message));
             }
         }
         answers
     }
 
-    fn one(&mut self, message: Frontend<'_>) -> Vec<u8> {
+    fn one(&mut self, tag: u8, message: Frontend<'_>) -> Vec<u8> {
         let refused = |sql: &str| sql.starts_with("keyhole refused");
         tell(|to| match message {
             Frontend::Query(sql) if refused(sql) => {
@@ -75,7 +75,7 @@ impl Server {
                 }
                 to.bound();
             }
-            Frontend::Describe(Target::Portal(_)) => one_column(to, "lower"),
+            Frontend::Describe(_) => one_column(to, "lower"),
             Frontend::Execute(execute) if execute.portal == OWN => {
                 row(to, &[Some(self.path)]);
                 to.completes("SELECT 1");
@@ -91,7 +91,12 @@ impl Server {
                 to.ready(b'I');
             }
             Frontend::Flush => {}
-            other => panic!("{other:?}"),
+            Frontend::Terminate
+            | Frontend::CopyData(_)
+            | Frontend::CopyDone
+            | Frontend::CopyFail
+            | Frontend::FunctionCall
+            | Frontend::Password(_) => panic!("nothing here sends a {}", char::from(tag)),
         })
     }
 }
