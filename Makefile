@@ -1,6 +1,6 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
-.PHONY: bench-audit bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
+.PHONY: bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
 
 all: build
 
@@ -84,6 +84,10 @@ bench-grants:
 # What the audit log costs in CPU, memory and waiting; DIR is a directory on the disk that counts.
 bench-audit:
 	cargo run --release --example audit -- $(DIR)
+
+# What the size of a catalog costs: milliseconds to build gate 1, kilobytes to keep, speed to read.
+bench-catalog:
+	cargo run --release --example catalog
 
 # Instructions of the core's hot paths against those on record, within 3 %: make instructions
 # [UPDATE=1] [PROFILE="lookup, shown"]
