@@ -4,6 +4,7 @@
 //! **Invariant:** the effects of a step are performed top down: audit records, then bytes for the
 //! server, then bytes for the client. Nothing is sent whose record was not taken.
 
+mod bell;
 mod cancels;
 mod database;
 mod ends;
@@ -16,7 +17,7 @@ mod wait;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -26,13 +27,14 @@ use tokio::sync::watch;
 use crate::audit::Receipt;
 use crate::decision::World;
 use crate::grant::Claim;
-use crate::model::{Epoch, Report, Timestamp};
+use crate::model::{Report, Timestamp};
 use crate::session::{Cancel, Effects, Env, Hold, InBandTable, Reach, Session, Start};
 use crate::store::approvals::{Approvals, Clock};
 use crate::store::audit_log::{AuditError, AuditLog};
 use crate::telemetry::labels::CutCause;
 use crate::telemetry::{Metrics, sessions};
 
+use bell::{Bell, Watched};
 pub use cancels::{CancelRequest, CancelRequests, cancel_requests};
 pub use database::{Attached, Database, Refreshing, Stale};
 use ends::End;
@@ -81,13 +83,6 @@ enum Done {
 
 type Work<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
 
-/// Whether grants or world changed since the session last looked at them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Attention {
-    None,
-    Changed,
-}
-
 struct Relay<'a, C, S> {
     around: &'a Surroundings,
     database: &'a Arc<Database>,
@@ -103,11 +98,10 @@ struct Relay<'a, C, S> {
     /// The client's next message must not be hit by it.
     cancelling: Work<()>,
     cancel_requests: CancelRequests,
-    grants: watch::Receiver<Epoch>,
-    world_epoch: watch::Receiver<Epoch>,
-    phase: watch::Receiver<Phase>,
+    watched: Watched,
+    bell: Bell<'a>,
+    phase: Phase,
     now: Timestamp,
-    attention: Attention,
     /// The last deadline that the session was told of.
     struck: Option<Timestamp>,
     cut_cause: CutCause,
@@ -129,6 +123,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let Parties { start, client, server, cancel, cancel_requests, patience } = parties;
+    let mut watched = Watched {
+        grants: around.approvals.subscribe(),
+        world: database.subscribe(),
+        phase: around.phase.clone(),
+    };
+    let phase = *watched.phase.borrow_and_update();
+    let bell = Bell::new(watched.clone(), cancel_requests.chime(), listed);
     let mut relay = Relay {
         around,
         database,
@@ -142,24 +143,23 @@ where
         work: None,
         cancelling: None,
         cancel_requests,
-        grants: around.approvals.subscribe(),
-        world_epoch: database.subscribe(),
-        phase: around.phase.clone(),
+        bell,
+        watched,
+        phase,
         now: (around.clock)(),
-        attention: Attention::None,
         struck: None,
         cut_cause: CutCause::Expired,
         exposed: tally::Exposed::default(),
         ends: ends::Signs::default(),
         waiting: Waiting::new(patience),
     };
-    let mut dismissed = pin!(listed.dismissed());
     let end = loop {
-        if let Err(end) = relay.turn(dismissed.as_mut()).await {
+        if let Err(end) = relay.turn().await {
             break end;
         }
     };
-    Some(relay.finish(end).await)
+    // In a box, as every session would keep room for its end.
+    Some(Box::pin(relay.finish(end)).await)
 }
 
 impl<C, S> Relay<'_, C, S>
@@ -167,24 +167,28 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    async fn turn(&mut self, dismissed: Pin<&mut impl Future<Output = ()>>) -> Result<(), End> {
+    async fn turn(&mut self) -> Result<(), End> {
         self.now = (self.around.clock)();
         self.look_around()?;
         self.feed();
         self.perform().await?;
-        // Here, too, as bytes that never stop must not keep it from being seen.
+        // Behind the bytes: what the client has said before is what it is about. One at a time, as
+        // the next is about what comes after the one before.
         if self.cancelling.is_none()
             && let Some(request) = self.cancel_requests.take()
         {
             self.cancel(request);
         }
-        self.wait(dismissed).await
+        self.wait().await
     }
 
     /// Looks at everything that ends or changes a session. Here and not only where the session
     /// waits, as bytes that never stop must not keep a revocation from being seen.
     fn look_around(&mut self) -> Result<(), End> {
-        match *self.phase.borrow_and_update() {
+        if has_changed(&mut self.watched.phase) {
+            self.phase = *self.watched.phase.borrow();
+        }
+        match self.phase {
             Phase::Serving => {}
             Phase::Draining if !self.session.is_idle() || !self.client.inbox.is_empty() => {}
             Phase::Draining | Phase::Ending => return Err(End::Shutdown),
@@ -200,12 +204,9 @@ where
         {
             return Err(end);
         }
-        if has_changed(&mut self.grants) | has_changed(&mut self.world_epoch) {
-            self.attention = Attention::Changed;
-        }
+        let changed = has_changed(&mut self.watched.grants) | has_changed(&mut self.watched.world);
         let struck = self.deadline().filter(|at| *at <= self.now);
-        if self.attention == Attention::Changed || struck.is_some() {
-            self.attention = Attention::None;
+        if changed || struck.is_some() {
             self.cut_cause = if struck.is_some() { CutCause::Expired } else { CutCause::Revoked };
             self.struck = struck.or(self.struck);
             self.step(|session, env, out| session.tick(env, out));
@@ -266,6 +267,7 @@ where
             return Err(End::Said);
         }
         self.start_work();
+        self.write_at_once().await?;
         if self.session.is_idle() {
             self.give_back();
         }
@@ -378,10 +380,10 @@ where
 }
 
 /// Takes note of a change.
-fn has_changed(epoch: &mut watch::Receiver<Epoch>) -> bool {
-    let changed = epoch.has_changed().unwrap_or(false);
+fn has_changed<T>(value: &mut watch::Receiver<T>) -> bool {
+    let changed = value.has_changed().unwrap_or(false);
     if changed {
-        epoch.mark_unchanged();
+        value.mark_unchanged();
     }
     changed
 }

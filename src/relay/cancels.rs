@@ -1,8 +1,10 @@
 //! Cancel requests, from the connection on which a client makes one to its session.
+//!
+//! Every session can have some, and hardly any does: what is ready for them is small.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 
 use super::CancelCall;
 
@@ -15,36 +17,113 @@ pub struct CancelRequest {
 /// The wishes for one session, in order.
 #[derive(Debug)]
 pub struct CancelRequests {
-    requests: mpsc::Receiver<CancelRequest>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// None: nobody is there any more, so nothing is left to be stopped.
+    waiting: Mutex<Option<Vec<CancelRequest>>>,
+    came: Notify,
 }
 
 /// A way to a session. The call resolves when the session has seen to it, or is no more.
 pub fn cancel_requests() -> (CancelCall, CancelRequests) {
-    let (sender, requests) = mpsc::channel(1);
+    let waiting = Mutex::new(Some(Vec::new()));
+    let shared = Arc::new(Shared { waiting, ..Shared::default() });
+    let requests = CancelRequests { shared: Arc::clone(&shared) };
     let call: CancelCall = Arc::new(move || {
-        let sender = sender.clone();
+        let shared = Arc::clone(&shared);
         Box::pin(async move {
-            let (seen_to, answer) = oneshot::channel();
-            // Nobody is there any more? Then nothing is left to be stopped.
-            if sender.send(CancelRequest { _seen_to: seen_to }).await.is_ok() {
-                let _ = answer.await;
+            if let Some(seen_to) = shared.ask() {
+                // An error says that it was.
+                let _ = seen_to.await;
             }
         })
     });
-    (call, CancelRequests { requests })
+    (call, requests)
+}
+
+impl Shared {
+    fn ask(&self) -> Option<oneshot::Receiver<()>> {
+        let (seen_to, answer) = oneshot::channel();
+        self.lock().as_mut()?.push(CancelRequest { _seen_to: seen_to });
+        self.came.notify_one();
+        Some(answer)
+    }
+
+    /// Nobody who panics leaves the list half changed.
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<CancelRequest>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl CancelRequests {
     /// The next one, if it is there.
     pub(super) fn take(&mut self) -> Option<CancelRequest> {
-        self.requests.try_recv().ok()
+        let mut waiting = self.shared.lock();
+        let waiting = waiting.as_mut().filter(|waiting| !waiting.is_empty())?;
+        Some(waiting.remove(0))
     }
 
-    /// Waits for the next one; for ever, if nobody can make one. Cancel safe.
-    pub(super) async fn next(&mut self) -> CancelRequest {
-        match self.requests.recv().await {
-            Some(request) => request,
-            None => std::future::pending().await,
-        }
+    /// Says when there may be one.
+    pub(super) fn chime(&self) -> Chime {
+        Chime { shared: Arc::clone(&self.shared) }
+    }
+}
+
+/// Says when a session may have been asked to stop what it does.
+pub(super) struct Chime {
+    shared: Arc<Shared>,
+}
+
+impl Chime {
+    /// Returns when a request has come since the last time.
+    pub(super) async fn rings(&self) {
+        self.shared.came.notified().await;
+    }
+}
+
+impl Drop for CancelRequests {
+    fn drop(&mut self) {
+        // Whoever waits hears that it was seen to.
+        self.shared.lock().take();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn is_open(call: &mut std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) -> bool {
+        call.as_mut().poll(&mut Context::from_waker(Waker::noop())) == Poll::Pending
+    }
+
+    #[tokio::test]
+    async fn a_wish_is_answered_when_it_was_seen_to() {
+        let (call, mut requests) = cancel_requests();
+        let (mut first, mut second) = (call(), call());
+        assert!(is_open(&mut first) && is_open(&mut second));
+        requests.chime().rings().await;
+        let seen = requests.take();
+        assert!(is_open(&mut first), "nobody has seen to it yet");
+        drop(seen);
+        first.await;
+        assert!(is_open(&mut second), "one after the other");
+        assert!(requests.take().is_some());
+        second.await;
+        assert!(requests.take().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_session_that_has_ended_leaves_nobody_waiting() {
+        let (call, requests) = cancel_requests();
+        let mut before = call();
+        assert!(is_open(&mut before));
+        drop(requests);
+        before.await;
+        call().await;
     }
 }

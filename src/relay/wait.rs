@@ -3,7 +3,6 @@
 
 use std::future::{pending, poll_fn};
 use std::io;
-use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use tokio::time::sleep;
 
 use super::ends::End;
 use super::line::{Ending, Moved, Reading};
-use super::{Attention, CancelRequest, Done, Relay, Work};
+use super::{Done, Relay, Work};
 use crate::model::Timestamp;
 use crate::telemetry::labels::Direction;
 
@@ -31,25 +30,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     /// Waits until there is something to do.
-    pub(super) async fn wait(
-        &mut self,
-        dismissed: Pin<&mut impl Future<Output = ()>>,
-    ) -> Result<(), End> {
+    pub(super) async fn wait(&mut self) -> Result<(), End> {
         let (reads_client, reads_server) = (self.reads_client(), self.reads_server());
         let deadline = self.deadline().map(|at| until(self.now, at).min(DEADLINE_SLEEP_MAX));
         let patience = self.waiting.limit().map(|(at, _)| until(self.now, at));
         let pause = deadline.into_iter().chain(patience).min();
-        let Self {
-            client,
-            server,
-            work,
-            cancelling,
-            cancel_requests,
-            grants,
-            world_epoch,
-            phase,
-            ..
-        } = self;
+        let Self { client, server, work, cancelling, bell, .. } = self;
         let bytes = poll_fn(|context| {
             let server = server.poll_turn(context, reads_server);
             match (client.poll_turn(context, reads_client), server) {
@@ -57,39 +43,37 @@ where
                 (client, server) => Poll::Ready((at_once(client), at_once(server))),
             }
         });
-        // One at a time: the next is about what comes after the one before.
-        let takes_requests = cancelling.is_none();
         let event = tokio::select! {
             biased;
             done = finished(work), if work.is_some() => Event::Done(done),
             () = finished(cancelling), if cancelling.is_some() => Event::Cancelled,
             (client, server) = bytes => Event::Moved { client, server },
-            // Behind the bytes: what the client has said before is what it is about.
-            request = cancel_requests.next(), if takes_requests => Event::Cancel(request),
-            _ = grants.changed() => Event::Changed,
-            _ = world_epoch.changed() => Event::Changed,
-            _ = phase.changed() => Event::Wake,
-            () = dismissed => Event::Wake,
+            () = bell.rings() => Event::Wake,
             () = sleep(pause.unwrap_or_default()), if pause.is_some() => Event::Wake,
         };
         match event {
             Event::Done(done) => self.done(done),
             Event::Moved { client, server } => self.moved(client, server),
-            Event::Cancel(request) => {
-                self.cancel(request);
-                Ok(())
-            }
             Event::Cancelled => {
                 self.client.news = true;
                 Ok(())
             }
-            Event::Changed => {
-                self.attention = Attention::Changed;
-                Ok(())
-            }
-            // What it was is looked at in the next turn.
             Event::Wake => Ok(()),
         }
+    }
+
+    /// Writes what goes out without waiting, so that the next wait is for news alone.
+    pub(super) async fn write_at_once(&mut self) -> Result<(), End> {
+        if self.server.backlog_len() == 0 && self.client.backlog_len() == 0 {
+            return Ok(());
+        }
+        let Self { client, server, .. } = self;
+        let (server, client) = poll_fn(|context| {
+            let server = server.poll_turn(context, Reading::Off);
+            Poll::Ready((server, client.poll_turn(context, Reading::Off)))
+        })
+        .await;
+        self.moved(at_once(client), at_once(server))
     }
 
     /// The moment that the session has to be told of, if any is to come.
@@ -138,10 +122,7 @@ enum Event {
         server: io::Result<Moved>,
     },
     Cancelled,
-    /// The client asks for it.
-    Cancel(CancelRequest),
-    /// Grants or world.
-    Changed,
+    /// What it was is looked at in the next turn.
     Wake,
 }
 
