@@ -23,8 +23,6 @@ mod serve;
 mod store;
 mod user;
 
-/// Analysis descends into syntax trees as deep as clients write them.
-const STACK_LEN: usize = 16 << 20;
 const WORKERS_LEAST: usize = 2;
 
 /// Hides personal data in PostgreSQL until a live grant covers it.
@@ -125,7 +123,7 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
     let cores = std::thread::available_parallelism().map_or(WORKERS_LEAST, usize::from);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.max(WORKERS_LEAST))
-        .thread_stack_size(STACK_LEN)
+        .thread_stack_size(crate::server::STACK_LEN)
         .enable_all()
         .build()
 }

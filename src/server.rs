@@ -1,6 +1,7 @@
 //! The composition root: opens what a configuration names, puts the parts together, runs them, and
 //! ends them in order. The only place that owns tasks.
 
+mod crew;
 mod crowd;
 mod databases;
 mod desk;
@@ -41,6 +42,7 @@ use crate::store::signing_key::{self, Found, KeyFileError};
 use crate::store::tags::TagFiles;
 use crate::telemetry::log::{self, LogError};
 use crate::telemetry::{Metrics, sessions};
+use crew::Crew;
 use databases::Databases;
 use grant_events::GrantEvents;
 use house::{House, Note, approver_keys};
@@ -48,6 +50,9 @@ use notices::Notices;
 use ports::Ports;
 use refresher::Around;
 use setup::Setup;
+
+/// What a thread needs that analyses: it descends into syntax trees as deep as clients write them.
+pub const STACK_LEN: usize = 16 << 20;
 
 /// How long the start waits for the first reading of each schema before it serves without.
 const FIRST_READING: Duration = Duration::from_secs(5);
@@ -74,6 +79,8 @@ pub enum ServeError {
     Signals(#[source] io::Error),
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    #[error("threads for sessions cannot be had: {0}")]
+    Crew(#[source] io::Error),
     #[error("a part of the start failed: {0}")]
     Part(#[from] tokio::task::JoinError),
 }
@@ -94,12 +101,13 @@ pub async fn serve(config: Config, filter: Option<&str>) -> Result<(), ServeErro
     let mut signals = Signals::catch().map_err(ServeError::Signals)?;
     let (house, notes) = open(config).await?;
     let ports = Ports::bind(&house)?;
+    let crew = Crew::hire().map_err(ServeError::Crew)?;
     let mut tasks = JoinSet::new();
     tasks.spawn(keep_notes(house.audit.clone(), notes));
     tasks.spawn(gauges::keep_up(Arc::clone(&house)));
     first_reading(&house).await;
     let ready = ports.line().map_err(ServeError::Signals)?;
-    let running = ports.open(&house);
+    let running = ports.open(&house, crew);
     // Nobody reads it any more? Then nobody has to know.
     let _ = writeln!(io::stderr().lock(), "{ready}");
     let reason = signals.attend(&house, &mut tasks).await;

@@ -28,7 +28,38 @@ impl From<UnixStream> for Socket {
     }
 }
 
+/// A connection that no runtime watches, on its way to another thread's.
+#[derive(Debug)]
+pub enum Detached {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Detached {
+    /// Has the runtime that this is called in watch it.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn attach(self) -> io::Result<Socket> {
+        Ok(match self {
+            Self::Tcp(tcp) => Socket::Tcp(TcpStream::from_std(tcp)?),
+            Self::Unix(unix) => Socket::Unix(UnixStream::from_std(unix)?),
+        })
+    }
+}
+
 impl Socket {
+    /// Takes it away from the runtime that watches it.
+    ///
+    /// # Errors
+    /// The runtime does not let it go; the connection is closed then.
+    pub fn detach(self) -> io::Result<Detached> {
+        Ok(match self {
+            Self::Tcp(tcp) => Detached::Tcp(tcp.into_std()?),
+            Self::Unix(unix) => Detached::Unix(unix.into_std()?),
+        })
+    }
+
     /// Whether it is a Unix socket.
     pub fn is_local(&self) -> bool {
         matches!(self, Self::Unix(_))

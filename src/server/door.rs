@@ -1,6 +1,7 @@
 //! The data port: lets clients in, connects them to their database, and leaves them to
 //! [`crate::relay`].
 
+mod hosted;
 #[cfg(test)]
 mod tests;
 pub(super) mod toward;
@@ -13,25 +14,26 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use self::hosted::{Hosted, Stays};
 use self::toward::cancel_call;
 use self::words::{greet, say, turn_away};
+use super::crew::Crew;
 use super::crowd::Member;
 use super::databases::Site;
 use super::desk::login_failure;
 use super::house::House;
-use super::proof::while_proven;
 use super::setup::{Accounts, NoAccount, Setup, Spec, Upkeep};
 use super::threshold::{Newcomer, too_many_from_there, welcome};
-use crate::audit::{Event, Login, LoginFailed, Logout};
+use crate::audit::{Event, Login, LoginFailed};
 use crate::auth::Authenticated;
 use crate::auth::login::{Accepted, Request};
 use crate::config::Connections;
 use crate::model::{Client, Report, SqlState, User};
 use crate::net::{Ports, Stream};
-use crate::relay::{self, Attached, Ended, Parties, Patience, Peer, Phase};
+use crate::relay::{self, Attached, Parties, Patience, Peer, Phase};
 use crate::session::Start;
 use crate::telemetry::labels::LoginResult;
-use crate::telemetry::sessions::{self, Facts};
+use crate::telemetry::sessions::Facts;
 use crate::upstream::connect::passthrough::Proven;
 use crate::upstream::connect::{Connected, Target};
 use crate::wire::write;
@@ -43,8 +45,8 @@ const NEWCOMERS_MAX: usize = 256;
 const WORLD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Lets clients in until the process drains, then waits for their sessions to end. A connection
-/// that fails or panics is its own end.
-pub(super) async fn serve(mut ports: Ports, house: Arc<House>) {
+/// that fails or panics is its own end. The crew is dismissed afterwards.
+pub(super) async fn serve(mut ports: Ports, house: Arc<House>, crew: Crew) {
     let mut phase = house.phase.subscribe();
     let connections_max = house.places.available_permits() + NEWCOMERS_MAX;
     let mut connections = JoinSet::new();
@@ -58,8 +60,14 @@ pub(super) async fn serve(mut ports: Ports, house: Arc<House>) {
                     write::error(&mut message, &too_many());
                     // What does not fit into the socket's empty buffer is not worth a task.
                     let _ = socket.try_write(&message);
-                } else {
-                    connections.spawn(welcome(Arc::clone(&house), socket, peer));
+                } else if let Ok(socket) = socket.detach() {
+                    let house = Arc::clone(&house);
+                    crew.spawn(&mut connections, async move {
+                        // Who has left already needs no answer.
+                        if let Ok(socket) = socket.attach() {
+                            welcome(house, socket, peer).await;
+                        }
+                    });
                 }
             }
         }
@@ -131,9 +139,9 @@ struct Admitted {
     site: Arc<Site>,
     target: Arc<Target>,
     connected: Connected,
-    _attached: Attached,
-    _place: OwnedSemaphorePermit,
-    _member: Member<Arc<str>>,
+    attached: Attached,
+    place: OwnedSemaphorePermit,
+    member: Member<Arc<str>>,
 }
 
 /// How a client came in.
@@ -149,20 +157,21 @@ struct Refusal {
 }
 
 impl Guest {
-    pub(super) async fn serve(mut self, accepted: Accepted) {
+    /// The session that the client may have; None: it has been told why not.
+    pub(super) async fn enter(mut self, accepted: Accepted) -> Option<Hosted> {
         let Accepted { mut stream, leftover, authenticated, request, upstream } = accepted;
         let place = self.place.take();
-        // In a box of its own, as a session is not to keep the room that its login took.
-        let admitting = Box::pin(self.admit(&authenticated, &request, place, upstream));
+        let admitting = self.admit(&authenticated, &request, place, upstream);
         let admitted = timeout_at(self.deadline, admitting).await;
         match admitted.unwrap_or_else(|_| Err(too_slow())) {
             Ok(admitted) => {
                 let login = Way { authenticated, request };
-                self.host(admitted, stream, leftover, login).await;
+                self.host(admitted, stream, leftover, login).await
             }
             Err(refusal) => {
                 self.refused(&authenticated, &request, &refusal);
                 turn_away(&mut stream, &refusal.report).await;
+                None
             }
         }
     }
@@ -219,15 +228,7 @@ impl Guest {
         let attached = site.database.attach();
         self.wait_for_world(&site).await?;
         self.same_cluster(&site, &connected).await?;
-        Ok(Admitted {
-            user,
-            site,
-            target,
-            connected,
-            _attached: attached,
-            _place: place,
-            _member: member,
-        })
+        Ok(Admitted { user, site, target, connected, attached, place, member })
     }
 
     /// The database's site; the first client of a database that only `*` serves makes it.
@@ -259,16 +260,23 @@ impl Guest {
         Err(Refusal { report, result: LoginResult::Upstream })
     }
 
-    /// Runs the session, unless its login cannot be put on record.
-    async fn host(self, admitted: Admitted, mut stream: Stream, leftover: Vec<u8>, login: Way) {
+    /// Has the client begin its session, unless its login cannot be put on record.
+    async fn host(
+        self,
+        admitted: Admitted,
+        mut stream: Stream,
+        leftover: Vec<u8>,
+        login: Way,
+    ) -> Option<Hosted> {
         let Way { authenticated, request } = login;
-        let house = &self.house;
-        let cancel = cancel_call(&admitted.target, &admitted.connected);
+        let house = self.house;
+        let Admitted { user, site, target, connected, attached, place, member } = admitted;
+        let cancel = cancel_call(&target, &connected);
         let (call, cancel_requests) = relay::cancel_requests();
-        let key = admitted.connected.key.as_ref();
+        let key = connected.key.as_ref();
         let issued = key.map(|key| house.keys.issue(key.pid, request.minor, call));
         let client = Arc::new(Client {
-            user: admitted.user,
+            user,
             address: self.newcomer.peer.map(|peer| peer.ip()),
             application: parameter(&request, "application_name").into(),
             database: request.database.as_str().into(),
@@ -291,18 +299,16 @@ impl Guest {
         });
         if let Err(report) = house.record(login).await {
             house.metrics.logins.of(LoginResult::Audit).inc();
-            return turn_away(&mut stream, &report).await;
+            turn_away(&mut stream, &report).await;
+            return None;
         }
         house.metrics.logins.of(LoginResult::Ok).inc();
         let mut greeting = Vec::new();
         let issued_key = issued.as_ref().map(|issued| (issued.pid(), issued.secret()));
-        greet(&mut greeting, &admitted.connected.parameters, issued_key);
+        greet(&mut greeting, &connected.parameters, issued_key);
         let greeted = say(&mut stream, &greeting).await;
-        house.metrics.sessions.inc();
-        let _counted = Counted(&house.metrics.sessions);
-        let Connected { stream: server, parameters, leftover: server_leftover, .. } =
-            admitted.connected;
-        let parties = Parties {
+        let Connected { stream: server, parameters, leftover: server_leftover, .. } = connected;
+        let parties = greeted.is_ok().then(|| Parties {
             start: Start {
                 id: listed.id,
                 client: Arc::clone(&client),
@@ -314,39 +320,11 @@ impl Guest {
             cancel,
             cancel_requests,
             patience: patience(&self.setup.config.data.connections),
-        };
-        let ended = match greeted {
-            Ok(()) => {
-                // In a box: as an argument it would have room here several times over.
-                let database = &admitted.site.database;
-                let running = Box::pin(relay::run(&house.around, database, listed, parties));
-                while_proven(authenticated.until(), house, listed, running).await
-            }
-            Err(_) => Some(Ended { reason: "client_lost" }),
-        };
-        let reason = ended.map_or("no_world", |ended| ended.reason);
-        let event = logout(house, listed, client, reason);
-        if house.record(event).await.is_err() {
-            tracing::error!("a logout is not on record: the audit log is closed");
-        }
+        });
+        let until = authenticated.until();
+        let stays = Stays { newcomer: self.newcomer, attached, place, member, issued };
+        Some(Hosted { house, site, entry, client, until, parties, _stays: stays })
     }
-}
-
-fn logout(
-    house: &House,
-    listed: &sessions::Session,
-    client: Arc<Client>,
-    reason: &'static str,
-) -> Event {
-    let lived = house.now().duration_since(listed.facts.since);
-    let lived = Duration::try_from(lived).unwrap_or_default();
-    Event::Logout(Logout {
-        session: listed.id,
-        client,
-        statements: listed.statements(),
-        duration_us: u64::try_from(lived.as_micros()).unwrap_or(u64::MAX),
-        reason,
-    })
 }
 
 fn patience(connections: &Connections) -> Patience {
@@ -354,15 +332,6 @@ fn patience(connections: &Connections) -> Patience {
         idle: connections.idle,
         idle_in_transaction: connections.idle_in_transaction,
         client_stall: connections.client_stall,
-    }
-}
-
-/// Counted among the sessions until dropped, even by a panic.
-struct Counted<'a>(&'a prometheus::IntGauge);
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }
 

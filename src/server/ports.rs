@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::crew::Crew;
 use super::house::House;
 use super::{Running, ServeError, desk, door};
 use crate::config::Listen;
@@ -53,7 +54,7 @@ impl Ports {
         Ok(line)
     }
 
-    pub(super) fn open(self, house: &Arc<House>) -> Running {
+    pub(super) fn open(self, house: &Arc<House>, crew: Crew) -> Running {
         let desk = Arc::new(desk::build(house));
         let closing = watch::Sender::new(false);
         let closed = || {
@@ -64,7 +65,7 @@ impl Ports {
             }
         };
         let mut data = JoinSet::new();
-        data.spawn(door::serve(self.data, Arc::clone(house)));
+        data.spawn(door::serve(self.data, Arc::clone(house), crew));
         let mut control = JoinSet::new();
         if let Some(listener) = self.console {
             control.spawn(control::console::serve(listener, Arc::clone(&desk), closed()));

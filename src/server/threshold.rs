@@ -89,7 +89,10 @@ pub(super) async fn welcome(house: Arc<House>, socket: Socket, peer: Option<Sock
         }
         Ok(Arrived::Client { accepted, newcomer, place }) => {
             let guest = Guest { house, setup, newcomer, place, deadline };
-            guest.serve(*accepted).await;
+            // In a box of its own, too.
+            if let Some(hosted) = Box::pin(guest.enter(*accepted)).await {
+                hosted.run().await;
+            }
         }
     }
 }
