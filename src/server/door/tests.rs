@@ -65,9 +65,9 @@ async fn alice(house: &Arc<House>) -> (Guest, Accepted, Admitted, UnixStream, Un
             server: None,
             leftover: Vec::new(),
         },
-        _attached: site.database.attach(),
-        _place: Arc::clone(&house.places).try_acquire_owned().unwrap(),
-        _member: house.users.enter("alice".into()),
+        attached: site.database.attach(),
+        place: Arc::clone(&house.places).try_acquire_owned().unwrap(),
+        member: house.users.enter("alice".into()),
         site,
     };
     let (house, newcomer) = (Arc::clone(house), Newcomer::local());
@@ -78,7 +78,12 @@ async fn alice(house: &Arc<House>) -> (Guest, Accepted, Admitted, UnixStream, Un
 
 async fn host(guest: Guest, accepted: Accepted, admitted: Admitted) {
     let Accepted { stream, leftover, authenticated, request, upstream: _ } = accepted;
-    let hosting = guest.host(admitted, stream, leftover, Way { authenticated, request });
+    let hosting = async {
+        let login = Way { authenticated, request };
+        if let Some(hosted) = guest.host(admitted, stream, leftover, login).await {
+            hosted.run().await;
+        }
+    };
     timeout(PATIENCE, hosting).await.expect("it ends");
 }
 
