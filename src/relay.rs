@@ -179,6 +179,10 @@ where
         {
             self.cancel(request);
         }
+        if self.phase != Phase::Serving {
+            // A statement that is done by now is the last.
+            self.look_around()?;
+        }
         self.wait().await
     }
 
@@ -254,8 +258,12 @@ where
     async fn perform(&mut self) -> Result<(), End> {
         self.tally();
         for event in self.effects.audit.drain(..) {
-            let taken = self.around.audit.append(event, self.now).await;
-            taken.map_err(|_| End::Audit)?;
+            let audit = &self.around.audit;
+            if let Some(event) = audit.try_append(event, self.now).map_err(|_| End::Audit)? {
+                // In a box, as every session would keep room for it.
+                let waiting = Box::pin(audit.append(event, self.now));
+                waiting.await.map_err(|_| End::Audit)?;
+            }
         }
         self.ends.note(&self.effects.to_client);
         self.server.send(&mut self.effects.to_server);

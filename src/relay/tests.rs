@@ -211,6 +211,10 @@ async fn a_drain_ends_a_session_when_its_statement_is_done() {
     frame(&mut line.server).await;
     line.phase.send_replace(Phase::Draining);
     // The phase is looked at with every message, so the session has seen it and goes on.
+    let mut status = Vec::new();
+    write::parameter_status(&mut status, "x", "1").unwrap();
+    line.server.write_all(&status).await.unwrap();
+    assert_eq!(frame(&mut line.client).await.0, b'S');
     line.server.write_all(&done("SET")).await.unwrap();
     assert_eq!(frame(&mut line.client).await.0, b'C');
     assert_eq!(frame(&mut line.client).await.0, b'Z');

@@ -30,7 +30,7 @@ struct Worker {
 }
 
 /// One connection of a worker, until dropped.
-struct Burden(Arc<AtomicUsize>);
+pub(super) struct Burden(Arc<AtomicUsize>);
 
 impl Drop for Burden {
     fn drop(&mut self) {
@@ -49,22 +49,18 @@ impl Crew {
         Ok(Self { workers })
     }
 
-    /// Runs `work` on the thread that has the least connections. What it opens, it has to open
-    /// there.
-    pub(super) fn spawn(
+    /// Runs the work on the thread that has the least connections. What it opens, it has to open
+    /// there; and it holds on to its burden. (Put around the work, that would double its size.)
+    pub(super) fn spawn<W: Future<Output = ()> + Send + 'static>(
         &self,
         tasks: &mut JoinSet<()>,
-        work: impl Future<Output = ()> + Send + 'static,
+        work: impl FnOnce(Burden) -> W,
     ) {
         let load = |worker: &&Worker| worker.load.load(Ordering::Relaxed);
         let Some(worker) = self.workers.iter().min_by_key(load) else { return };
         worker.load.fetch_add(1, Ordering::Relaxed);
         let burden = Burden(Arc::clone(&worker.load));
-        let work = async move {
-            let _burden = burden;
-            work.await;
-        };
-        tasks.spawn_on(work, &worker.runtime);
+        tasks.spawn_on(work(burden), &worker.runtime);
     }
 }
 
@@ -112,7 +108,8 @@ mod tests {
         let mut tasks = JoinSet::new();
         for _ in 0..4 {
             let (names, mut gate) = (Arc::clone(&names), gate.clone());
-            crew.spawn(&mut tasks, async move {
+            crew.spawn(&mut tasks, |burden| async move {
+                let _burden = burden;
                 names.lock().unwrap().push(thread::current().name().map(str::to_owned));
                 let _ = gate.wait_for(|open| *open).await;
             });
@@ -132,9 +129,12 @@ mod tests {
     async fn a_panic_is_its_own_end() {
         let crew = Crew { workers: vec![Worker::start(0).unwrap()] };
         let mut tasks = JoinSet::new();
-        crew.spawn(&mut tasks, async { panic!("one of them") });
+        crew.spawn(&mut tasks, |burden| async {
+            let _burden = burden;
+            panic!("one of them")
+        });
         assert!(tasks.join_next().await.unwrap().unwrap_err().is_panic());
-        crew.spawn(&mut tasks, async {});
+        crew.spawn(&mut tasks, |burden| async { drop(burden) });
         tasks.join_next().await.unwrap().unwrap();
         assert_eq!(crew.workers[0].load.load(Ordering::Relaxed), 0);
     }
@@ -143,7 +143,7 @@ mod tests {
     async fn what_still_runs_ends_with_the_crew() {
         let crew = Crew { workers: vec![Worker::start(0).unwrap()] };
         let mut tasks = JoinSet::new();
-        crew.spawn(&mut tasks, std::future::pending());
+        crew.spawn(&mut tasks, |_| std::future::pending());
         drop(crew);
         assert!(tasks.join_next().await.unwrap().unwrap_err().is_cancelled());
     }

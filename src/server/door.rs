@@ -62,7 +62,8 @@ pub(super) async fn serve(mut ports: Ports, house: Arc<House>, crew: Crew) {
                     let _ = socket.try_write(&message);
                 } else if let Ok(socket) = socket.detach() {
                     let house = Arc::clone(&house);
-                    crew.spawn(&mut connections, async move {
+                    crew.spawn(&mut connections, |burden| async move {
+                        let _burden = burden;
                         // Who has left already needs no answer.
                         if let Ok(socket) = socket.attach() {
                             welcome(house, socket, peer).await;

@@ -167,6 +167,14 @@ impl AuditLog {
         self.handle.shared.push(event, time, None).await
     }
 
+    /// [`AuditLog::append`] without waiting: gives back an event for which the queue has no room.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_append(&self, event: Event, time: Timestamp) -> Result<Option<Event>, AuditError> {
+        self.handle.shared.try_push(event, time)
+    }
+
     /// Resolves when the record, and every one before it, is durable.
     ///
     /// Cancel safety: when dropped the record may still be written; its receipt is gone.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError, oneshot};
 
 use super::{AuditError, Limits, Stats};
 use crate::audit::{Event, Receipt};
@@ -93,9 +93,38 @@ impl Shared {
         time: Timestamp,
         reply: Option<Reply>,
     ) -> Result<(), AuditError> {
-        let extra = u32::try_from(event.text_bytes() / UNIT_BYTES).unwrap_or(u32::MAX);
-        let units = extra.saturating_add(1).min(self.units_max);
+        let units = self.units(&event);
         let permit = self.room.acquire_many(units).await.map_err(|_| AuditError::Closed)?;
+        self.put(event, time, reply, permit)
+    }
+
+    /// [`Shared::push`] where there is room; otherwise gives the event back.
+    pub(super) fn try_push(
+        &self,
+        event: Event,
+        time: Timestamp,
+    ) -> Result<Option<Event>, AuditError> {
+        match self.room.try_acquire_many(self.units(&event)) {
+            Ok(permit) => self.put(event, time, None, permit).map(|()| None),
+            Err(TryAcquireError::NoPermits) => Ok(Some(event)),
+            Err(TryAcquireError::Closed) => Err(AuditError::Closed),
+        }
+    }
+
+    /// The room that the event takes.
+    fn units(&self, event: &Event) -> u32 {
+        let extra = u32::try_from(event.text_bytes() / UNIT_BYTES).unwrap_or(u32::MAX);
+        extra.saturating_add(1).min(self.units_max)
+    }
+
+    fn put(
+        &self,
+        event: Event,
+        time: Timestamp,
+        reply: Option<Reply>,
+        permit: SemaphorePermit<'_>,
+    ) -> Result<(), AuditError> {
+        let units = self.units(&event);
         let mut queue = self.lock();
         if queue.phase != Phase::Open {
             return Err(AuditError::Closed);

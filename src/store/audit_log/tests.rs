@@ -250,6 +250,24 @@ async fn a_full_queue_makes_callers_wait_and_drops_nothing() {
 }
 
 #[tokio::test]
+async fn an_event_without_room_is_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, mood) = open_moody(dir.path(), Limits { queue_units: 1, ..limits() });
+    mood.store(SLOW, Ordering::SeqCst);
+    let mut taken = 0;
+    let back = loop {
+        match log.try_append(event("alice"), T).unwrap() {
+            Some(back) => break back,
+            None => taken += 1,
+        }
+    };
+    log.append(back, T).await.unwrap();
+    log.shutdown().await.unwrap();
+    assert!(matches!(log.try_append(event("late"), T), Err(AuditError::Closed)));
+    assert_eq!(verify_dir(dir.path()).unwrap().records, taken + 1);
+}
+
+#[tokio::test]
 async fn a_closed_log_takes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (log, _) = open_moody(dir.path(), limits());
