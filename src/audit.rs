@@ -13,11 +13,13 @@ pub mod attest;
 pub mod chain;
 mod encode;
 pub mod normalize;
+pub mod read;
 pub mod record;
 
 pub use chain::{Broken, Chain, Verifier, Why};
 pub use encode::Encoder;
 pub use normalize::{Normalized, Strings, normalize};
+pub use read::{Kind, Record};
 pub use record::{
     Analysis, CatalogChange, CatalogStep, Configuration, ConfigurationStep, Decision, Event, Gates,
     Grant, GrantStep, Login, LoginFailed, Logout, Lost, Mention, Names, Provenance, Release,

@@ -34,10 +34,10 @@ use crate::audit::{Configuration, ConfigurationStep, Event, Started, Stopped};
 use crate::auth::Lasting;
 use crate::config::{Config, EnforcementMode, LogFormat};
 use crate::model::SigningKey;
-use crate::notify::Positions;
 use crate::relay::{Phase, Surroundings};
 use crate::store::approvals::{Approvals, Clock, Settings, StoreError, steady_clock};
 use crate::store::audit_log::{AuditError, AuditLog, Limits, Repair};
+use crate::store::positions::Positions;
 use crate::store::signing_key::{self, Found, KeyFileError};
 use crate::store::tags::TagFiles;
 use crate::telemetry::log::{self, LogError};
@@ -151,6 +151,7 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
         metrics: Arc::clone(&metrics),
         phase: phase.subscribe(),
     };
+    let positions = Positions::beside(setup.config.store.beside(), "notify");
     let (notes, taken) = mpsc::unbounded_channel();
     let house = Arc::new(House {
         clock,
@@ -160,7 +161,7 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
         sessions: Arc::new(sessions::Registry::default()),
         databases: Databases::new(around),
         keys: Arc::default(),
-        notices: Notices::new(&surroundings, Positions::beside(setup.config.store.beside())),
+        notices: Notices::new(&surroundings, positions),
         addresses: Arc::default(),
         users: Arc::default(),
         places: Arc::new(Semaphore::new(setup.config.data.connections_max)),

@@ -1,7 +1,8 @@
 //! What outlives the process: grants and requests in the approval store, the audit log, what was
-//! found to be personal data, and the key that signs.
+//! found to be personal data, how far readers are, and the key that signs.
 
 pub mod approvals;
 pub mod audit_log;
+pub mod positions;
 pub mod signing_key;
 pub mod tags;

@@ -79,17 +79,25 @@ impl Chain {
         if hex(&Sha256::digest(parts.body)) != *parts.hash {
             return Err(Why::Changed);
         }
-        if parts.seq > self.seq {
-            return Err(Why::Missing { expected: self.seq });
-        }
-        if parts.seq < self.seq {
-            return Err(Why::Misplaced { expected: self.seq });
-        }
-        if *parts.prev != self.prev {
-            return Err(Why::Unlinked);
-        }
+        Self { seq: parts.seq, prev: *parts.prev }.is_wanted(self)?;
         self.prev = hex(&Sha256::digest(line));
         self.seq += 1;
+        Ok(())
+    }
+}
+
+impl Chain {
+    /// Whether a line that says to stand here is the one that `chain` wants.
+    fn is_wanted(&self, chain: &Self) -> Result<(), Why> {
+        if self.seq > chain.seq {
+            return Err(Why::Missing { expected: chain.seq });
+        }
+        if self.seq < chain.seq {
+            return Err(Why::Misplaced { expected: chain.seq });
+        }
+        if self.prev != chain.prev {
+            return Err(Why::Unlinked);
+        }
         Ok(())
     }
 }
@@ -135,6 +143,8 @@ fn show_seq(seq: Option<u64>) -> String {
 #[derive(Clone, Debug)]
 pub struct Verifier {
     chain: Option<Chain>,
+    /// What the first line claimed to follow, where it was taken at its word.
+    claimed: Option<Chain>,
     file: String,
     line: u64,
     records: u64,
@@ -143,7 +153,8 @@ pub struct Verifier {
 impl Verifier {
     /// From the first record of a directory.
     pub fn from_start() -> Self {
-        Self { chain: Some(Chain::start()), file: String::new(), line: 0, records: 0 }
+        let chain = Some(Chain::start());
+        Self { chain, claimed: None, file: String::new(), line: 0, records: 0 }
     }
 
     /// From the middle: the first line's number and link are taken at their word.
@@ -167,14 +178,28 @@ impl Verifier {
         let claimed = parts.as_ref().map(|parts| Chain { seq: parts.seq, prev: *parts.prev });
         let checked = match self.chain.as_mut() {
             Some(chain) => chain.follow(line),
-            None => claimed.ok_or(Why::Shape).and_then(|mut chain| {
+            None => claimed.ok_or(Why::Shape).and_then(|claimed| {
+                let mut chain = claimed.clone();
                 chain.follow(line)?;
                 self.chain = Some(chain);
+                self.claimed = Some(claimed);
                 Ok(())
             }),
         };
-        self.records += 1;
+        if checked.is_ok() {
+            self.records += 1;
+        }
         checked.map_err(|why| self.broken(parts.map(|parts| parts.seq), why))
+    }
+
+    /// Whether the first line, which was taken at its word, is the one that `chain` wants.
+    ///
+    /// # Errors
+    /// What that first line is instead.
+    pub fn follows(&self, chain: &Chain) -> Result<(), Broken> {
+        let Some(claimed) = &self.claimed else { return Ok(()) };
+        let first = Self { line: 1, ..self.clone() };
+        claimed.is_wanted(chain).map_err(|why| first.broken(Some(claimed.seq), why))
     }
 
     /// What to say of a last line without a line end.
@@ -194,7 +219,12 @@ impl Verifier {
 
     /// Where the chain stands, for the records to come.
     pub fn chain(self) -> Chain {
-        self.chain.unwrap_or_else(Chain::start)
+        self.chain_after(Chain::start())
+    }
+
+    /// [`Verifier::chain`] where `before` stands for what came before the first line.
+    pub fn chain_after(self, before: Chain) -> Chain {
+        self.chain.unwrap_or(before)
     }
 }
 

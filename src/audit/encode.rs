@@ -41,6 +41,11 @@ impl From<Chain> for Encoder {
 }
 
 impl Encoder {
+    /// The number of the next record.
+    pub fn next_seq(&self) -> u64 {
+        self.chain.next_seq()
+    }
+
     /// Appends the event's line, line end included, to `out` and moves on; answers its number.
     ///
     /// # Errors

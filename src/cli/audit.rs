@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{failed, report, say};
+use crate::audit::Kind;
 use crate::audit::attest::{Attestor, Question, Trust};
 use crate::model::PublicKey;
-use crate::store::audit_log::{verify_dir, verify_each};
+use crate::store::audit_log::{Place, scan, verify_dir};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -116,6 +117,19 @@ pub(super) fn run(command: &Command) -> ExitCode {
     }
 }
 
+/// A line that the attestor wants.
+struct Kept {
+    file: String,
+    number: u64,
+    line: Vec<u8>,
+}
+
+impl Kept {
+    fn of(place: Place<'_>, line: &[u8]) -> Self {
+        Self { file: place.file.to_owned(), number: place.line, line: line.to_owned() }
+    }
+}
+
 fn chain(verify: &Verify) -> ExitCode {
     match verify_dir(&verify.dir) {
         Ok(verified) => {
@@ -135,9 +149,11 @@ fn receipts(verify: &Verify) -> ExitCode {
         Err(message) => return failed(&message),
     };
     let mut attestor = Attestor::new(trust);
-    let verified = verify_each(&verify.dir, &mut |file, number, line| {
-        attestor.line(file, number, line);
-    });
+    let verified = scan(
+        &verify.dir,
+        |place, line| (Kind::of_line(line) == Kind::Grant).then(|| Kept::of(place, line)),
+        |kept| attestor.line(&kept.file, kept.number, &kept.line),
+    );
     for flawed in attestor.flawed() {
         say(format_args!("audit verify: {flawed}"));
     }
@@ -168,9 +184,14 @@ fn why(arguments: &Why) -> ExitCode {
         return failed("--receipt-key is needed: without it, no receipt can be checked");
     }
     let mut attestor = Attestor::asking(trust, question);
-    let verified = verify_each(&arguments.dir, &mut |file, number, line| {
-        attestor.line(file, number, line);
-    });
+    let verified = scan(
+        &arguments.dir,
+        |place, line| {
+            let wanted = Kind::of_line(line) == Kind::Grant || question.concerns(line);
+            wanted.then(|| Kept::of(place, line))
+        },
+        |kept| attestor.line(&kept.file, kept.number, &kept.line),
+    );
     let mut code = ExitCode::SUCCESS;
     if let Err(broken) = verified {
         report(format_args!("audit why: {broken}"));

@@ -9,11 +9,11 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::notice::{Notice, Party, Past, notice_of};
-use super::position::Positions;
 use super::{Failure, Pace, Smtp, Webhook};
 use crate::config::NoticeKind;
 use crate::grant::{Origin, RecordedEvent};
 use crate::store::approvals::{Approvals, Clock};
+use crate::store::positions::Positions;
 use crate::telemetry::{Metrics, NoticeChannel};
 
 /// Events that are read at a time, and so the most that a channel has in memory.
@@ -85,7 +85,7 @@ impl Channel {
     /// at all then.
     async fn begin(&self, end: u64) -> u64 {
         let (positions, name, store) = self.place();
-        let read = tokio::task::spawn_blocking(move || positions.read(&name, &store)).await;
+        let read = tokio::task::spawn_blocking(move || positions.read::<u64>(&name, &store)).await;
         match read {
             // Beyond the end: the store is an older copy of itself, and has new events since.
             Ok(Ok(Some(position))) => position.min(end),

@@ -8,8 +8,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::setup::Plan;
-use crate::notify::{Around, Channel, Pace, Party, Positions};
+use crate::notify::{Around, Channel, Pace, Party};
 use crate::relay::Surroundings;
+use crate::store::positions::Positions;
 
 pub(super) struct Notices {
     around: Around,

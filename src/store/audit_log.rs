@@ -8,7 +8,9 @@
 //! synced; after a failed write or sync everything since the last good sync is written anew.
 
 mod files;
+mod follow;
 mod queue;
+mod segment;
 mod verify;
 mod writer;
 
@@ -24,8 +26,9 @@ use tokio::sync::oneshot;
 use crate::audit::{Broken, Event, Receipt};
 use crate::model::Timestamp;
 use files::Segments;
+pub use follow::{Batch, FollowError, Follower, From, Position};
 use queue::Shared;
-pub use verify::{Verified, Visit, verify_dir, verify_each};
+pub use verify::{Place, Verified, scan, verify_dir};
 use writer::{Disk, Writer};
 
 /// Why the audit log cannot be opened or written.
@@ -105,6 +108,8 @@ pub struct AuditLog {
 
 struct Handle {
     shared: Arc<Shared>,
+    dir: PathBuf,
+    id: String,
 }
 
 impl Drop for Handle {
@@ -140,20 +145,21 @@ impl AuditLog {
     ) -> Result<(Self, Repair), AuditError> {
         let (segments, chain, repair) = Segments::open(dir, limits.rotate_bytes)?;
         let unusable = |source| AuditError::Directory { dir: dir.to_owned(), source };
+        let id = segments.id().to_owned();
         let mut writer = Writer::new(segments, chain, limits, Box::new(clock));
         if let Repair::CutOff { file, bytes } = &repair {
             writer.note_repair(file, *bytes).map_err(unusable)?;
         }
-        Ok((Self::start(writer)?, repair))
+        Ok((Self::start(dir, id, writer)?, repair))
     }
 
-    fn start<D: Disk>(writer: Writer<D>) -> Result<Self, AuditError> {
+    fn start<D: Disk>(dir: &Path, id: String, writer: Writer<D>) -> Result<Self, AuditError> {
         let shared = writer.shared();
         std::thread::Builder::new()
             .name("audit-log".to_owned())
             .spawn(move || writer.run())
             .map_err(AuditError::Thread)?;
-        Ok(Self { handle: Arc::new(Handle { shared }) })
+        Ok(Self { handle: Arc::new(Handle { shared, dir: dir.to_owned(), id }) })
     }
 
     /// Queues the event; waits while the queue is full. The record is written within
@@ -194,6 +200,22 @@ impl AuditLog {
         let (reply, answer) = oneshot::channel();
         self.handle.shared.push(event, time, Some(reply)).await?;
         answer.await.unwrap_or(Err(AuditError::Closed))
+    }
+
+    /// Tells this log from every other: 32 hexadecimal digits, made with the directory. Positions
+    /// mean something in one log only.
+    pub fn id(&self) -> &str {
+        &self.handle.id
+    }
+
+    /// Reads what is durable, from there on, and what becomes durable.
+    ///
+    /// # Errors
+    /// [`FollowError::Closed`] after [`AuditLog::shutdown`]; others when the directory cannot be
+    /// read.
+    pub fn follow(&self, from: From) -> Result<Follower, FollowError> {
+        let end = self.handle.shared.follow_end().ok_or(FollowError::Closed)?;
+        Follower::new(&self.handle.dir, end, from)
     }
 
     /// Whether records reach the disk; for `/readyz`.

@@ -10,8 +10,9 @@ use keyhole::grant::{
     Approvers, Ask, DirectGrant, Policies, PolicyText, Proof, RecordedEvent, Subject,
 };
 use keyhole::model::{Client, SigningKey, Timestamp, User};
-use keyhole::notify::{Around, Channel, Notice, Pace, Party, Past, Positions, Route, notice_of};
+use keyhole::notify::{Around, Channel, Notice, Pace, Party, Past, Route, notice_of};
 use keyhole::store::approvals::{Approvals, Clock, Location, Settings};
+use keyhole::store::positions::Positions;
 use keyhole::telemetry::{Metrics, NoticeChannel};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -183,7 +184,7 @@ impl Story {
             },
             around: Around {
                 approvals: self.approvals().clone(),
-                positions: Positions::beside(&self.dir.path().join("keyhole.db")),
+                positions: Positions::beside(&self.dir.path().join("keyhole.db"), "notify"),
                 clock: Arc::clone(&self.clock),
                 metrics: Arc::clone(&self.metrics),
             },

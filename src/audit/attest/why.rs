@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::line::ReleaseLine;
 use super::{Attestor, Flaw, Granted};
+use crate::audit::Kind;
 use crate::model::Timestamp;
 use crate::model::receipt::{FactorKind, Way};
 
@@ -79,6 +80,12 @@ pub enum OwnKey {
 }
 
 impl Question {
+    /// Whether the record is one that answers it.
+    pub fn concerns(self, line: &[u8]) -> bool {
+        matches!(Kind::of_line(line), Kind::Release | Kind::Statement)
+            && serde_json::from_slice(line).is_ok_and(|line: ReleaseLine| self.is_about(&line))
+    }
+
     pub(super) fn is_about(self, line: &ReleaseLine) -> bool {
         match self {
             Self::Statement { session, statement } => {

@@ -5,11 +5,14 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::verify::{LOCK_FILE, list, name, read};
+use super::segment::{LOCK_FILE, list, name, name_compressed};
+use super::verify::read_each;
 use super::writer::Disk;
 use super::{AuditError, Repair};
 use crate::audit::{Chain, Verifier};
 
+/// Holds the log's id.
+const ID_FILE: &str = "audit.id";
 /// Files at the end of the log that are verified before it is written again.
 const TAIL_FILES: usize = 2;
 
@@ -23,9 +26,15 @@ pub(super) struct Segments {
     written_bytes: u64,
     durable_bytes: u64,
     rotate_bytes: u64,
+    id: String,
 }
 
 impl Segments {
+    /// Tells this log from every other.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     pub(super) fn open(dir: &Path, rotate_bytes: u64) -> Result<(Self, Chain, Repair), AuditError> {
         let unusable = |source| AuditError::Directory { dir: dir.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable)?;
@@ -38,6 +47,7 @@ impl Segments {
             Err(TryLockError::Error(source)) => return Err(unusable(source)),
         }
         let (chain, whole_bytes, number, repair) = inspect(dir)?;
+        let id = read_or_make_id(dir).map_err(unusable)?;
         let file = open_file(&dir.join(name(number))).map_err(unusable)?;
         // Also syncs what a process that crashed had written but not synced.
         let prepared = file.set_len(whole_bytes).and_then(|()| file.sync_all());
@@ -50,6 +60,7 @@ impl Segments {
             written_bytes: whole_bytes,
             durable_bytes: whole_bytes,
             rotate_bytes,
+            id,
         };
         Ok((segments, chain, repair))
     }
@@ -66,6 +77,10 @@ impl Segments {
 }
 
 impl Disk for Segments {
+    fn place(&self) -> (u32, u64) {
+        (self.number, self.durable_bytes)
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.written_bytes += bytes.len() as u64;
@@ -119,7 +134,7 @@ fn inspect(dir: &Path) -> Result<(Chain, u64, u32, Repair), AuditError> {
     let mut repair = Repair::None;
     let last = files.last().map_or(1, |file| file.number);
     for file in tail {
-        let end = read(file, &mut verifier)?;
+        let end = read_each(file, &mut verifier, |_, _| {})?;
         whole_bytes = end.whole_bytes;
         if end.partial_bytes > 0 {
             if file.number != last {
@@ -128,7 +143,28 @@ fn inspect(dir: &Path) -> Result<(Chain, u64, u32, Repair), AuditError> {
             repair = Repair::CutOff { file: name(last), bytes: end.partial_bytes };
         }
     }
+    if files.last().is_some_and(|file| file.path == dir.join(name_compressed(last))) {
+        return Ok((verifier.chain(), 0, last + 1, Repair::None));
+    }
     Ok((verifier.chain(), whole_bytes, last, repair))
+}
+
+/// The id is made with the directory and never changes.
+fn read_or_make_id(dir: &Path) -> io::Result<String> {
+    let path = dir.join(ID_FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(id) => return Ok(id.trim().to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let id = format!("{:032x}", rand::random::<u128>());
+    let draft = dir.join("audit.id.new");
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    writeln!(file, "{id}")?;
+    file.sync_all()?;
+    std::fs::rename(&draft, &path)?;
+    Ok(id)
 }
 
 fn open_file(path: &Path) -> io::Result<File> {

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError, oneshot, watch};
 
+use super::follow::Position;
 use super::{AuditError, Limits, Stats};
 use crate::audit::{Event, Receipt};
 use crate::model::Timestamp;
@@ -63,10 +64,12 @@ pub(super) struct Shared {
     records: AtomicU64,
     syncs: AtomicU64,
     lost: AtomicU64,
+    /// How far the log is durable; no more once the writer has ended.
+    end: Mutex<Option<watch::Sender<Position>>>,
 }
 
 impl Shared {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits, end: Position) -> Self {
         let units_max = limits.queue_units.max(1);
         let queue = Queue {
             entries: Vec::new(),
@@ -84,6 +87,7 @@ impl Shared {
             records: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            end: Mutex::new(Some(watch::Sender::new(end))),
         }
     }
 
@@ -218,6 +222,7 @@ impl Shared {
         drop(queue);
         self.room.close();
         self.healthy.store(false, Ordering::Release);
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = None;
         tell(ended, outcome);
     }
 
@@ -251,6 +256,18 @@ impl Shared {
 
     pub(super) fn count_lost(&self) {
         self.lost.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_end(&self, position: Position) {
+        if let Some(end) = &*self.end.lock().unwrap_or_else(PoisonError::into_inner) {
+            end.send_replace(position);
+        }
+    }
+
+    /// Follows how far the log is durable; None once the writer has ended.
+    pub(super) fn follow_end(&self) -> Option<watch::Receiver<Position>> {
+        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        end.as_ref().map(watch::Sender::subscribe)
     }
 
     pub(super) fn stats(&self) -> Stats {

@@ -22,6 +22,10 @@ struct Moody {
 }
 
 impl Disk for Moody {
+    fn place(&self) -> (u32, u64) {
+        self.inner.place()
+    }
+
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         if self.mood.load(Ordering::SeqCst) == FULL {
             self.inner.write(&bytes[..bytes.len() / 2])?;
@@ -60,10 +64,11 @@ fn limits() -> Limits {
 fn open_moody(dir: &Path, limits: Limits) -> (AuditLog, Arc<AtomicU8>) {
     let (inner, chain, repair) = Segments::open(dir, limits.rotate_bytes).unwrap();
     assert_eq!(repair, Repair::None);
+    let id = inner.id().to_owned();
     let mood = Arc::new(AtomicU8::new(WELL));
     let disk = Moody { inner, mood: Arc::clone(&mood) };
     let writer = Writer::new(disk, chain, limits, Box::new(|| Timestamp::UNIX_EPOCH));
-    (AuditLog::start(writer).unwrap(), mood)
+    (AuditLog::start(dir, id, writer).unwrap(), mood)
 }
 
 fn event(user: &str) -> Event {
@@ -289,7 +294,8 @@ async fn a_writer_that_died_gives_no_receipts() {
     let clock = || panic!("no clock");
     let limits = Limits { kept_bytes: 0, ..limits() };
     let mood = Arc::clone(&disk.mood);
-    let log = AuditLog::start(Writer::new(disk, chain, limits, Box::new(clock))).unwrap();
+    let writer = Writer::new(disk, chain, limits, Box::new(clock));
+    let log = AuditLog::start(dir.path(), String::new(), writer).unwrap();
     log.append_durable(event("first"), T).await.unwrap_err();
     log.append(event("lost"), T).await.unwrap();
     until(|| log.stats().lost == 1).await;

@@ -1,16 +1,12 @@
-//! Reading a log back: `keyhole audit verify`, and the end of the chain at start.
+//! Reading a log back: `keyhole audit verify`, whoever asks the log, and the end of the chain at
+//! start.
 
 use std::fmt;
-use std::fs::{self, File, TryLockError};
-use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::thread;
 
-use crate::audit::{Broken, Verifier, Why};
-
-/// Held exclusively by the process that writes the directory.
-pub(super) const LOCK_FILE: &str = "audit.lock";
-/// A line is not looked at any further than this: it is none of ours.
-const LINE_BYTES_MAX: u64 = 64 << 20;
+use super::segment::{Line, Lines, LogFile, broken_file, in_use, list, name, unreadable};
+use crate::audit::{Broken, Chain, Verifier, Why};
 
 /// A whole chain. Shows as the line that `audit verify` prints behind its own name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +21,14 @@ impl fmt::Display for Verified {
     }
 }
 
+/// Where a line stands: the name of its file (the plain one, compressed or not), and its number
+/// there, from 1.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    pub file: &'a str,
+    pub line: u64,
+}
+
 /// Reads every record of the directory. May run while a proxy writes there: then a last line
 /// without its end is one that is being written, and not counted.
 ///
@@ -33,66 +37,87 @@ impl fmt::Display for Verified {
 /// # Errors
 /// The first record, or file, that is not what the chain says.
 pub fn verify_dir(dir: &Path) -> Result<Verified, Broken> {
-    verify_each(dir, &mut |_, _, _| {})
+    scan(dir, |_, _| None::<()>, |()| {})
 }
 
-/// Is handed each record that the chain holds: the name of its file, its line there, its text.
-pub type Visit<'v> = dyn FnMut(&str, u64, &[u8]) + 'v;
-
-/// [`verify_dir`] that hands each good record on.
+/// [`verify_dir`] for who wants something of the records. `pick` is asked of each, on as many
+/// threads as there are processors; what it picks is given to `take` in the order of the log.
 ///
 /// # Errors
-/// As there; records before the bad one were handed on.
-pub fn verify_each(dir: &Path, visit: &mut Visit<'_>) -> Result<Verified, Broken> {
+/// As there; what was picked of records before the bad one was given.
+pub fn scan<T: Send>(
+    dir: &Path,
+    pick: impl Fn(Place<'_>, &[u8]) -> Option<T> + Sync,
+    mut take: impl FnMut(T),
+) -> Result<Verified, Broken> {
     let files = list(dir)?;
-    let mut verifier = Verifier::from_start();
-    for (index, file) in files.iter().enumerate() {
-        let partial = read_each(file, &mut verifier, visit)?.partial_bytes;
-        let written_now = index + 1 == files.len() && in_use(dir);
-        if partial > 0 && !written_now {
-            return Err(verifier.truncated(partial));
-        }
-    }
-    if files.is_empty() {
+    let Some(last) = files.last().map(|file| file.number) else {
         return Err(broken_file(&name(1), Why::FileMissing));
+    };
+    if let Some(first) = files.first().filter(|first| first.number != 1) {
+        return Err(broken_file(&name(first.number - 1), Why::FileMissing));
     }
-    Ok(Verified { records: verifier.records(), files: files.len() })
-}
-
-pub(super) struct LogFile {
-    pub(super) number: u32,
-    pub(super) path: PathBuf,
-}
-
-/// The name of the file with that number: `audit-00000001.jsonl` is the first.
-pub(super) fn name(number: u32) -> String {
-    format!("audit-{number:08}.jsonl")
-}
-
-/// The log's files in their order, without a gap.
-pub(super) fn list(dir: &Path) -> Result<Vec<LogFile>, Broken> {
-    let mut numbers = numbers(dir).map_err(|error| unreadable(&dir.to_string_lossy(), &error))?;
-    numbers.sort_unstable();
-    for (number, expected) in numbers.iter().zip(1..) {
-        if *number != expected {
-            return Err(broken_file(&name(expected), Why::FileMissing));
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let mut chain = Chain::start();
+    let mut records = 0;
+    // A few files at a time bound the memory for what was picked.
+    for some in files.chunks(threads) {
+        for (file, read) in some.iter().zip(read_all(some, &pick)) {
+            let follows = read.verifier.follows(&chain);
+            if follows.is_ok() {
+                read.picked.into_iter().for_each(&mut take);
+            }
+            // A first line that belongs elsewhere comes before whatever else is wrong.
+            follows?;
+            read.outcome?;
+            if read.partial_bytes > 0 && !(file.number == last && in_use(dir)) {
+                return Err(read.verifier.truncated(read.partial_bytes));
+            }
+            records += read.verifier.records();
+            chain = read.verifier.chain_after(chain);
         }
     }
-    Ok(numbers.into_iter().map(|number| LogFile { number, path: dir.join(name(number)) }).collect())
+    Ok(Verified { records, files: files.len() })
 }
 
-fn numbers(dir: &Path) -> io::Result<Vec<u32>> {
-    let mut numbers = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let file = entry?.file_name();
-        let number = file
-            .to_str()
-            .and_then(|file| file.strip_prefix("audit-")?.strip_suffix(".jsonl"))
-            .and_then(|digits| digits.parse().ok());
-        // Only the one spelling that the log itself uses.
-        numbers.extend(number.filter(|number| file == *name(*number)));
+/// What a file holds, looked at by itself.
+struct FileRead<T> {
+    verifier: Verifier,
+    picked: Vec<T>,
+    outcome: Result<(), Broken>,
+    partial_bytes: u64,
+}
+
+fn read_all<T: Send>(
+    files: &[LogFile],
+    pick: &(impl Fn(Place<'_>, &[u8]) -> Option<T> + Sync),
+) -> Vec<FileRead<T>> {
+    if let [file] = files {
+        return vec![read_one(file, pick)];
     }
-    Ok(numbers)
+    thread::scope(|scope| {
+        let reading: Vec<_> =
+            files.iter().map(|file| scope.spawn(move || read_one(file, pick))).collect();
+        let read = reading.into_iter().map(|thread| match thread.join() {
+            Ok(read) => read,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        read.collect()
+    })
+}
+
+fn read_one<T>(file: &LogFile, pick: &impl Fn(Place<'_>, &[u8]) -> Option<T>) -> FileRead<T> {
+    let mut verifier = Verifier::from_middle();
+    let mut picked = Vec::new();
+    let name = name(file.number);
+    let read = read_each(file, &mut verifier, |line, record| {
+        picked.extend(pick(Place { file: &name, line }, record));
+    });
+    let (outcome, partial_bytes) = match read {
+        Ok(end) => (Ok(()), end.partial_bytes),
+        Err(broken) => (Err(broken), 0),
+    };
+    FileRead { verifier, picked, outcome, partial_bytes }
 }
 
 /// How a file ends.
@@ -103,57 +128,31 @@ pub(super) struct End {
     pub(super) partial_bytes: u64,
 }
 
-/// Checks the lines of one file.
-pub(super) fn read(file: &LogFile, verifier: &mut Verifier) -> Result<End, Broken> {
-    read_each(file, verifier, &mut |_, _, _| {})
-}
-
-fn read_each(
+/// Checks the lines of one file, and hands each good one on with its number.
+pub(super) fn read_each(
     file: &LogFile,
     verifier: &mut Verifier,
-    visit: &mut Visit<'_>,
+    mut visit: impl FnMut(u64, &[u8]),
 ) -> Result<End, Broken> {
     let name = name(file.number);
     verifier.file(&name);
-    let open = File::open(&file.path).map_err(|error| unreadable(&name, &error))?;
-    let mut reader = BufReader::with_capacity(1 << 16, open);
-    let mut line = Vec::new();
+    let mut lines = Lines::open(&file.path).map_err(|error| unreadable(&name, &error))?;
     let mut end = End { whole_bytes: 0, partial_bytes: 0 };
     let mut number = 0;
     loop {
-        line.clear();
-        let read = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
-        let read = read.map_err(|error| unreadable(&name, &error))? as u64;
-        match line.split_last() {
-            None => return Ok(end),
-            Some((b'\n', record)) => {
+        match lines.next().map_err(|error| unreadable(&name, &error))? {
+            Line::Whole(record) => {
                 verifier.record(record)?;
                 number += 1;
-                visit(&name, number, record);
+                end.whole_bytes += record.len() as u64 + 1;
+                visit(number, record);
             }
-            // Far longer than a record that a crash could have cut short.
-            Some(_) if read == LINE_BYTES_MAX => verifier.record(&line)?,
-            Some(_) => {
-                end.partial_bytes = read;
+            Line::Endless(record) => verifier.record(record)?,
+            Line::Partial(bytes) => {
+                end.partial_bytes = bytes;
                 return Ok(end);
             }
+            Line::End => return Ok(end),
         }
-        end.whole_bytes += read;
     }
-}
-
-/// Whether a proxy holds the directory. Asks for a moment's shared lock.
-fn in_use(dir: &Path) -> bool {
-    match File::open(dir.join(LOCK_FILE)) {
-        Ok(lock) => matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)),
-        Err(_) => false,
-    }
-}
-
-fn unreadable(file: &str, error: &io::Error) -> Broken {
-    broken_file(file, Why::Unreadable(error.to_string()))
-}
-
-fn broken_file(file: &str, why: Why) -> Broken {
-    Broken { file: file.to_owned(), line: 0, seq: None, why }
 }

@@ -5,6 +5,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::follow::Position;
 use super::queue::{Entry, Phase, Reply, Shared, now};
 use super::{AuditError, Limits};
 use crate::audit::{Chain, Encoder, Event, Lost, Receipt, Repaired};
@@ -24,6 +25,8 @@ const PIECE_UNITS: usize = 256;
 
 /// The file at the end of the log. Tests put one in its place that fails.
 pub(super) trait Disk: Send + 'static {
+    /// The number of the file, and how many of its bytes are durable.
+    fn place(&self) -> (u32, u64);
     /// Appends to the file.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Makes everything written durable.
@@ -59,11 +62,13 @@ enum State {
 
 impl<D: Disk> Writer<D> {
     pub(super) fn new(disk: D, chain: Chain, limits: Limits, clock: Clock) -> Self {
+        let (file, offset) = disk.place();
+        let end = Position { file, offset, seq: chain.next_seq() };
         Self {
             disk,
             encoder: Encoder::from(chain),
             clock,
-            shared: Arc::new(Shared::new(&limits)),
+            shared: Arc::new(Shared::new(&limits, end)),
             limits,
             unsynced: Vec::new(),
             written: 0,
@@ -229,11 +234,18 @@ impl<D: Disk> Writer<D> {
         self.unsynced.shrink_to(UNSYNCED_BYTES_KEPT);
         self.written = 0;
         self.sync_at = None;
+        self.tell_end();
         for (reply, receipt) in self.waiting.drain(..) {
             // The session may be gone; its record stays.
             let _ = reply.send(Ok(receipt));
         }
         self.disk.turn_over()
+    }
+
+    /// Says how far the log is durable, which everything that was encoded is now.
+    fn tell_end(&self) {
+        let (file, offset) = self.disk.place();
+        self.shared.set_end(Position { file, offset, seq: self.encoder.next_seq() });
     }
 
     fn commit_or_fail(&mut self) -> Result<(), ()> {

@@ -1,0 +1,228 @@
+//! Records read back: for searches, reports, rules and whoever else asks the log.
+//!
+//! Readers look only at what they know: members and kinds that a later version adds change nothing
+//! here. `keyhole audit schema` describes all of them.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Deserializer};
+
+use super::GrantStep;
+use super::record::{Analysis, Decision, Mention, Provenance};
+use crate::model::Timestamp;
+
+/// A line of the log. What its kind does not have is empty, absent or 0.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Record {
+    pub seq: u64,
+    pub time: Timestamp,
+    pub kind: Kind,
+    pub session: Option<u64>,
+    /// The statement's number within its session.
+    pub statement: Option<u64>,
+    pub user: Option<String>,
+    #[serde(default)]
+    pub groups: Vec<String>,
+    pub address: Option<IpAddr>,
+    pub application: Option<String>,
+    pub database: Option<String>,
+    pub fingerprint: Option<String>,
+    /// Without literals.
+    pub text: Option<String>,
+    #[serde(default)]
+    pub relations: Vec<String>,
+    /// Every PII column touched, `schema.table.column`.
+    #[serde(default)]
+    pub pii_columns: Vec<String>,
+    /// Shown raw. A release names them before the first byte leaves, a statement at its end.
+    #[serde(default, alias = "columns")]
+    pub raw_columns: Vec<String>,
+    /// Compared with values of the client, as they are stored.
+    #[serde(default, alias = "lookups")]
+    pub looked_up_columns: Vec<String>,
+    #[serde(default)]
+    pub masked_columns: Vec<String>,
+    pub gates: Option<GatesRead>,
+    pub decision: Option<Decision>,
+    #[serde(default)]
+    pub grants: Vec<u64>,
+    /// Rows of a statement. In a grant's record `rows` is its predicate: [`Record::predicate`].
+    #[serde(default)]
+    rows: Rows,
+    #[serde(default)]
+    pub bytes: u64,
+    #[serde(default)]
+    pub duration_us: u64,
+    pub sqlstate: Option<String>,
+    /// Of a login, a logout, a failed login: how, and why.
+    pub method: Option<String>,
+    pub reason: Option<String>,
+    /// What happened to a grant, the configuration or the catalog.
+    pub step: Option<String>,
+    pub request: Option<u64>,
+    pub grant: Option<u64>,
+    /// Whom a grant is for: `alice` or `group:support`.
+    pub subject: Option<String>,
+    #[serde(default)]
+    pub resources: Vec<String>,
+    #[serde(default)]
+    pub actions: Vec<String>,
+    pub by: Option<String>,
+    #[serde(default)]
+    pub approvers: Vec<String>,
+    pub policy: Option<String>,
+    pub not_before: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+    pub urgency: Option<String>,
+}
+
+/// What each gate said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct GatesRead {
+    pub mention: Mention,
+    pub analysis: Analysis,
+    pub provenance: Provenance,
+}
+
+/// What a record is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Statement,
+    Release,
+    Login,
+    LoginFailed,
+    Logout,
+    Grant,
+    Configuration,
+    Catalog,
+    Repaired,
+    Lost,
+    Started,
+    Stopped,
+    /// Of a later version.
+    Other,
+}
+
+impl Kind {
+    const ALL: [(&'static str, Self); 12] = [
+        ("statement", Self::Statement),
+        ("release", Self::Release),
+        ("login", Self::Login),
+        ("login_failed", Self::LoginFailed),
+        ("logout", Self::Logout),
+        ("grant", Self::Grant),
+        ("configuration", Self::Configuration),
+        ("catalog", Self::Catalog),
+        ("repaired", Self::Repaired),
+        ("lost", Self::Lost),
+        ("started", Self::Started),
+        ("stopped", Self::Stopped),
+    ];
+
+    /// The kind of that word; [`Kind::Other`] of any that is not known.
+    pub fn of(word: &str) -> Self {
+        Self::ALL.iter().find(|(known, _)| *known == word).map_or(Self::Other, |(_, kind)| *kind)
+    }
+
+    /// The record's word; `other` of those that are not known.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("other", |(word, _)| word)
+    }
+
+    /// The kind of a line, without reading the rest of it. A quotation mark within a value is
+    /// escaped, so the first member of that name is the line's own.
+    pub fn of_line(line: &[u8]) -> Self {
+        const KEY: &[u8] = b",\"kind\":\"";
+        let Some(at) = line.windows(KEY.len()).position(|window| window == KEY) else {
+            return Self::Other;
+        };
+        let rest = &line[at + KEY.len()..];
+        let end = rest.iter().position(|byte| *byte == b'"').unwrap_or(0);
+        std::str::from_utf8(&rest[..end]).map_or(Self::Other, Self::of)
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        <std::borrow::Cow<'_, str>>::deserialize(from).map(|word| Self::of(&word))
+    }
+}
+
+/// A number in one kind of record and a text in another.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum Rows {
+    Count(u64),
+    Predicate(String),
+    #[default]
+    None,
+}
+
+impl Record {
+    /// # Errors
+    /// The line is none of a record.
+    pub fn of(line: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(line)
+    }
+
+    /// Rows sent to the client, or affected.
+    pub fn rows(&self) -> u64 {
+        match self.rows {
+            Rows::Count(rows) => rows,
+            Rows::Predicate(_) | Rows::None => 0,
+        }
+    }
+
+    /// Which rows a grant is about, without constants.
+    pub fn predicate(&self) -> Option<&str> {
+        match &self.rows {
+            Rows::Predicate(text) => Some(text),
+            Rows::Count(_) | Rows::None => None,
+        }
+    }
+
+    /// Of a grant's record.
+    pub fn grant_step(&self) -> Option<GrantStep> {
+        let step = self.step.as_deref().filter(|_| self.kind == Kind::Grant)?;
+        serde_json::from_value(step.into()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_every_kind_are_read() {
+        let statement = Record::of(
+            br#"{"seq":3,"time":"2026-01-02T03:04:05.000006Z","kind":"statement","session":4,"statement":9,"user":"alice","database":"shop","pii_columns":["public.c.email"],"gates":{"mention":"hit","analysis":"show","provenance":"passed"},"decision":"shown","rows":3,"bytes":12,"duration_us":8,"later":{"x":1},"prev":"","hash":""}"#,
+        )
+        .unwrap();
+        assert_eq!((statement.seq, statement.kind, statement.rows()), (3, Kind::Statement, 3));
+        assert_eq!(statement.decision, Some(Decision::Shown));
+        assert_eq!(statement.predicate(), None);
+        let grant = Record::of(
+            br#"{"seq":4,"time":"2026-01-02T03:04:05Z","kind":"grant","step":"granted","rows":"id = ?"}"#,
+        )
+        .unwrap();
+        assert_eq!((grant.predicate(), grant.rows()), (Some("id = ?"), 0));
+        assert_eq!(grant.grant_step(), Some(GrantStep::Granted));
+        let later = br#"{"seq":5,"time":"2026-01-02T03:04:05Z","kind":"dream"}"#;
+        assert_eq!(Record::of(later).unwrap().kind, Kind::Other);
+        assert!(Record::of(b"{}").is_err());
+    }
+
+    #[test]
+    fn a_kind_is_found_without_reading_the_line() {
+        for (word, kind) in Kind::ALL {
+            let line =
+                format!(r#"{{"seq":1,"time":"t","kind":"{word}","text":"\",\"kind\":\"x"}}"#);
+            assert_eq!(Kind::of_line(line.as_bytes()), kind);
+            assert_eq!(kind.as_str(), word);
+        }
+        let forged = br#"{"seq":1,"text":"x\",\"kind\":\"grant\"","kind":"login"}"#;
+        assert_eq!(Kind::of_line(forged), Kind::Login);
+        assert_eq!(Kind::of_line(b"{}"), Kind::Other);
+        assert_eq!(Kind::of_line(br#","kind":""#), Kind::Other);
+    }
+}
