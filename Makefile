@@ -90,10 +90,10 @@ bench-catalog:
 	cargo run --release --example catalog
 
 # Instructions of the core's hot paths against those on record, within 3 %: make instructions
-# [UPDATE=1] [PROFILE="lookup, shown"]
+# [UPDATE=1] [PROFILE="lookup, shown"] [BUILD=dev]
 instructions:
 	@scripts/setup.sh count
-	UPDATE=$(UPDATE) PROFILE="$(PROFILE)" python3 benches/instructions.py
+	BUILD=$(BUILD) UPDATE=$(UPDATE) PROFILE="$(PROFILE)" python3 benches/instructions.py
 
 # Times of the same paths, and how they have changed since the last run: make microbench
 # [ONLY=lookup]
