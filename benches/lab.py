@@ -344,6 +344,18 @@ class Lab:
                    "-v", "ON_ERROR_STOP=1", "-c", sql]
         return run(command, env=CLIENT_ENV)
 
+    def wait_for_room(self):
+        """The server ends sessions whose clients are gone in its own time."""
+        direct = self.endpoints[0]
+        for _ in range(600):
+            try:
+                if int(self.psql(direct, "SELECT count(*) FROM pg_stat_activity")) < 60:
+                    return
+            except LabError:
+                pass                        # there is not even room to ask
+            time.sleep(0.1)
+        raise LabError("sessions of the last measurement do not end")
+
     def _spawn(self, name, command, stop=signal.SIGTERM, user=None, env=None):
         with open(self.dir / f"{name}.log", "wb") as log:
             process = subprocess.Popen(

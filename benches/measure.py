@@ -130,6 +130,7 @@ class Idle:
                 raise LabError(f"{self.title} at {endpoint.name}: {process.stderr.read()}")
             grown = endpoint.rss_kib() - before
             process.stdin.close()
+        lab.wait_for_room()
         return {"value": max(grown, 0) / self.count}
 
 
