@@ -11,19 +11,21 @@
 
 pub mod attest;
 pub mod chain;
+pub mod checkpoint;
 mod encode;
 pub mod normalize;
 pub mod read;
 pub mod record;
 
 pub use chain::{Broken, Chain, Verifier, Why};
+pub use checkpoint::{Cause, Checkpoint};
 pub use encode::Encoder;
 pub use normalize::{Normalized, Strings, normalize};
 pub use read::{Kind, Record};
 pub use record::{
     Analysis, CatalogChange, CatalogStep, Configuration, ConfigurationStep, Decision, Event, Gates,
     Grant, GrantStep, Login, LoginFailed, Logout, Lost, Mention, Names, Provenance, Release,
-    Repaired, Started, Statement, StatementText, Stopped, Urgency,
+    Repaired, Retired, Started, Statement, StatementText, Stopped, Urgency,
 };
 
 /// Proof that a record is durable: a raw release needs the one that covers it.

@@ -130,6 +130,14 @@ pub struct AuditConfig {
     pub dir: PathBuf,
     /// Bytes after which the next record starts a new file.
     pub segment_len_max: u64,
+    /// Age after which it does.
+    pub segment_age_max: Duration,
+    /// Whether closed files are compressed.
+    pub compress: bool,
+    /// How long closed files are kept; None: for ever.
+    pub retention: Option<Duration>,
+    /// Longest time that a record waits for a signed checkpoint.
+    pub checkpoint_every: Duration,
 }
 
 /// `[enforcement]`: what happens to personal data that no grant covers.

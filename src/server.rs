@@ -9,6 +9,7 @@ mod door;
 mod gauges;
 mod grant_events;
 mod house;
+mod keeper;
 mod keys;
 mod notices;
 mod passage;
@@ -36,7 +37,7 @@ use crate::config::{Config, EnforcementMode, LogFormat};
 use crate::model::SigningKey;
 use crate::relay::{Phase, Surroundings};
 use crate::store::approvals::{Approvals, Clock, Settings, StoreError, steady_clock};
-use crate::store::audit_log::{AuditError, AuditLog, Limits, Repair};
+use crate::store::audit_log::{AuditError, AuditLog, Checkpoints, Limits, Repair};
 use crate::store::positions::Positions;
 use crate::store::signing_key::{self, Found, KeyFileError};
 use crate::store::tags::TagFiles;
@@ -105,6 +106,7 @@ pub async fn serve(config: Config, filter: Option<&str>) -> Result<(), ServeErro
     let mut tasks = JoinSet::new();
     tasks.spawn(keep_notes(house.audit.clone(), notes));
     tasks.spawn(gauges::keep_up(Arc::clone(&house)));
+    tasks.spawn(keeper::keep(Arc::clone(&house)));
     first_reading(&house).await;
     let ready = ports.line().map_err(ServeError::Signals)?;
     let running = ports.open(&house, crew);
@@ -128,9 +130,9 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
     let building = move || Setup::build(config, &kept, None);
     let setup = tokio::task::spawn_blocking(building).await?.map_err(ServeError::Setup)?;
     setup.warn();
-    let audit = open_audit(&setup, &clock)?;
-    let events = GrantEvents::new(audit.clone(), Handle::current());
     let key = open_key(&setup).await?;
+    let audit = open_audit(&setup, &clock, &key)?;
+    let events = GrantEvents::new(audit.clone(), Handle::current());
     let deployment = key.public();
     let settings = settings(&setup, &clock, &events, key);
     // On a thread of its own, as it waits for the disk and for the audit log.
@@ -205,9 +207,14 @@ async fn open_key(setup: &Setup) -> Result<SigningKey, ServeError> {
     Ok(key)
 }
 
-fn open_audit(setup: &Setup, clock: &Clock) -> Result<AuditLog, AuditError> {
+fn open_audit(setup: &Setup, clock: &Clock, key: &SigningKey) -> Result<AuditLog, AuditError> {
     let config = &setup.config.audit;
-    let limits = Limits { rotate_bytes: config.segment_len_max, ..Limits::default() };
+    let limits = Limits {
+        rotate_bytes: config.segment_len_max,
+        rotate_every: Some(config.segment_age_max),
+        checkpoints: Some(Checkpoints { key: key.clone(), every: config.checkpoint_every }),
+        ..Limits::default()
+    };
     let clock = Arc::clone(clock);
     let (audit, repair) = AuditLog::open_with(&config.dir, limits, move || clock())?;
     if let Repair::CutOff { file, bytes } = repair {

@@ -9,6 +9,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::model::KeyId;
+
 /// Hexadecimal digits of a SHA-256.
 const HEX: usize = 64;
 const SEQ_KEY: &[u8] = b"{\"seq\":";
@@ -36,6 +38,18 @@ impl Chain {
     /// The number of the next record; numbers start at 1.
     pub fn next_seq(&self) -> u64 {
         self.seq
+    }
+
+    /// The hash of the line before the next, in hexadecimal digits.
+    pub(super) fn prev(&self) -> &[u8; HEX] {
+        &self.prev
+    }
+
+    /// A line's bytes before its link, and the link.
+    pub(super) fn taken_apart(line: &[u8]) -> Option<(&[u8], &[u8; HEX])> {
+        let parts = Parts::of(line)?;
+        let fields = parts.body.len().checked_sub(PREV_SUFFIX)?;
+        Some((&parts.body[..fields], parts.prev))
     }
 
     /// Appends a line, line end included, to `out` and moves on; answers its number. `fields`
@@ -117,6 +131,25 @@ pub enum Why {
     Unlinked,
     #[error("truncated last record ({bytes} bytes); the next start repairs it")]
     Truncated { bytes: u64 },
+    #[error("the checkpoint's signature is wrong")]
+    Signature,
+    #[error("the checkpoint is signed by key {0}, which is not among the keys given")]
+    Key(KeyId),
+    #[error("the checkpoint is of another log ({0})")]
+    OtherLog(String),
+    #[error("a file begins with a checkpoint, and this is none")]
+    NoCheckpoint,
+    #[error("no checkpoint: nothing in this log is signed")]
+    Unsigned,
+    #[error(
+        "the last checkpoint promises the next within {every_s} s, but records go on for {span_s} s \
+         without one: they are not signed"
+    )]
+    Overdue { every_s: u64, span_s: i64 },
+    #[error("the checkpoint that was kept elsewhere has seq {0}: the log was cut off before it")]
+    CutOff(u64),
+    #[error("another checkpoint of that seq was kept elsewhere: the log was written anew")]
+    Rewritten,
     #[error("the file is missing")]
     FileMissing,
     #[error("cannot be read: {0}")]
@@ -190,6 +223,17 @@ impl Verifier {
             self.records += 1;
         }
         checked.map_err(|why| self.broken(parts.map(|parts| parts.seq), why))
+    }
+
+    /// What the first line claimed to follow, where it was taken at its word.
+    pub fn claimed(&self) -> Option<&Chain> {
+        self.claimed.as_ref()
+    }
+
+    /// What to say of the line that was checked last when something else is wrong with it.
+    pub fn rejects(&self, why: Why) -> Broken {
+        let seq = self.chain.as_ref().map(|chain| chain.next_seq() - 1);
+        self.broken(seq, why)
     }
 
     /// Whether the first line, which was taken at its word, is the one that `chain` wants.

@@ -15,9 +15,10 @@ use serde::Serialize;
 use self::clients::Clients;
 use self::stamp::Stamp;
 use super::chain::Chain;
+use super::checkpoint::Checkpoint;
 use super::normalize::{FINGERPRINT_FIELD_LEN, Normalizer};
 use super::record::{Decision, Event, Gates, Names, Release, Statement};
-use crate::model::Timestamp;
+use crate::model::{SigningKey, Timestamp};
 
 /// Makes the lines of one chain.
 pub struct Encoder {
@@ -46,6 +47,26 @@ impl Encoder {
         self.chain.next_seq()
     }
 
+    /// Appends a checkpoint that vouches for all lines so far; answers its number.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub fn checkpoint(
+        &mut self,
+        checkpoint: &Checkpoint,
+        key: &SigningKey,
+        time: Timestamp,
+        out: &mut Vec<u8>,
+    ) -> Result<u64, serde_json::Error> {
+        let (start, prev) = (out.len(), *self.chain.prev());
+        self.chain.append(out, |out| {
+            out.extend_from_slice(b",\"time\":\"");
+            self.stamp.write(time, out).map_err(serde_json::Error::io)?;
+            out.push(b'"');
+            checkpoint.write(start, &prev, key, out)
+        })
+    }
+
     /// Appends the event's line, line end included, to `out` and moves on; answers its number.
     ///
     /// # Errors
@@ -70,6 +91,7 @@ impl Encoder {
                 | Event::Configuration(_)
                 | Event::Catalog(_)
                 | Event::Repaired(_)
+                | Event::Retired(_)
                 | Event::Lost(_)
                 | Event::Started(_)
                 | Event::Stopped(_) => members(event, out),
@@ -189,7 +211,7 @@ fn all(key: &'static str, names: &Names, out: &mut Vec<u8>) {
 }
 
 /// The members of what is an object of its own, with a comma in the place of its braces.
-fn members(object: &impl Serialize, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+pub(super) fn members(object: &impl Serialize, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
     let start = out.len();
     object.serialize(&mut serde_json::Serializer::new(&mut *out))?;
     out[start] = b',';

@@ -31,8 +31,8 @@ pub struct Record {
     pub text: Option<String>,
     #[serde(default)]
     pub relations: Vec<String>,
-    /// Every PII column touched, `schema.table.column`.
-    #[serde(default)]
+    /// Every PII column touched, `schema.table.column`. In the catalog's records it is a number.
+    #[serde(default, deserialize_with = "names")]
     pub pii_columns: Vec<String>,
     /// Shown raw. A release names them before the first byte leaves, a statement at its end.
     #[serde(default, alias = "columns")]
@@ -96,6 +96,8 @@ pub enum Kind {
     Configuration,
     Catalog,
     Repaired,
+    Retired,
+    Checkpoint,
     Lost,
     Started,
     Stopped,
@@ -104,7 +106,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [(&'static str, Self); 12] = [
+    const ALL: [(&'static str, Self); 14] = [
         ("statement", Self::Statement),
         ("release", Self::Release),
         ("login", Self::Login),
@@ -114,6 +116,8 @@ impl Kind {
         ("configuration", Self::Configuration),
         ("catalog", Self::Catalog),
         ("repaired", Self::Repaired),
+        ("retired", Self::Retired),
+        ("checkpoint", Self::Checkpoint),
         ("lost", Self::Lost),
         ("started", Self::Started),
         ("stopped", Self::Stopped),
@@ -129,16 +133,16 @@ impl Kind {
         Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("other", |(word, _)| word)
     }
 
-    /// The kind of a line, without reading the rest of it. A quotation mark within a value is
-    /// escaped, so the first member of that name is the line's own.
-    pub fn of_line(line: &[u8]) -> Self {
-        const KEY: &[u8] = b",\"kind\":\"";
-        let Some(at) = line.windows(KEY.len()).position(|window| window == KEY) else {
-            return Self::Other;
-        };
-        let rest = &line[at + KEY.len()..];
-        let end = rest.iter().position(|byte| *byte == b'"').unwrap_or(0);
-        std::str::from_utf8(&rest[..end]).map_or(Self::Other, Self::of)
+    /// The kind of a line, without reading the rest of it; None where the line does not begin as
+    /// the log writes them, so that only reading all of it tells.
+    pub fn of_line(line: &[u8]) -> Option<Self> {
+        let rest = line.strip_prefix(b"{\"seq\":")?;
+        let rest = &rest[rest.iter().position(|byte| !byte.is_ascii_digit())?..];
+        let rest = rest.strip_prefix(b",\"time\":\"")?;
+        let rest = &rest[rest.iter().position(|byte| *byte == b'"')?..];
+        let rest = rest.strip_prefix(b"\",\"kind\":\"")?;
+        let end = rest.iter().position(|byte| *byte == b'"')?;
+        std::str::from_utf8(&rest[..end]).ok().map(Self::of)
     }
 }
 
@@ -146,6 +150,14 @@ impl<'de> Deserialize<'de> for Kind {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         <std::borrow::Cow<'_, str>>::deserialize(from).map(|word| Self::of(&word))
     }
+}
+
+fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let read = serde_json::Value::deserialize(from)?;
+    if read.is_number() {
+        return Ok(Vec::new());
+    }
+    serde_json::from_value(read).map_err(serde::de::Error::custom)
 }
 
 /// A number in one kind of record and a text in another.
@@ -207,6 +219,8 @@ mod tests {
         .unwrap();
         assert_eq!((grant.predicate(), grant.rows()), (Some("id = ?"), 0));
         assert_eq!(grant.grant_step(), Some(GrantStep::Granted));
+        let catalog = br#"{"seq":4,"time":"2026-01-02T03:04:05Z","kind":"catalog","step":"loaded","database":"shop","epoch":1,"pii_columns":12}"#;
+        assert_eq!(Record::of(catalog).unwrap().pii_columns, [""; 0]);
         let later = br#"{"seq":5,"time":"2026-01-02T03:04:05Z","kind":"dream"}"#;
         assert_eq!(Record::of(later).unwrap().kind, Kind::Other);
         assert!(Record::of(b"{}").is_err());
@@ -217,12 +231,17 @@ mod tests {
         for (word, kind) in Kind::ALL {
             let line =
                 format!(r#"{{"seq":1,"time":"t","kind":"{word}","text":"\",\"kind\":\"x"}}"#);
-            assert_eq!(Kind::of_line(line.as_bytes()), kind);
+            assert_eq!(Kind::of_line(line.as_bytes()), Some(kind));
             assert_eq!(kind.as_str(), word);
         }
-        let forged = br#"{"seq":1,"text":"x\",\"kind\":\"grant\"","kind":"login"}"#;
-        assert_eq!(Kind::of_line(forged), Kind::Login);
-        assert_eq!(Kind::of_line(b"{}"), Kind::Other);
-        assert_eq!(Kind::of_line(br#","kind":""#), Kind::Other);
+        for other in [
+            r#"{"seq":1,"x":{"a":1,"kind":"statement"},"time":"t","kind":"grant"}"#,
+            r#"{"kind":"grant","seq":1,"time":"t"}"#,
+            r#"{"seq":1,"time":"t","kind":""#,
+            r#"{"seq":1,"time":"t"}"#,
+            "{}",
+        ] {
+            assert_eq!(Kind::of_line(other.as_bytes()), None, "{other}");
+        }
     }
 }

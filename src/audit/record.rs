@@ -35,6 +35,7 @@ pub enum Event {
     Configuration(Configuration),
     Catalog(CatalogChange),
     Repaired(Repaired),
+    Retired(Retired),
     Lost(Lost),
     Started(Started),
     Stopped(Stopped),
@@ -55,6 +56,7 @@ impl Event {
             | Self::Configuration(_)
             | Self::Catalog(_)
             | Self::Repaired(_)
+            | Self::Retired(_)
             | Self::Lost(_)
             | Self::Started(_)
             | Self::Stopped(_) => None,
@@ -77,6 +79,7 @@ impl Event {
             | Self::Configuration(_)
             | Self::Catalog(_)
             | Self::Repaired(_)
+            | Self::Retired(_)
             | Self::Lost(_)
             | Self::Started(_)
             | Self::Stopped(_) => None,
@@ -265,6 +268,16 @@ pub enum CatalogStep {
 pub struct Repaired {
     pub file: String,
     pub bytes: u64,
+}
+
+/// Files at the beginning of the log are removed, as their time is over. Stands in the log before
+/// they go.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Retired {
+    /// The last of them.
+    pub file: String,
+    /// Its last record.
+    pub through: u64,
 }
 
 /// Records that could not be kept while the log could not be written.

@@ -9,15 +9,17 @@ use super::{failed, report, say};
 use crate::audit::Kind;
 use crate::audit::attest::{Attestor, Question, Trust};
 use crate::model::PublicKey;
-use crate::store::audit_log::{Place, scan, verify_dir};
+use crate::store::audit_log::{KeptCheckpoint, Place, Proofs, Verified, scan, scan_proven};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Check that no record was changed, removed or reordered
     ///
     /// Prints `audit verify: ok, N records`, or the first record that is not what the chain says
-    /// and exits 1. With receipt keys, the receipts of all approvals and grants are checked too:
-    /// prints how many are good, or a line for each that is not and exits 1.
+    /// and exits 1. With keys, checkpoints and the receipts of all approvals and grants are checked
+    /// too: prints how many are good, or a line for each receipt that is not and exits 1. Without
+    /// them, somebody who can write the files may have computed the whole chain anew. With
+    /// checkpoints that were kept elsewhere, a log that was cut off is found.
     Verify(Verify),
     /// Say why a statement was shown what it was: grants, requests, approvals, receipts
     ///
@@ -33,6 +35,9 @@ pub(super) struct Verify {
     dir: PathBuf,
     #[command(flatten)]
     keys: Keys,
+    /// A file of checkpoints that were kept elsewhere, one JSON object per line; may be given again
+    #[arg(long = "anchor", value_name = "FILE")]
+    anchors: Vec<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -64,9 +69,9 @@ pub(super) struct Why {
 /// Whose signatures count.
 #[derive(Debug, clap::Args)]
 struct Keys {
-    /// A public key that signs receipts: a file such as keyhole.key.pub, or ed25519:…; may be
-    /// given again
-    #[arg(long = "receipt-key", value_name = "KEY")]
+    /// A public key that signs receipts and checkpoints: a file such as keyhole.key.pub, or
+    /// ed25519:…; may be given again
+    #[arg(long = "receipt-key", visible_alias = "key", value_name = "KEY")]
     receipt_keys: Vec<String>,
     /// An approver's own key: all their approvals have to be signed by it; may be given again
     #[arg(long = "approver", value_name = "NAME=ed25519:…")]
@@ -111,10 +116,14 @@ fn receipt_key(text: &str) -> Result<PublicKey, String> {
 
 pub(super) fn run(command: &Command) -> ExitCode {
     match command {
-        Command::Verify(verify) if verify.keys.is_empty() => chain(verify),
-        Command::Verify(verify) => receipts(verify),
+        Command::Verify(verify) => check(verify),
         Command::Why(question) => why(question),
     }
+}
+
+/// What is not written as the log writes it may be anything.
+fn may_be_grant(line: &[u8]) -> bool {
+    matches!(Kind::of_line(line), Some(Kind::Grant) | None)
 }
 
 /// A line that the attestor wants.
@@ -130,28 +139,21 @@ impl Kept {
     }
 }
 
-fn chain(verify: &Verify) -> ExitCode {
-    match verify_dir(&verify.dir) {
-        Ok(verified) => {
-            say(format_args!("audit verify: {verified}"));
-            ExitCode::SUCCESS
-        }
-        Err(broken) => {
-            say(format_args!("audit verify: {broken}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn receipts(verify: &Verify) -> ExitCode {
-    let trust = match verify.keys.trust() {
-        Ok(trust) => trust,
-        Err(message) => return failed(&message),
+fn check(verify: &Verify) -> ExitCode {
+    let (trust, kept) = match (verify.keys.trust(), kept_checkpoints(&verify.anchors)) {
+        (Ok(trust), Ok(kept)) => (trust, kept),
+        (Err(message), _) | (_, Err(message)) => return failed(&message),
     };
+    let proofs = Proofs { keys: trust.receipt_keys.clone(), kept };
+    let with_receipts = !verify.keys.is_empty();
     let mut attestor = Attestor::new(trust);
-    let verified = scan(
+    let verified = scan_proven(
         &verify.dir,
-        |place, line| (Kind::of_line(line) == Kind::Grant).then(|| Kept::of(place, line)),
+        &proofs,
+        |place, line| {
+            let wanted = with_receipts && may_be_grant(line);
+            wanted.then(|| Kept::of(place, line))
+        },
         |kept| attestor.line(&kept.file, kept.number, &kept.line),
     );
     for flawed in attestor.flawed() {
@@ -163,11 +165,40 @@ fn receipts(verify: &Verify) -> ExitCode {
             ExitCode::FAILURE
         }
         Ok(_) if !attestor.flawed().is_empty() => ExitCode::FAILURE,
+        Ok(verified) if with_receipts => {
+            let Verified { checkpoints, unsigned, .. } = verified;
+            let receipts = attestor.receipts();
+            say(format_args!(
+                "audit verify: {verified}, {receipts} receipts, {checkpoints} checkpoints, \
+                 {unsigned} records behind the last"
+            ));
+            ExitCode::SUCCESS
+        }
         Ok(verified) => {
-            say(format_args!("audit verify: {verified}, {} receipts", attestor.receipts()));
+            say(format_args!("audit verify: {verified}"));
             ExitCode::SUCCESS
         }
     }
+}
+
+/// # Errors
+/// Says which file or line cannot be read.
+fn kept_checkpoints(files: &[PathBuf]) -> Result<Vec<KeptCheckpoint>, String> {
+    let mut kept = Vec::new();
+    for path in files {
+        let shown = path.display();
+        let text =
+            fs::read_to_string(path).map_err(|error| format!("--anchor {shown}: {error}"))?;
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let wrong = |error| format!("--anchor {shown}:{}: {error}", number + 1);
+            // Other records may have been kept there, too.
+            let record: serde_json::Value = serde_json::from_str(line).map_err(wrong)?;
+            if record["kind"] == "checkpoint" {
+                kept.push(serde_json::from_value(record).map_err(wrong)?);
+            }
+        }
+    }
+    Ok(kept)
 }
 
 fn why(arguments: &Why) -> ExitCode {
@@ -187,7 +218,7 @@ fn why(arguments: &Why) -> ExitCode {
     let verified = scan(
         &arguments.dir,
         |place, line| {
-            let wanted = Kind::of_line(line) == Kind::Grant || question.concerns(line);
+            let wanted = may_be_grant(line) || question.concerns(line);
             wanted.then(|| Kept::of(place, line))
         },
         |kept| attestor.line(&kept.file, kept.number, &kept.line),

@@ -234,6 +234,18 @@ impl Builder<'_> {
                 SEGMENT_LEN_MAX,
                 values::size,
             ),
+            segment_age_max: self.duration(
+                "segment_age_max in [audit]",
+                raw.segment_age_max,
+                Duration::from_hours(24),
+            ),
+            compress: raw.compress.unwrap_or(true),
+            retention: self.duration_or_none("retention in [audit]", raw.retention),
+            checkpoint_every: self.duration(
+                "checkpoint_every in [audit]",
+                raw.checkpoint_every,
+                Duration::from_mins(1),
+            ),
         }
     }
 

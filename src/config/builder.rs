@@ -72,6 +72,10 @@ impl Builder<'_> {
         self.parsed(key, text, default, values::duration)
     }
 
+    pub(super) fn duration_or_none(&mut self, key: &str, text: Option<Text>) -> Option<Duration> {
+        self.parsed(key, text, None, |text| values::duration(text).map(Some))
+    }
+
     pub(super) fn word<T: Copy>(
         &mut self,
         key: &str,

@@ -107,6 +107,10 @@ pub(super) struct Store {
 pub(super) struct Audit {
     pub(super) dir: Option<Text>,
     pub(super) segment_len_max: Option<Text>,
+    pub(super) segment_age_max: Option<Text>,
+    pub(super) compress: Option<bool>,
+    pub(super) retention: Option<Text>,
+    pub(super) checkpoint_every: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

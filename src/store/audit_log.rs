@@ -7,8 +7,10 @@
 //! **Invariant:** a [`Receipt`] is handed out only after the record's bytes and its group were
 //! synced; after a failed write or sync everything since the last good sync is written anew.
 
+mod closed;
 mod files;
 mod follow;
+mod proof;
 mod queue;
 mod segment;
 mod verify;
@@ -21,14 +23,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::audit::{Broken, Event, Receipt};
-use crate::model::Timestamp;
+use crate::model::{SigningKey, Timestamp};
 use files::Segments;
 pub use follow::{Batch, FollowError, Follower, From, Position};
+pub use proof::{KeptCheckpoint, Proofs};
 use queue::Shared;
-pub use verify::{Place, Verified, scan, verify_dir};
+pub use verify::{Place, Verified, scan, scan_proven, verify_dir};
 use writer::{Disk, Writer};
 
 /// Why the audit log cannot be opened or written.
@@ -65,6 +68,10 @@ pub enum Repair {
 pub struct Limits {
     /// A file that has grown to this many bytes is followed by the next.
     pub rotate_bytes: u64,
+    /// So is one that was begun so long ago, with the next record.
+    pub rotate_every: Option<Duration>,
+    /// Signs checkpoints; None: the log has none.
+    pub checkpoints: Option<Checkpoints>,
     /// Room of the queue: one unit for a record and one for each 4 KiB of its statement.
     pub queue_units: u32,
     /// Bytes of records kept in memory while the log cannot be written; more are counted as lost.
@@ -81,6 +88,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             rotate_bytes: 64 << 20,
+            rotate_every: None,
+            checkpoints: None,
             queue_units: 8192,
             kept_bytes: 16 << 20,
             write_every: Duration::from_millis(200),
@@ -88,6 +97,32 @@ impl Default for Limits {
             retry_every: Duration::from_secs(1),
         }
     }
+}
+
+/// How checkpoints are signed.
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    pub key: SigningKey,
+    /// Longest time that a record waits for one.
+    pub every: Duration,
+}
+
+/// What becomes of closed files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keeping {
+    pub compress: bool,
+    /// Files whose last record is older are removed; None: none is.
+    pub before: Option<Timestamp>,
+    /// Who reads the log is here: files from this one on stay.
+    pub needed: Option<Position>,
+}
+
+/// What [`AuditLog::tend`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tended {
+    pub compressed: usize,
+    /// The last record that was removed.
+    pub retired: Option<u64>,
 }
 
 /// Counts since the log was opened.
@@ -147,9 +182,7 @@ impl AuditLog {
         let unusable = |source| AuditError::Directory { dir: dir.to_owned(), source };
         let id = segments.id().to_owned();
         let mut writer = Writer::new(segments, chain, limits, Box::new(clock));
-        if let Repair::CutOff { file, bytes } = &repair {
-            writer.note_repair(file, *bytes).map_err(unusable)?;
-        }
+        writer.begin(&repair).map_err(unusable)?;
         Ok((Self::start(dir, id, writer)?, repair))
     }
 
@@ -216,6 +249,45 @@ impl AuditLog {
     pub fn follow(&self, from: From) -> Result<Follower, FollowError> {
         let end = self.handle.shared.follow_end().ok_or(FollowError::Closed)?;
         Follower::new(&self.handle.dir, end, from)
+    }
+
+    /// Compresses closed files, and removes those whose last record is older than
+    /// [`Keeping::before`], after a durable record that says so.
+    ///
+    /// # Errors
+    /// A file cannot be read, written or removed; the next call tries again.
+    pub async fn tend(&self, keeping: Keeping, now: Timestamp) -> Result<Tended, AuditError> {
+        let end = self.handle.shared.follow_end().ok_or(AuditError::Closed)?;
+        let current = end.borrow().file;
+        let mut tended = Tended::default();
+        if let Some(before) = keeping.before {
+            let needed = keeping.needed.map_or(current, |at| at.file.min(current));
+            let over = self.on_disk(move |dir| closed::over(dir, before, needed)).await?;
+            if let Some(retired) = over {
+                self.append_durable(Event::Retired(retired.clone()), now).await?;
+                tended.retired = Some(retired.through);
+                self.on_disk(move |dir| closed::remove(dir, &retired)).await?;
+            }
+        }
+        if keeping.compress {
+            tended.compressed = self.on_disk(move |dir| closed::compress(dir, current)).await?;
+        }
+        Ok(tended)
+    }
+
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Path) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, AuditError> {
+        let dir = self.handle.dir.clone();
+        let unusable = |source| AuditError::Directory { dir: self.handle.dir.clone(), source };
+        let done = tokio::task::spawn_blocking(move || work(&dir)).await;
+        done.map_err(|error| unusable(std::io::Error::other(error)))?.map_err(unusable)
+    }
+
+    /// Follows how far the log is durable; None after [`AuditLog::shutdown`].
+    pub fn end(&self) -> Option<watch::Receiver<Position>> {
+        self.handle.shared.follow_end()
     }
 
     /// Whether records reach the disk; for `/readyz`.

@@ -82,7 +82,7 @@ pub enum OwnKey {
 impl Question {
     /// Whether the record is one that answers it.
     pub fn concerns(self, line: &[u8]) -> bool {
-        matches!(Kind::of_line(line), Kind::Release | Kind::Statement)
+        matches!(Kind::of_line(line), Some(Kind::Release | Kind::Statement) | None)
             && serde_json::from_slice(line).is_ok_and(|line: ReleaseLine| self.is_about(&line))
     }
 

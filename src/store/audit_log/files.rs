@@ -9,7 +9,8 @@ use super::segment::{LOCK_FILE, list, name, name_compressed};
 use super::verify::read_each;
 use super::writer::Disk;
 use super::{AuditError, Repair};
-use crate::audit::{Chain, Verifier};
+use crate::audit::{Chain, Kind, Record, Verifier};
+use crate::model::Timestamp;
 
 /// Holds the log's id.
 const ID_FILE: &str = "audit.id";
@@ -27,14 +28,17 @@ pub(super) struct Segments {
     durable_bytes: u64,
     rotate_bytes: u64,
     id: String,
+    end: LogEnd,
+}
+
+/// What was read at the end of the log when it was opened.
+#[derive(Default)]
+struct LogEnd {
+    begun: Option<Timestamp>,
+    unsigned: u64,
 }
 
 impl Segments {
-    /// Tells this log from every other.
-    pub(super) fn id(&self) -> &str {
-        &self.id
-    }
-
     pub(super) fn open(dir: &Path, rotate_bytes: u64) -> Result<(Self, Chain, Repair), AuditError> {
         let unusable = |source| AuditError::Directory { dir: dir.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable)?;
@@ -46,7 +50,7 @@ impl Segments {
             }
             Err(TryLockError::Error(source)) => return Err(unusable(source)),
         }
-        let (chain, whole_bytes, number, repair) = inspect(dir)?;
+        let Inspected { chain, whole_bytes, number, repair, end } = inspect(dir)?;
         let id = read_or_make_id(dir).map_err(unusable)?;
         let file = open_file(&dir.join(name(number))).map_err(unusable)?;
         // Also syncs what a process that crashed had written but not synced.
@@ -61,6 +65,7 @@ impl Segments {
             durable_bytes: whole_bytes,
             rotate_bytes,
             id,
+            end,
         };
         Ok((segments, chain, repair))
     }
@@ -106,9 +111,6 @@ impl Disk for Segments {
     }
 
     fn turn_over(&mut self) -> io::Result<()> {
-        if self.durable_bytes < self.rotate_bytes {
-            return Ok(());
-        }
         let next = open_file(&self.dir.join(name(self.number + 1)))?;
         if next.metadata()?.len() > 0 {
             return Err(io::Error::other("the next file exists already"));
@@ -121,32 +123,66 @@ impl Disk for Segments {
         self.durable_bytes = 0;
         Ok(())
     }
+
+    fn is_full(&self) -> bool {
+        self.durable_bytes >= self.rotate_bytes
+    }
+
+    fn begun(&self) -> Option<Timestamp> {
+        self.end.begun
+    }
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn unsigned(&self) -> u64 {
+        self.end.unsigned
+    }
 }
 
-/// Where the chain stands: the next record, the whole bytes of the last file, its number, and
-/// what has to be cut off behind them.
-fn inspect(dir: &Path) -> Result<(Chain, u64, u32, Repair), AuditError> {
+/// Where the chain stands, and the file that is written on.
+struct Inspected {
+    chain: Chain,
+    whole_bytes: u64,
+    number: u32,
+    /// What has to be cut off behind the whole bytes.
+    repair: Repair,
+    end: LogEnd,
+}
+
+fn inspect(dir: &Path) -> Result<Inspected, AuditError> {
     let files = list(dir)?;
     let tail = files.get(files.len().saturating_sub(TAIL_FILES)..).unwrap_or_default();
-    let from_start = tail.len() == files.len();
+    let from_start = files.first().is_none_or(|file| file.number == 1) && tail.len() == files.len();
     let mut verifier = if from_start { Verifier::from_start() } else { Verifier::from_middle() };
-    let mut whole_bytes = 0;
-    let mut repair = Repair::None;
+    let (mut whole_bytes, mut repair, mut end) = (0, Repair::None, LogEnd::default());
     let last = files.last().map_or(1, |file| file.number);
     for file in tail {
-        let end = read_each(file, &mut verifier, |_, _| {})?;
-        whole_bytes = end.whole_bytes;
-        if end.partial_bytes > 0 {
-            if file.number != last {
-                return Err(verifier.truncated(end.partial_bytes).into());
+        end.begun = None;
+        let read = read_each(file, &mut verifier, |line, record| {
+            if line == 1 {
+                end.begun = Record::of(record).ok().map(|record| record.time);
             }
-            repair = Repair::CutOff { file: name(last), bytes: end.partial_bytes };
+            end.unsigned += 1;
+            if Kind::of_line(record) == Some(Kind::Checkpoint) {
+                end.unsigned = 0;
+            }
+            Ok(())
+        })?;
+        whole_bytes = read.whole_bytes;
+        if read.partial_bytes > 0 {
+            if file.number != last {
+                return Err(verifier.truncated(read.partial_bytes).into());
+            }
+            repair = Repair::CutOff { file: name(last), bytes: read.partial_bytes };
         }
     }
+    let mut number = last;
     if files.last().is_some_and(|file| file.path == dir.join(name_compressed(last))) {
-        return Ok((verifier.chain(), 0, last + 1, Repair::None));
+        (number, whole_bytes, end.begun) = (last + 1, 0, None);
     }
-    Ok((verifier.chain(), whole_bytes, last, repair))
+    Ok(Inspected { chain: verifier.chain(), whole_bytes, number, repair, end })
 }
 
 /// The id is made with the directory and never changes.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::segment::{Line, Lines, list, name, name_compressed};
+use super::segment::{Line, Lines, list, name};
 
 /// A place between two records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -172,10 +172,7 @@ impl Reading {
         match &mut self.lines {
             Some(lines) => Ok(lines),
             unopened @ None => {
-                let plain = self.dir.join(name(at.file));
-                // It may be compressed between two looks, but never the other way round.
-                let opened = Lines::open(&plain)
-                    .or_else(|_| Lines::open(&self.dir.join(name_compressed(at.file))));
+                let opened = Lines::open(&self.dir.join(name(at.file)));
                 let mut lines = opened.map_err(|_| FollowError::Gone(at))?;
                 lines.skip(at.offset).map_err(|_| FollowError::Gone(at))?;
                 Ok(unopened.insert(lines))

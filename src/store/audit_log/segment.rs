@@ -94,12 +94,22 @@ pub(super) enum Line<'a> {
 }
 
 impl Lines {
+    /// The file's, compressed or not.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = BufReader::with_capacity(READ_BYTES, File::open(path)?);
+        let buffered = |file| BufReader::with_capacity(READ_BYTES, file);
+        let packed =
+            |file| Box::new(BufReader::with_capacity(READ_BYTES, MultiGzDecoder::new(file)));
         let reader: Box<dyn BufRead + Send> = if path.extension().is_some_and(|ext| ext == "gz") {
-            Box::new(BufReader::with_capacity(READ_BYTES, MultiGzDecoder::new(file)))
+            packed(buffered(File::open(path)?))
         } else {
-            Box::new(file)
+            match File::open(path) {
+                Ok(file) => Box::new(buffered(file)),
+                // It may be compressed between two looks, but never the other way round.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    packed(buffered(File::open(path.with_extension("jsonl.gz"))?))
+                }
+                Err(error) => return Err(error),
+            }
         };
         Ok(Self { reader, line: Vec::new() })
     }

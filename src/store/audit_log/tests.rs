@@ -50,6 +50,22 @@ impl Disk for Moody {
     fn turn_over(&mut self) -> std::io::Result<()> {
         self.inner.turn_over()
     }
+
+    fn is_full(&self) -> bool {
+        self.inner.is_full()
+    }
+
+    fn begun(&self) -> Option<Timestamp> {
+        self.inner.begun()
+    }
+
+    fn id(&self) -> &str {
+        self.inner.id()
+    }
+
+    fn unsigned(&self) -> u64 {
+        self.inner.unsigned()
+    }
 }
 
 fn limits() -> Limits {

@@ -5,19 +5,32 @@ use std::fmt;
 use std::path::Path;
 use std::thread;
 
+use serde::Deserialize;
+
+use super::proof::{Checkpoints, Course, Proofs};
 use super::segment::{Line, Lines, LogFile, broken_file, in_use, list, name, unreadable};
-use crate::audit::{Broken, Chain, Verifier, Why};
+use crate::audit::{Broken, Chain, Kind, Verifier, Why, checkpoint};
+use crate::model::PublicKey;
 
 /// A whole chain. Shows as the line that `audit verify` prints behind its own name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified {
     pub records: u64,
     pub files: usize,
+    /// The first record that is there: those before were removed when their time was over.
+    pub first_seq: u64,
+    pub checkpoints: u64,
+    /// Records behind the last checkpoint.
+    pub unsigned: u64,
 }
 
 impl fmt::Display for Verified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ok, {} records", self.records)
+        write!(f, "ok, {} records", self.records)?;
+        if self.first_seq > 1 {
+            write!(f, " from seq {} on (what came before is retired)", self.first_seq)?;
+        }
+        Ok(())
     }
 }
 
@@ -48,76 +61,124 @@ pub fn verify_dir(dir: &Path) -> Result<Verified, Broken> {
 pub fn scan<T: Send>(
     dir: &Path,
     pick: impl Fn(Place<'_>, &[u8]) -> Option<T> + Sync,
+    take: impl FnMut(T),
+) -> Result<Verified, Broken> {
+    scan_proven(dir, &Proofs::default(), pick, take)
+}
+
+/// [`scan`] that also holds the log against signatures and checkpoints that were kept elsewhere.
+///
+/// # Errors
+/// As there.
+pub fn scan_proven<T: Send>(
+    dir: &Path,
+    proofs: &Proofs,
+    pick: impl Fn(Place<'_>, &[u8]) -> Option<T> + Sync,
     mut take: impl FnMut(T),
 ) -> Result<Verified, Broken> {
     let files = list(dir)?;
-    let Some(last) = files.last().map(|file| file.number) else {
+    let (Some(first), Some(last)) = (files.first(), files.last()) else {
         return Err(broken_file(&name(1), Why::FileMissing));
     };
-    if let Some(first) = files.first().filter(|first| first.number != 1) {
-        return Err(broken_file(&name(first.number - 1), Why::FileMissing));
-    }
+    let (first, last) = (first.number, last.number);
+    let reader = Reader { keys: &proofs.keys, pick: &pick };
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let mut chain = Chain::start();
-    let mut records = 0;
+    let mut course = Course::new(proofs);
+    let mut chain = (first == 1).then(Chain::start);
+    let (mut first_seq, mut records, mut retired) = (1, 0, None);
     // A few files at a time bound the memory for what was picked.
     for some in files.chunks(threads) {
-        for (file, read) in some.iter().zip(read_all(some, &pick)) {
-            let follows = read.verifier.follows(&chain);
-            if follows.is_ok() {
-                read.picked.into_iter().for_each(&mut take);
-            }
+        for (file, read) in some.iter().zip(reader.all(some)) {
+            let before = chain.take().or_else(|| {
+                first_seq = read.verifier.claimed().map_or(1, Chain::next_seq);
+                read.verifier.claimed().cloned()
+            });
+            let before = before.unwrap_or_else(Chain::start);
             // A first line that belongs elsewhere comes before whatever else is wrong.
-            follows?;
+            read.verifier.follows(&before)?;
+            read.picked.into_iter().for_each(&mut take);
             read.outcome?;
             if read.partial_bytes > 0 && !(file.number == last && in_use(dir)) {
                 return Err(read.verifier.truncated(read.partial_bytes));
             }
-            records += read.verifier.records();
-            chain = read.verifier.chain_after(chain);
+            let own = read.verifier.records();
+            course.file(file.number, own, read.checkpoints)?;
+            records += own;
+            retired = read.retired.or(retired);
+            chain = Some(read.verifier.chain_after(before));
         }
     }
-    Ok(Verified { records, files: files.len() })
+    if first > 1 && retired != Some((name(first - 1), first_seq - 1)) {
+        return Err(broken_file(&name(first - 1), Why::FileMissing));
+    }
+    let checkpoints = course.count();
+    let next_seq = chain.map_or(first_seq, |chain| chain.next_seq());
+    let unsigned = course.end(dir, last, (first_seq, next_seq))?;
+    Ok(Verified { records, files: files.len(), first_seq, checkpoints, unsigned })
 }
 
 /// What a file holds, looked at by itself.
 struct FileRead<T> {
     verifier: Verifier,
     picked: Vec<T>,
+    checkpoints: Checkpoints,
+    /// The last file that was removed, and its last record, as the last such record here says.
+    retired: Option<(String, u64)>,
     outcome: Result<(), Broken>,
     partial_bytes: u64,
 }
 
-fn read_all<T: Send>(
-    files: &[LogFile],
-    pick: &(impl Fn(Place<'_>, &[u8]) -> Option<T> + Sync),
-) -> Vec<FileRead<T>> {
-    if let [file] = files {
-        return vec![read_one(file, pick)];
-    }
-    thread::scope(|scope| {
-        let reading: Vec<_> =
-            files.iter().map(|file| scope.spawn(move || read_one(file, pick))).collect();
-        let read = reading.into_iter().map(|thread| match thread.join() {
-            Ok(read) => read,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        read.collect()
-    })
+struct Reader<'a, P> {
+    keys: &'a [PublicKey],
+    pick: &'a P,
 }
 
-fn read_one<T>(file: &LogFile, pick: &impl Fn(Place<'_>, &[u8]) -> Option<T>) -> FileRead<T> {
-    let mut verifier = Verifier::from_middle();
-    let mut picked = Vec::new();
-    let name = name(file.number);
-    let read = read_each(file, &mut verifier, |line, record| {
-        picked.extend(pick(Place { file: &name, line }, record));
-    });
-    let (outcome, partial_bytes) = match read {
-        Ok(end) => (Ok(()), end.partial_bytes),
-        Err(broken) => (Err(broken), 0),
-    };
-    FileRead { verifier, picked, outcome, partial_bytes }
+impl<T: Send, P: Fn(Place<'_>, &[u8]) -> Option<T> + Sync> Reader<'_, P> {
+    fn all(&self, files: &[LogFile]) -> Vec<FileRead<T>> {
+        if let [file] = files {
+            return vec![self.one(file)];
+        }
+        thread::scope(|scope| {
+            let reading: Vec<_> =
+                files.iter().map(|file| scope.spawn(move || self.one(file))).collect();
+            let read = reading.into_iter().map(|thread| match thread.join() {
+                Ok(read) => read,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            read.collect()
+        })
+    }
+
+    fn one(&self, file: &LogFile) -> FileRead<T> {
+        let mut verifier = Verifier::from_middle();
+        let (mut picked, mut retired) = (Vec::new(), None);
+        let mut checkpoints = Checkpoints::default();
+        let name = name(file.number);
+        let read = read_each(file, &mut verifier, |line, record| {
+            let kind = Kind::of_line(record);
+            if kind == Some(Kind::Checkpoint) {
+                let signed = checkpoint::check(record, self.keys)?;
+                checkpoints.begins |= line == 1;
+                checkpoints.found.push((line, signed));
+            } else if kind == Some(Kind::Retired) {
+                let read: RetiredLine = serde_json::from_slice(record).map_err(|_| Why::Shape)?;
+                retired = Some((read.file, read.through));
+            }
+            picked.extend((self.pick)(Place { file: &name, line }, record));
+            Ok(())
+        });
+        let (outcome, partial_bytes) = match read {
+            Ok(end) => (Ok(()), end.partial_bytes),
+            Err(broken) => (Err(broken), 0),
+        };
+        FileRead { verifier, picked, checkpoints, retired, outcome, partial_bytes }
+    }
+}
+
+#[derive(Deserialize)]
+struct RetiredLine {
+    file: String,
+    through: u64,
 }
 
 /// How a file ends.
@@ -128,11 +189,12 @@ pub(super) struct End {
     pub(super) partial_bytes: u64,
 }
 
-/// Checks the lines of one file, and hands each good one on with its number.
+/// Checks the lines of one file, and hands each good one on with its number. What the visitor says
+/// of a line that it does not like is an error of that line.
 pub(super) fn read_each(
     file: &LogFile,
     verifier: &mut Verifier,
-    mut visit: impl FnMut(u64, &[u8]),
+    mut visit: impl FnMut(u64, &[u8]) -> Result<(), Why>,
 ) -> Result<End, Broken> {
     let name = name(file.number);
     verifier.file(&name);
@@ -145,7 +207,7 @@ pub(super) fn read_each(
                 verifier.record(record)?;
                 number += 1;
                 end.whole_bytes += record.len() as u64 + 1;
-                visit(number, record);
+                visit(number, record).map_err(|why| verifier.rejects(why))?;
             }
             Line::Endless(record) => verifier.record(record)?,
             Line::Partial(bytes) => {

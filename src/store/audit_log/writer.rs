@@ -3,12 +3,12 @@
 use std::io;
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::follow::Position;
 use super::queue::{Entry, Phase, Reply, Shared, now};
-use super::{AuditError, Limits};
-use crate::audit::{Chain, Encoder, Event, Lost, Receipt, Repaired};
+use super::{AuditError, Limits, Repair};
+use crate::audit::{Cause, Chain, Checkpoint, Encoder, Event, Lost, Receipt, Repaired};
 use crate::model::Timestamp;
 
 /// Unsynced bytes that force an fsync before its time; a file outgrows its size by no more than
@@ -33,8 +33,16 @@ pub(super) trait Disk: Send + 'static {
     fn sync(&mut self) -> io::Result<()>;
     /// Takes back everything since the last good sync.
     fn rewind(&mut self) -> io::Result<()>;
-    /// Goes on to the next file when this one is full; only right after a sync.
+    /// Goes on to the next file; only right after a sync.
     fn turn_over(&mut self) -> io::Result<()>;
+    /// Whether the file has its size.
+    fn is_full(&self) -> bool;
+    /// When the file was begun: the time of its first record, if it has one.
+    fn begun(&self) -> Option<Timestamp>;
+    /// The log's id.
+    fn id(&self) -> &str;
+    /// Records at the end of the log that no checkpoint vouched for when it was opened.
+    fn unsigned(&self) -> u64;
 }
 
 pub(super) type Clock = Box<dyn Fn() -> Timestamp + Send>;
@@ -53,6 +61,12 @@ pub(super) struct Writer<D: Disk> {
     sync_at: Option<Instant>,
     waiting: Vec<(Reply, Receipt)>,
     state: State,
+    /// When the file was begun, by the clock of records.
+    begun: Option<Timestamp>,
+    /// Records since the last checkpoint.
+    unsigned: u64,
+    /// When the oldest of them must have one.
+    checkpoint_at: Option<Instant>,
 }
 
 enum State {
@@ -63,6 +77,7 @@ enum State {
 impl<D: Disk> Writer<D> {
     pub(super) fn new(disk: D, chain: Chain, limits: Limits, clock: Clock) -> Self {
         let (file, offset) = disk.place();
+        let (begun, unsigned) = (disk.begun(), disk.unsigned());
         let end = Position { file, offset, seq: chain.next_seq() };
         Self {
             disk,
@@ -75,6 +90,9 @@ impl<D: Disk> Writer<D> {
             sync_at: None,
             waiting: Vec::new(),
             state: State::Writing,
+            begun,
+            unsigned,
+            checkpoint_at: None,
         }
     }
 
@@ -83,13 +101,15 @@ impl<D: Disk> Writer<D> {
         Arc::clone(&self.shared)
     }
 
-    /// Before anything else: what was cut off the end of the log.
+    /// Before anything else: what was cut off the end of the log, and a checkpoint.
     ///
     /// # Errors
-    /// When the record cannot be made durable.
-    pub(super) fn note_repair(&mut self, file: &str, bytes: u64) -> io::Result<()> {
-        let event = Event::Repaired(Repaired { file: file.to_owned(), bytes });
-        self.encode_own(&event);
+    /// When the records cannot be made durable.
+    pub(super) fn begin(&mut self, repair: &Repair) -> io::Result<()> {
+        if let Repair::CutOff { file, bytes } = repair {
+            self.encode_own(&Event::Repaired(Repaired { file: file.clone(), bytes: *bytes }));
+        }
+        self.checkpoint(Cause::Opened);
         self.commit()
     }
 
@@ -106,7 +126,12 @@ impl<D: Disk> Writer<D> {
             }
         }
         let outcome = match self.state {
-            State::Writing => self.commit_or_fail(),
+            State::Writing => {
+                if self.unsigned > 0 {
+                    self.checkpoint(Cause::Stopped);
+                }
+                self.commit_or_fail()
+            }
             State::Failing { .. } => self.retry(),
         };
         // The lock goes with the disk: whoever hears of the end may open the directory.
@@ -116,7 +141,7 @@ impl<D: Disk> Writer<D> {
 
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Writing => self.sync_at,
+            State::Writing => self.sync_at.into_iter().chain(self.checkpoint_at).min(),
             State::Failing { retry_at, .. } => Some(*retry_at),
         }
     }
@@ -153,7 +178,7 @@ impl<D: Disk> Writer<D> {
         }
         match self.encoder.encode(&event, time, &mut self.unsynced) {
             Ok(seq) => {
-                self.shared.count_records(1);
+                self.count(time);
                 if let Some(reply) = reply {
                     self.waiting.push((reply, Receipt::issue(seq, event.scope())));
                 }
@@ -170,15 +195,55 @@ impl<D: Disk> Writer<D> {
 
     /// The log's own records.
     fn encode_own(&mut self, event: &Event) {
-        match self.encoder.encode(event, (self.clock)(), &mut self.unsynced) {
-            Ok(_) => self.shared.count_records(1),
+        let time = (self.clock)();
+        match self.encoder.encode(event, time, &mut self.unsynced) {
+            Ok(_) => self.count(time),
             Err(error) => tracing::error!(%error, "an audit record has no JSON form"),
+        }
+    }
+
+    /// One more record.
+    fn count(&mut self, time: Timestamp) {
+        self.shared.count_records(1);
+        self.begun.get_or_insert(time);
+        self.unsigned += 1;
+        if self.checkpoint_at.is_none()
+            && let Some(checkpoints) = &self.limits.checkpoints
+        {
+            self.checkpoint_at = Some(now() + checkpoints.every);
+        }
+    }
+
+    /// Vouches for everything so far, if there is a key.
+    fn checkpoint(&mut self, why: Cause) {
+        let Some(checkpoints) = &self.limits.checkpoints else { return };
+        let checkpoint = Checkpoint {
+            log: self.disk.id().to_owned(),
+            why,
+            every_s: checkpoints.every.as_secs(),
+            covers: self.unsigned,
+            key: checkpoints.key.public().id(),
+        };
+        let time = (self.clock)();
+        let out = &mut self.unsynced;
+        match self.encoder.checkpoint(&checkpoint, &checkpoints.key, time, out) {
+            Ok(_) => {
+                self.shared.count_records(1);
+                self.begun.get_or_insert(time);
+                self.unsigned = 0;
+                self.checkpoint_at = None;
+                self.sync_at.get_or_insert(now() + self.limits.sync_every);
+            }
+            Err(error) => tracing::error!(%error, "a checkpoint has no JSON form"),
         }
     }
 
     /// Writes, and syncs when it is time.
     fn settle(&mut self) {
         let now = now();
+        if matches!(self.state, State::Writing) && self.checkpoint_at.is_some_and(|at| at <= now) {
+            self.checkpoint(Cause::Interval);
+        }
         match &self.state {
             State::Writing => {
                 let due = self.sync_at.is_some_and(|at| at <= now);
@@ -239,7 +304,21 @@ impl<D: Disk> Writer<D> {
             // The session may be gone; its record stays.
             let _ = reply.send(Ok(receipt));
         }
-        self.disk.turn_over()
+        if self.disk.is_full() || self.is_old() {
+            self.disk.turn_over()?;
+            self.begun = None;
+            self.tell_end();
+            self.checkpoint(Cause::Rotated);
+        }
+        Ok(())
+    }
+
+    /// Whether the file was begun too long ago to be written further.
+    fn is_old(&self) -> bool {
+        let (Some(every), Some(begun)) = (self.limits.rotate_every, self.begun) else {
+            return false;
+        };
+        Duration::try_from((self.clock)().duration_since(begun)).is_ok_and(|age| age >= every)
     }
 
     /// Says how far the log is durable, which everything that was encoded is now.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::super::segment::name_compressed;
 use super::super::{AuditLog, Limits, verify_dir};
 use super::*;
 use crate::audit::{Event, Record, Stopped};
