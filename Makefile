@@ -1,6 +1,6 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
-.PHONY: bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
+.PHONY: kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
 
 all: build
 
@@ -17,6 +17,11 @@ test: setup
 # Every attack in every form; `make test` leaves out some of those that take seconds.
 attacks: setup
 	KEYHOLE_ATTACKS=all cargo test --test e2e --no-fail-fast attack::
+
+# The proxy is killed KILLS times while raw rows are read: each that was received is on record.
+KILLS ?= 200
+kills: setup
+	KEYHOLE_KILLS=$(KILLS) cargo test --test e2e -- --nocapture no_raw_row_is_received
 
 # Seeded mutants and noise for every property, for SECONDS each; SEED=n begins elsewhere.
 # The protocol's own targets (framing, startup, SCRAM, sequences) take INPUTS each.

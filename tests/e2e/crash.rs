@@ -158,6 +158,72 @@ fn raw_rows_are_on_record_when_the_client_has_them() {
     }
 }
 
+/// Rounds of the loop under load: `make kills KILLS=200`.
+const KILLS: &str = "KEYHOLE_KILLS";
+const READERS: usize = 4;
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the figures are the result")]
+fn no_raw_row_is_received_without_its_record_however_often_it_is_killed() {
+    let rounds: u64 = std::env::var(KILLS).map_or(ROUNDS, |text| text.parse().expect("a number"));
+    let mut shop = Shop::open_with("crash_under_load", |config| {
+        config.set("audit", "segment_len_max", "128KiB").set("audit", "compress", false)
+    });
+    shop.dba().grant("public.customers.email", "alice");
+    let (mut answers, mut repaired) = (0, 0);
+    for round in 0..rounds {
+        let stop = AtomicBool::new(false);
+        let names: Vec<_> = (0..READERS).map(|reader| format!("reader-{round}-{reader}")).collect();
+        let alice = shop.alice();
+        let received: Vec<usize> = std::thread::scope(|scope| {
+            let (alice, stop) = (&alice, &stop);
+            let read =
+                |name| move || read_raw(&alice.clone().option("application_name", name), stop);
+            let reading: Vec<_> = names.iter().map(|name| scope.spawn(read(name))).collect();
+            // Another moment in each round.
+            std::thread::sleep(Duration::from_micros(60_000 + 7_919 * round % 97_000));
+            shop.proxy.kill9();
+            stop.store(true, Ordering::Relaxed);
+            reading.into_iter().map(|reader| reader.join().expect("no panic")).collect()
+        });
+        let log = shop.proxy.audit_text();
+        for (name, received) in names.iter().zip(received) {
+            let application = format!("\"application\":\"{name}\"");
+            let of_reader = |line: &&str| line.contains(&application);
+            // The last line may be cut short: what it is about was not received.
+            let whole = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+            let releases = whole.filter(|line| line.contains(r#""kind":"release""#));
+            let on_record = releases.filter(of_reader).count();
+            assert!(on_record >= received, "round {round}, {name}: {received} > {on_record}");
+            answers += received;
+        }
+        let (ok, said) = shop.proxy.audit_verify();
+        assert!(ok || said.contains("truncated"), "round {round}: {said}");
+        repaired += u64::from(!ok);
+        shop.proxy.restart();
+        let (ok, said) = shop.proxy.audit_verify();
+        assert!(ok && said.contains("audit verify: ok"), "round {round}, repaired: {said}");
+    }
+    assert!(answers as u64 > rounds, "{answers} raw answers in {rounds} rounds");
+    println!("{rounds} kills: {answers} raw answers, each on record; {repaired} logs repaired");
+}
+
+/// Reads an address until the proxy is gone; tells how often it came raw.
+fn read_raw(data: &Target, stop: &AtomicBool) -> usize {
+    let (mut received, raw) = (0, email());
+    let Ok(mut session) = Client::connect(data) else { return 0 };
+    while !stop.load(Ordering::Relaxed)
+        && session.send(&crate::support::client::query(EMAIL)).is_ok()
+    {
+        let reply = session.until_ready();
+        received += usize::from(reply.rows().iter().any(|row| row[0] == raw));
+        if reply.status().is_none() {
+            break;
+        }
+    }
+    received
+}
+
 #[test]
 fn any_changed_byte_of_the_audit_log_is_found() {
     let mut shop = Shop::open("crash_tampered");
