@@ -13,8 +13,10 @@ use std::{env, fs};
 
 use bytes::{Bytes, BytesMut};
 use keyhole::audit::{self, Event, StatementText, Strings};
-use keyhole::model::{Client, Timestamp, User};
-use keyhole::store::audit_log::{AuditLog, verify_dir};
+use keyhole::model::{Client, SigningKey, Timestamp, User};
+use keyhole::store::audit_log::{
+    AuditLog, Checkpoints, Keeping, Limits, Proofs, scan_proven, verify_dir,
+};
 use tokio::task::JoinSet;
 
 const SESSIONS: u64 = 8;
@@ -24,6 +26,8 @@ const RECORDS: u64 = 500_000;
 const BURST: u64 = 16;
 /// Bytes that a session reads at once.
 const READ_LEN: usize = 8 << 10;
+/// Records of a log that is verified.
+const READ_BACK: u64 = 2_000_000;
 /// Durable appends of one measurement.
 const APPENDS: u64 = 1_600;
 
@@ -221,6 +225,48 @@ async fn wait(dir: &Path, sessions: u64) {
     log.shutdown().await.expect("everything is written");
 }
 
+/// How fast a log is verified with the public key alone, plain and compressed.
+async fn verify(dir: &Path) {
+    let key = SigningKey::from_seed(&[7; 32]).expect("a key");
+    let proofs = Proofs { keys: vec![key.public()], kept: Vec::new() };
+    let checkpoints = Some(Checkpoints { key, every: Duration::from_secs(60) });
+    let limits = Limits { checkpoints, ..Limits::default() };
+    let (log, _) = AuditLog::open_with(dir, limits, Timestamp::now).expect("the directory is new");
+    let client = client();
+    let mut read = BytesMut::new();
+    for number in 0..READ_BACK {
+        let text = text(number, Texts::Other, &mut read);
+        let event = statement(number % SESSIONS, number, &client, text);
+        log.append(event, Timestamp::now()).await.expect("the log is open");
+    }
+    let time = |form: &str| {
+        let began = Instant::now();
+        let verified = scan_proven(dir, &proofs, |_, _| None::<()>, |()| {}).expect("it is whole");
+        let took = began.elapsed().as_secs_f64();
+        println!(
+            "{{\"verified\": \"{form}\", \"records\": {}, \"files\": {}, \"checkpoints\": {}, \
+             \"records_per_s\": {:.0}}}",
+            verified.records,
+            verified.files,
+            verified.checkpoints,
+            verified.records as f64 / took,
+        );
+    };
+    let receipt = release(0, READ_BACK, &client);
+    log.append_durable(receipt, Timestamp::now()).await.expect("a receipt");
+    time("plain");
+    let began = Instant::now();
+    let compress = Keeping { compress: true, ..Keeping::default() };
+    let tended = log.tend(compress, Timestamp::now()).await.expect("it can be compressed");
+    println!(
+        "{{\"compressed_files\": {}, \"seconds\": {:.1}}}",
+        tended.compressed,
+        began.elapsed().as_secs_f64()
+    );
+    time("compressed");
+    log.shutdown().await.expect("everything is written");
+}
+
 /// In the directory of temporary files, or in the one that is named (one of the disk that counts).
 #[tokio::main]
 async fn main() {
@@ -233,4 +279,5 @@ async fn main() {
     for sessions in [1, 32] {
         wait(fresh().path(), sessions).await;
     }
+    verify(fresh().path()).await;
 }
