@@ -313,7 +313,7 @@ async fn compressed_and_retired_files_verify_and_changed_ones_do_not() {
     let mut seq = 0;
     while names(dir.path()).len() < FILES {
         seq = note(&log, &hand, "alice").await;
-        hand.forward(3600);
+        hand.forward(60);
     }
     let mut end = log.end().unwrap();
     end.wait_for(|end| end.file as usize == FILES).await.unwrap();
@@ -341,7 +341,8 @@ async fn compressed_and_retired_files_verify_and_changed_ones_do_not() {
     let through = first["seq"].as_u64().unwrap() - 1;
     assert_eq!(tended.retired, Some(through));
     assert_eq!(names(dir.path())[0], "audit-00000003.jsonl.gz");
-    assert_eq!(said(dir.path(), &anchors)[1], Ok(all + 1 - through));
+    // Two more, of which one says so and one signs it.
+    assert_eq!(said(dir.path(), &anchors)[1], Ok(all + 2 - through));
     log.shutdown().await.unwrap();
     // One more file is missing than the log says.
     let third_path = dir.path().join("audit-00000003.jsonl.gz");
@@ -446,4 +447,32 @@ async fn a_checkpoint_comes_in_time() {
     tokio::time::timeout(Duration::from_secs(60), reached).await.unwrap().unwrap();
     log.shutdown().await.unwrap();
     assert_eq!(kept_whys(&load(dir.path())), ["opened", "interval"]);
+}
+
+#[tokio::test]
+async fn who_cannot_sign_cannot_retire() {
+    let dir = tempfile::tempdir().unwrap();
+    written(dir.path(), key()).await;
+    let mut log = load(dir.path());
+    // The first files are removed, and the log is made to say that it did so itself.
+    let first: serde_json::Value = serde_json::from_str(&log[2][0]).unwrap();
+    let seq: serde_json::Value = serde_json::from_str(log[4].last().unwrap()).unwrap();
+    let body = format!(
+        "{{\"seq\":{},\"time\":{},\"kind\":\"retired\",\"file\":\"audit-00000002.jsonl\",\
+         \"through\":{},\"prev\":\"{}\"",
+        seq["seq"].as_u64().unwrap() + 1,
+        seq["time"],
+        first["seq"].as_u64().unwrap() - 1,
+        hex(log[4].last().unwrap().as_bytes()),
+    );
+    let line = format!("{body},\"hash\":\"{}\"}}", hex(body.as_bytes()));
+    log[4].push(line);
+    save(dir.path(), &log);
+    assert!(said(dir.path(), &[])[1].is_ok(), "as long as all is there");
+    for number in [1, 2] {
+        fs::remove_file(dir.path().join(format!("audit-{number:08}.jsonl"))).unwrap();
+    }
+    let [by_chain, by_key, _] = said(dir.path(), &[]);
+    assert!(by_chain.is_ok());
+    assert!(by_key.unwrap_err().contains("audit-00000002.jsonl"));
 }

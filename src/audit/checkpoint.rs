@@ -43,6 +43,8 @@ pub enum Cause {
     Interval,
     /// The first record of a file.
     Rotated,
+    /// What was just written allows that records are missing.
+    Retired,
     /// A process ends.
     Stopped,
 }

@@ -35,6 +35,14 @@ pub(super) struct Checkpoints {
     pub(super) found: Vec<(u64, Signed)>,
 }
 
+/// A record that says which beginning of the log was removed.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct Retired {
+    seq: u64,
+    /// The last record of it.
+    through: u64,
+}
+
 /// Follows the checkpoints through the log.
 pub(super) struct Course<'a> {
     proofs: &'a Proofs,
@@ -89,6 +97,17 @@ impl<'a> Course<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the log says that what came before was removed. Said behind the last checkpoint,
+    /// anybody may have said it.
+    pub(super) fn may_begin_at(&self, first_seq: u64, retired: Option<Retired>) -> bool {
+        let signed = self.last.as_ref().map_or(0, |last| last.seq);
+        retired.is_some_and(|retired| {
+            // A crash may have left some of the files.
+            retired.through >= first_seq - 1
+                && (self.proofs.keys.is_empty() || retired.seq < signed)
+        })
     }
 
     /// What is to be said at the end: records behind the last checkpoint, which nobody signed.

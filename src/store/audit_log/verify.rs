@@ -5,9 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::thread;
 
-use serde::Deserialize;
-
-use super::proof::{Checkpoints, Course, Proofs};
+use super::proof::{Checkpoints, Course, Proofs, Retired};
 use super::segment::{Line, Lines, LogFile, broken_file, in_use, list, name, unreadable};
 use crate::audit::{Broken, Chain, Kind, Verifier, Why, checkpoint};
 use crate::model::PublicKey;
@@ -108,7 +106,7 @@ pub fn scan_proven<T: Send>(
             chain = Some(read.verifier.chain_after(before));
         }
     }
-    if first > 1 && retired != Some((name(first - 1), first_seq - 1)) {
+    if first > 1 && !course.may_begin_at(first_seq, retired) {
         return Err(broken_file(&name(first - 1), Why::FileMissing));
     }
     let checkpoints = course.count();
@@ -122,8 +120,8 @@ struct FileRead<T> {
     verifier: Verifier,
     picked: Vec<T>,
     checkpoints: Checkpoints,
-    /// The last file that was removed, and its last record, as the last such record here says.
-    retired: Option<(String, u64)>,
+    /// The last record that says what was removed.
+    retired: Option<Retired>,
     outcome: Result<(), Broken>,
     partial_bytes: u64,
 }
@@ -161,8 +159,7 @@ impl<T: Send, P: Fn(Place<'_>, &[u8]) -> Option<T> + Sync> Reader<'_, P> {
                 checkpoints.begins |= line == 1;
                 checkpoints.found.push((line, signed));
             } else if kind == Some(Kind::Retired) {
-                let read: RetiredLine = serde_json::from_slice(record).map_err(|_| Why::Shape)?;
-                retired = Some((read.file, read.through));
+                retired = Some(serde_json::from_slice(record).map_err(|_| Why::Shape)?);
             }
             picked.extend((self.pick)(Place { file: &name, line }, record));
             Ok(())
@@ -173,12 +170,6 @@ impl<T: Send, P: Fn(Place<'_>, &[u8]) -> Option<T> + Sync> Reader<'_, P> {
         };
         FileRead { verifier, picked, checkpoints, retired, outcome, partial_bytes }
     }
-}
-
-#[derive(Deserialize)]
-struct RetiredLine {
-    file: String,
-    through: u64,
 }
 
 /// How a file ends.

@@ -179,6 +179,10 @@ impl<D: Disk> Writer<D> {
         match self.encoder.encode(&event, time, &mut self.unsynced) {
             Ok(seq) => {
                 self.count(time);
+                if let Event::Retired(_) = event {
+                    // Who is not able to sign cannot say so.
+                    self.checkpoint(Cause::Retired);
+                }
                 if let Some(reply) = reply {
                     self.waiting.push((reply, Receipt::issue(seq, event.scope())));
                 }
