@@ -100,6 +100,7 @@ fn statement(session: u64, number: u64, client: &Arc<Client>, text: Bytes) -> Ev
         bytes: 9,
         duration_us: 187,
         sqlstate: None,
+        subjects: None,
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use keyhole::analysis::mention::Mention;
-use keyhole::audit::{self, Chain, Encoder, Event, StatementText, Strings};
+use keyhole::audit::{self, Chain, Encoder, Event, Pseudonyms, StatementText, Strings};
 use keyhole::decision::World;
 use keyhole::grant::{Action, Asked, Counting, Live, LiveTable, LookupMeter};
 use keyhole::model::{Client, ColumnPath, Epoch, Timestamp};
@@ -108,6 +108,7 @@ struct Talk {
     grants: LiveTable,
     cache: PlanCache,
     lookups: LookupMeter,
+    pseudonyms: Pseudonyms,
     from_client: BytesMut,
     from_server: BytesMut,
     out: Effects,
@@ -128,6 +129,7 @@ impl Talk {
             grants: LiveTable::new(Epoch(1), []),
             cache: PlanCache::default(),
             lookups: LookupMeter::default(),
+            pseudonyms: Pseudonyms::new(&[1; 32], 1_000),
             from_client: BytesMut::new(),
             from_server: BytesMut::new(),
             out: Effects::default(),
@@ -175,6 +177,7 @@ impl Talk {
             now: now(),
             cache: &self.cache,
             lookups: &self.lookups,
+            pseudonyms: &self.pseudonyms,
         };
         run(&mut self.session, &mut self.from_client, &mut self.from_server, env, &mut self.out);
     }
@@ -387,6 +390,7 @@ impl Record {
             bytes: 54,
             duration_us: 187,
             sqlstate: None,
+            subjects: None,
         })
     }
 }

@@ -13,6 +13,7 @@ mod define;
 mod in_band;
 mod lookups;
 mod relations;
+mod results;
 mod shape;
 mod statement;
 mod walk;

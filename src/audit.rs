@@ -16,6 +16,7 @@ mod encode;
 pub mod normalize;
 pub mod read;
 pub mod record;
+pub mod subject;
 
 pub use chain::{Broken, Chain, Verifier, Why};
 pub use checkpoint::{Cause, Checkpoint};
@@ -27,6 +28,7 @@ pub use record::{
     Grant, GrantStep, Login, LoginFailed, Logout, Lost, Mention, Names, Provenance, Release,
     Repaired, Retired, Started, Statement, StatementText, Stopped, Urgency,
 };
+pub use subject::{Pseudonym, Pseudonyms, Shown, SubjectsOf};
 
 /// Proof that a record is durable: a raw release needs the one that covers it.
 ///

@@ -3,6 +3,7 @@
 //! Pure words: binding them to a live schema is `analysis::sensitive`, hiding is `mask`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
 
@@ -14,6 +15,7 @@ pub struct Catalog {
     pub classes: BTreeMap<String, Class>,
     pub tables: Vec<Table>,
     pub functions: Vec<DeclaredFunction>,
+    pub honey: Vec<Honey>,
 }
 
 impl Catalog {
@@ -43,10 +45,29 @@ pub enum Hiding {
 pub struct Table {
     pub name: RelationName,
     pub columns: BTreeMap<String, String>,
-    /// The column that says whose data a row is, where it is not the primary key.
-    pub subject: Option<String>,
+    /// The columns that say whose data a row is, each by itself; None: the primary key, if it is
+    /// one column.
+    pub subject: Option<Vec<String>>,
     /// Where the catalog says so, for messages: `catalog/shop.toml:33`.
     pub place: String,
+}
+
+/// Decoys: rows that nobody has a reason to read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Honey {
+    pub table: RelationName,
+    /// The column that tells them from others.
+    pub key: String,
+    /// In PostgreSQL's text form; shown to nobody.
+    pub values: Vec<String>,
+    pub place: String,
+}
+
+impl fmt::Debug for Honey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { table, key, values: _, place } = self;
+        write!(f, "Honey({table}.{key} at {place})")
+    }
 }
 
 /// What a function that reads PII returns, as the catalog declares it.

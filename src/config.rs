@@ -138,6 +138,10 @@ pub struct AuditConfig {
     pub retention: Option<Duration>,
     /// Longest time that a record waits for a signed checkpoint.
     pub checkpoint_every: Duration,
+    /// What subjects shown raw are recorded under: made at the first start.
+    pub subject_key_file: PathBuf,
+    /// How many subjects of a table a statement's record names; more are counted.
+    pub subjects_max: u32,
 }
 
 /// `[enforcement]`: what happens to personal data that no grant covers.

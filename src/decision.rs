@@ -8,6 +8,7 @@ mod named;
 mod refusal;
 mod release;
 mod verdict;
+mod whose;
 mod writes;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use named::Named;
 pub use refusal::{ask_for, hidden_notice, may_not_change, scrubbed};
 pub use release::{Release, Subjects};
 pub use verdict::decide;
+pub use whose::{KeyColumn, RowsOf, Tells, Whose, mixed};
 
 /// What the configuration says about hiding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,8 @@ pub struct World {
     /// What can be asked for, for requests and hints.
     pub view: CatalogView,
     pub rules: Rules,
+    /// How rows say whose they are.
+    pub whose: Whose,
     masks: ByNumber<ColumnId, WireMask>,
     named: Named,
 }
@@ -101,6 +105,7 @@ impl World {
         }
         let schema = schema.into();
         let view = view.without(&schema, |column| sensitive.column(column).is_some());
+        let whose = Whose::bind(&schema, &sensitive, &view);
         (
             Self {
                 epoch,
@@ -109,6 +114,7 @@ impl World {
                 sensitive,
                 view,
                 rules,
+                whose,
                 masks,
                 named: Named::default(),
             },

@@ -24,7 +24,7 @@ use arc_swap::ArcSwap;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
-use crate::audit::Receipt;
+use crate::audit::{Pseudonyms, Receipt};
 use crate::decision::World;
 use crate::grant::Claim;
 use crate::model::{Report, Timestamp};
@@ -50,6 +50,7 @@ pub struct Surroundings {
     pub audit: AuditLog,
     pub approvals: Approvals,
     pub metrics: Arc<Metrics>,
+    pub pseudonyms: Arc<Pseudonyms>,
     pub phase: watch::Receiver<Phase>,
 }
 
@@ -245,6 +246,7 @@ where
             now: self.now,
             cache: &self.database.cache,
             lookups: &self.database.lookups,
+            pseudonyms: &self.around.pseudonyms,
         };
         let waited = self.session.waits();
         act(&mut self.session, env, &mut self.effects);

@@ -31,7 +31,7 @@ use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::audit::{Configuration, ConfigurationStep, Event, Started, Stopped};
+use crate::audit::{Configuration, ConfigurationStep, Event, Pseudonyms, Started, Stopped};
 use crate::auth::Lasting;
 use crate::config::{Config, EnforcementMode, LogFormat};
 use crate::model::SigningKey;
@@ -40,6 +40,7 @@ use crate::store::approvals::{Approvals, Clock, Settings, StoreError, steady_clo
 use crate::store::audit_log::{AuditError, AuditLog, Checkpoints, Limits, Repair};
 use crate::store::positions::Positions;
 use crate::store::signing_key::{self, Found, KeyFileError};
+use crate::store::subject_key::{self, SubjectKeyError};
 use crate::store::tags::TagFiles;
 use crate::telemetry::log::{self, LogError};
 use crate::telemetry::{Metrics, sessions};
@@ -74,6 +75,8 @@ pub enum ServeError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    #[error(transparent)]
+    SubjectKey(#[from] SubjectKeyError),
     #[error("cannot listen on {address} ({key}): {source}")]
     Listen { key: &'static str, address: String, source: io::Error },
     #[error("signals cannot be received: {0}")]
@@ -151,6 +154,7 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
         audit: audit.clone(),
         approvals: approvals.clone(),
         metrics: Arc::clone(&metrics),
+        pseudonyms: Arc::new(open_pseudonyms(&setup).await?),
         phase: phase.subscribe(),
     };
     let positions = Positions::beside(setup.config.store.beside(), "notify");
@@ -205,6 +209,15 @@ async fn open_key(setup: &Setup) -> Result<SigningKey, ServeError> {
     let own = approver_keys(&setup.config, &key.public());
     own.map_err(|problem| ServeError::Setup(vec![problem]))?;
     Ok(key)
+}
+
+/// What subjects that are shown raw are recorded as.
+async fn open_pseudonyms(setup: &Setup) -> Result<Pseudonyms, ServeError> {
+    let config = &setup.config.audit;
+    let file = config.subject_key_file.clone();
+    let loading = tokio::task::spawn_blocking(move || subject_key::load_or_create(&file));
+    let key = loading.await??;
+    Ok(Pseudonyms::new(&key, usize::try_from(config.subjects_max).unwrap_or(usize::MAX)))
 }
 
 fn open_audit(setup: &Setup, clock: &Clock, key: &SigningKey) -> Result<AuditLog, AuditError> {

@@ -29,6 +29,7 @@ mod prepared;
 mod queue;
 mod record;
 mod rows;
+mod seen;
 mod settle;
 mod shared;
 mod stream;
@@ -41,7 +42,7 @@ use std::sync::Arc;
 use crate::analysis::SearchPath;
 use crate::analysis::sensitive::Watch;
 use crate::audit;
-use crate::audit::Receipt;
+use crate::audit::{Pseudonyms, Receipt};
 use crate::decision::{Dates, Encoding, Forms, Standpoint, World};
 use crate::grant::{Claim, LiveTable, LookupMeter};
 use crate::model::{Client, ColumnId, Oid, Report, Timestamp};
@@ -62,6 +63,7 @@ pub struct Env<'a> {
     pub now: Timestamp,
     pub cache: &'a PlanCache,
     pub lookups: &'a LookupMeter,
+    pub pseudonyms: &'a Pseudonyms,
 }
 
 /// What the shell has to do after a step, in this order.

@@ -5,4 +5,5 @@ pub mod approvals;
 pub mod audit_log;
 pub mod positions;
 pub mod signing_key;
+pub mod subject_key;
 pub mod tags;

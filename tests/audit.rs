@@ -58,6 +58,7 @@ fn statement(text: &str) -> Event {
         bytes: 120,
         duration_us: 870,
         sqlstate: SqlState::parse(b"42501"),
+        subjects: None,
     })
 }
 

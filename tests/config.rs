@@ -130,6 +130,38 @@ fn the_catalog_comes_with_its_places() {
 }
 
 #[test]
+fn subjects_are_one_column_or_several_and_decoys_are_of_catalogued_tables() {
+    const TABLE: &str = "name = \"public.customers\"\n";
+    for (written, read) in [
+        ("", None),
+        ("subject = \"ssn\"\n", Some(vec!["ssn".to_owned()])),
+        ("subject = [\"id\", \"email\"]\n", Some(vec!["id".to_owned(), "email".to_owned()])),
+        ("subject = []\n", Some(Vec::new())),
+    ] {
+        let catalog = CATALOG.replacen(TABLE, &format!("{TABLE}{written}"), 1);
+        let config = load(SAMPLE, &catalog).expect(written);
+        let tables = &config.databases[0].catalog.tables;
+        let table = tables.iter().find(|it| it.name.name == "customers").expect("the table");
+        assert_eq!(table.subject, read, "{written}");
+    }
+    let honey = |table: &str, values: &str| {
+        format!("{CATALOG}\n[[honey]]\ntable = '{table}'\nkey = 'id'\nvalues = {values}\n")
+    };
+    let config = load(SAMPLE, &honey("public.customers", "['9000001']")).expect("a decoy");
+    assert_eq!(config.databases[0].catalog.honey[0].values, ["9000001"]);
+    assert!(!format!("{config:?}").contains("9000001"), "decoys are not printed");
+    for (catalog, complaint) in [
+        (honey("public.nowhere", "['1']"), "public.nowhere is no catalogued table"),
+        (honey("public.customers", "[]"), "names no values"),
+        (honey("customers", "['1']"), "table in [[honey]]"),
+    ] {
+        let said = load(SAMPLE, &catalog).expect_err(complaint);
+        assert!(said.len() == 1 && said[0].contains(complaint), "{said:?}");
+        assert!(said[0].starts_with("catalog/shop.toml:"), "{said:?}");
+    }
+}
+
+#[test]
 fn every_default_in_the_sample_is_the_default() {
     let key =
         |line: &str| line.strip_prefix('#').is_some_and(|l| l.starts_with(char::is_lowercase));

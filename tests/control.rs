@@ -85,7 +85,7 @@ fn catalog() -> Catalog {
     ]);
     let name = RelationName::new("public", "customers");
     let table = Table { name, columns, subject: None, place: "catalog.toml:1".into() };
-    Catalog { classes, tables: vec![table], functions: Vec::new() }
+    Catalog { classes, tables: vec![table], functions: Vec::new(), honey: Vec::new() }
 }
 
 fn schema() -> Snapshot {

@@ -29,5 +29,7 @@ mod simple;
 mod small_shop;
 #[path = "session/splits.rs"]
 mod splits;
+#[path = "session/subjects.rs"]
+mod subjects;
 #[path = "session/words.rs"]
 mod words;

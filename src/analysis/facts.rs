@@ -20,6 +20,7 @@ pub struct Analysis {
     /// Functions with a declared class that the statement calls.
     pub classed: Vec<ClassedCall>,
     pub shape: Shape,
+    pub results: Results,
     /// INSERT, UPDATE, DELETE, MERGE on sensitive relations, in CTEs as well.
     pub writes: Vec<Write>,
     /// What the values read that an UPDATE stores into a relation that is not sensitive.
@@ -68,6 +69,15 @@ pub enum Shape {
     /// They do: rows can be masked on the wire.
     Plain,
     Computed,
+}
+
+/// Which rows one row of a result shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Results {
+    /// Of each reference one, or none.
+    OneByOne,
+    /// What may be made of several.
+    Mixed,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use super::facts::{Analysis, Flow, Kind, Obstacle, Place, Shape};
 use super::names::Names;
 use super::parse::Parsed;
 use super::sensitive::Sensitive;
-use super::shape;
 use super::tree::{Node, Value};
 use super::walk::Walker;
+use super::{results, shape};
 use crate::schema::{Relation, Snapshot};
 
 /// The schemas in which unqualified names are looked up, in order, implicit ones included
@@ -54,6 +54,7 @@ pub fn analyse(parsed: &Parsed, index: usize, context: Context<'_>) -> Analysis 
         | Kind::Define
         | Kind::Utility => Shape::Computed,
     };
+    analysis.results = results::of(tree, &analysis.kind);
     analysis
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use pg_query::protobuf::Token as TokenKind;
 
 use super::ctes::Ctes;
-use super::facts::{Analysis, ClassedCall, Flow, Group, Kind, Obstacle, Place, Shape};
+use super::facts::{Analysis, ClassedCall, Flow, Group, Kind, Obstacle, Place, Results, Shape};
 use super::names::Names;
 use super::parse::Token;
 use super::sensitive::DeclaredResult;
@@ -129,6 +129,7 @@ impl<'a> Walker<'a> {
             obstacles: Vec::new(),
             classed: Vec::new(),
             shape: Shape::Computed,
+            results: Results::Mixed,
             writes: Vec::new(),
             stored: Vec::new(),
             in_band: Vec::new(),

@@ -18,6 +18,7 @@ use super::chain::Chain;
 use super::checkpoint::Checkpoint;
 use super::normalize::{FINGERPRINT_FIELD_LEN, Normalizer};
 use super::record::{Decision, Event, Gates, Names, Release, Statement};
+use super::subject::{ByTable, Shown};
 use crate::model::{SigningKey, Timestamp};
 
 /// Makes the lines of one chain.
@@ -123,6 +124,7 @@ impl Parts {
             bytes,
             duration_us,
             sqlstate,
+            subjects,
         } = statement;
         out.extend_from_slice(b",\"kind\":\"statement\"");
         member("session", session, out)?;
@@ -144,6 +146,12 @@ impl Parts {
         member("duration_us", duration_us, out)?;
         if let Some(state) = sqlstate {
             member("sqlstate", state.as_str(), out)?;
+        }
+        if let Some(Shown { tables, honey }) = subjects.as_deref() {
+            member("subjects", &ByTable(tables), out)?;
+            if !honey.is_empty() {
+                member("honey", honey, out)?;
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! Readers look only at what they know: members and kinds that a later version adds change nothing
 //! here. `keyhole audit schema` describes all of them.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Deserializer};
@@ -54,6 +55,12 @@ pub struct Record {
     #[serde(default)]
     pub duration_us: u64,
     pub sqlstate: Option<String>,
+    /// Whose rows were shown raw, by table.
+    #[serde(default)]
+    pub subjects: BTreeMap<String, SubjectsRead>,
+    /// Tables of which a decoy was shown raw.
+    #[serde(default)]
+    pub honey: Vec<String>,
     /// Of a login, a logout, a failed login: how, and why.
     pub method: Option<String>,
     pub reason: Option<String>,
@@ -74,6 +81,21 @@ pub struct Record {
     pub not_before: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     pub urgency: Option<String>,
+}
+
+/// Whose rows of a table a statement showed: [`super::SubjectsOf`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct SubjectsRead {
+    #[serde(default)]
+    pub by: Vec<String>,
+    #[serde(default)]
+    pub keys: Vec<String>,
+    #[serde(default)]
+    pub rows: u64,
+    #[serde(default)]
+    pub more: u64,
+    #[serde(default)]
+    pub unknown: u64,
 }
 
 /// What each gate said.

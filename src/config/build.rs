@@ -29,6 +29,8 @@ const FRAME_LEN_MOST: u64 = 1 << 30;
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECTIONS_MAX: u32 = 1000;
 const SEGMENT_LEN_MAX: u64 = 64 << 20;
+/// 32 KiB of pseudonyms in one record.
+const SUBJECTS_MAX: u32 = 1_000;
 const SCHEMA_REFRESH: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -226,6 +228,8 @@ impl Builder<'_> {
 
     fn audit(&mut self, raw: raw::Audit) -> AuditConfig {
         let dir = raw.dir.map_or_else(|| "audit".to_owned(), Spanned::into_inner);
+        let key =
+            raw.subject_key_file.map_or_else(|| "subjects.key".to_owned(), Spanned::into_inner);
         AuditConfig {
             dir: self.beside(Path::new(&dir)),
             segment_len_max: self.parsed(
@@ -246,6 +250,8 @@ impl Builder<'_> {
                 raw.checkpoint_every,
                 Duration::from_mins(1),
             ),
+            subject_key_file: self.beside(Path::new(&key)),
+            subjects_max: raw.subjects_max.unwrap_or(SUBJECTS_MAX),
         }
     }
 

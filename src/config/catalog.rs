@@ -10,7 +10,7 @@ use super::builder::Builder;
 use super::raw;
 use super::source::{Place, Problem, Source};
 use crate::analysis::sensitive::{CLASS_CLEAR, CLASS_DERIVED, CLASS_UNCLASSIFIED};
-use crate::catalog::{Catalog, Class, DeclaredFunction, Hiding, Table};
+use crate::catalog::{Catalog, Class, DeclaredFunction, Hiding, Honey, Table};
 use crate::model::RelationName;
 
 /// The catalog under construction, with the places that messages need.
@@ -43,12 +43,18 @@ pub(super) fn load(builder: &mut Builder<'_>, files: &[(String, Range<usize>)]) 
             merge.class(source, class);
         }
     }
-    for (source, raw) in read {
-        for table in raw.table {
-            merge.table(&source, table);
+    // Tables next: decoys may be of a table of any file.
+    for (source, raw) in &mut read {
+        for table in std::mem::take(&mut raw.table) {
+            merge.table(source, table);
         }
+    }
+    for (source, raw) in read {
         for function in raw.function {
             merge.function(&source, function);
+        }
+        for honey in raw.honey {
+            merge.honey(&source, honey);
         }
     }
     builder.problems.0.append(&mut merge.problems);
@@ -115,9 +121,37 @@ impl Merge {
             let message = format!("table {name} names no columns");
             self.problems.push(source.problem(span.clone(), message));
         }
-        let subject = raw.subject;
+        let subject = raw.subject.map(|subject| {
+            let span = subject.span();
+            let names = subject.into_inner().into_texts(span);
+            names.into_iter().map(Spanned::into_inner).collect()
+        });
         let place = source.place(span).to_string();
         self.catalog.tables.push(Table { name, columns, subject, place });
+    }
+
+    fn honey(&mut self, source: &Source, raw: raw::Honey) {
+        let span = raw.table.span();
+        let place = source.place(span.clone()).to_string();
+        let table = match relation_name(raw.table.get_ref()) {
+            Ok(name) if self.catalog.tables.iter().any(|table| table.name == name) => name,
+            Ok(name) => {
+                let message = format!("table in [[honey]]: {name} is no catalogued table");
+                self.problems.push(source.problem(span, message));
+                return;
+            }
+            Err(message) => {
+                let message = format!("table in [[honey]]: {message}");
+                self.problems.push(source.problem(span, message));
+                return;
+            }
+        };
+        if raw.values.is_empty() {
+            let message = format!("[[honey]] of {table} names no values");
+            self.problems.push(source.problem(span, message));
+        }
+        let honey = Honey { table, key: raw.key.into_inner(), values: raw.values, place };
+        self.catalog.honey.push(honey);
     }
 
     fn function(&mut self, source: &Source, raw: Spanned<raw::Function>) {

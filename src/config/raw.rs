@@ -1,16 +1,15 @@
 //! The files word for word: every key there is, and nothing else. What the words mean is `build`'s
 //! matter; spans stay so that it can say where it disagrees.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use toml::Spanned;
 
+pub(super) use self::catalog::{CatalogFile, Class, Function, Honey, Table};
 pub(super) use self::notify::{Notify, Smtp, Webhook};
 pub(super) use self::policy::{Policy, Standing};
 use super::one_or_many::OneOrMany;
-use crate::catalog::MaskSpec;
 
+mod catalog;
 mod notify;
 mod policy;
 
@@ -111,6 +110,8 @@ pub(super) struct Audit {
     pub(super) compress: Option<bool>,
     pub(super) retention: Option<Text>,
     pub(super) checkpoint_every: Option<Text>,
+    pub(super) subject_key_file: Option<Text>,
+    pub(super) subjects_max: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -260,42 +261,6 @@ pub(super) struct Group {
     pub(super) name: Text,
     #[serde(default)]
     pub(super) roles: Texts,
-}
-
-/// A catalog file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CatalogFile {
-    #[serde(default)]
-    pub(super) class: Vec<Spanned<Class>>,
-    #[serde(default)]
-    pub(super) table: Vec<Spanned<Table>>,
-    #[serde(default)]
-    pub(super) function: Vec<Spanned<Function>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Class {
-    pub(super) name: Text,
-    pub(super) mask: Option<Spanned<MaskSpec>>,
-    pub(super) deny: Option<Spanned<bool>>,
-    pub(super) sensitivity: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Table {
-    pub(super) name: Text,
-    pub(super) subject: Option<String>,
-    pub(super) columns: BTreeMap<String, Text>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Function {
-    pub(super) name: Text,
-    pub(super) class: Text,
 }
 
 #[cfg(test)]

@@ -46,14 +46,14 @@ pub(super) fn note(analysis: &Analysis, standpoint: Standpoint<'_>, release: &mu
     }
 }
 
-/// The column that tells the subjects of a relation apart: what the catalog names, or else a
+/// The column that tells the subjects of a relation apart: the first that the catalog names, or a
 /// primary key of one column.
 fn key(reference: &Reference, standpoint: Standpoint<'_>) -> Option<ColumnId> {
     let world = standpoint.world;
     let relation = world.schema.relation(reference.relation)?;
     let (_, pii) = world.sensitive.columns_of(reference.relation).next()?;
-    match (world.view.subject(&pii.path.relation), relation.primary_key.as_slice()) {
-        (Some(name), _) => relation.id_of(name),
+    match (world.view.subjects(&pii.path.relation), relation.primary_key.as_slice()) {
+        (Some(names), _) => relation.id_of(names.first()?),
         (None, [number]) => Some(ColumnId { relation: relation.oid, number: *number }),
         (None, _) => None,
     }

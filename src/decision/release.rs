@@ -2,7 +2,7 @@
 
 use super::Standpoint;
 use crate::grant::{Action, Claim, Counting, Cover, GrantId, Meter};
-use crate::model::{ColumnId, Timestamp};
+use crate::model::{ColumnId, Oid, Timestamp};
 
 /// What is shown raw or looked up, by which grants, until when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Release {
     pub weight: u64,
     /// Whose values are shown, where that has to be counted.
     pub subjects: Option<Subjects>,
+    /// Relations of which one row of the result may show values of several rows.
+    pub mixed: Vec<Oid>,
     /// What each of the columns rests on.
     rests: Vec<Rest>,
 }
@@ -66,6 +68,7 @@ static NOTHING: Release = Release {
     unstarted: Vec::new(),
     weight: 0,
     subjects: None,
+    mixed: Vec::new(),
     rests: Vec::new(),
 };
 
@@ -139,6 +142,7 @@ impl Release {
         add_all(&mut self.meters, &other.meters);
         add_all(&mut self.unstarted, &other.unstarted);
         add_all(&mut self.rests, &other.rests);
+        add_all(&mut self.mixed, &other.mixed);
         self.weight = self.weight.max(other.weight);
         if self.subjects.is_none() {
             self.subjects.clone_from(&other.subjects);
@@ -176,8 +180,8 @@ impl Release {
                 }
             }
         }
-        let Self { values, weight, ref subjects, .. } = *self;
-        Self { values, weight, subjects: subjects.clone(), ..now }
+        let Self { values, weight, ref subjects, ref mixed, .. } = *self;
+        Self { values, weight, subjects: subjects.clone(), mixed: mixed.clone(), ..now }
     }
 }
 

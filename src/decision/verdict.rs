@@ -1,6 +1,7 @@
 //! From what a statement touches to how it may run.
 
 use super::refusal::{denied, obstacle};
+use super::whose::mixed;
 use super::{Decision, Hidden, Lookup, Persist, Release, Scrub, Standpoint, Way, counting, writes};
 use crate::analysis::facts::{
     Analysis, ClassedCall, Flow, Kind, Obstacle, Place, Reference, Shape,
@@ -26,6 +27,9 @@ pub fn decide(analysis: &Analysis, standpoint: Standpoint<'_>) -> Decision {
         Err(report) => (Way::Refuse(report), Vec::new()),
     };
     counting::note(analysis, standpoint, &mut release);
+    if !release.is_empty() {
+        release.mixed = mixed(analysis);
+    }
     Decision { way, hidden, guarded, release, scrub }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn view_of(database: &str, tables: &[TableText<'_>]) -> CatalogView {
     let tables = tables.iter().map(table).collect();
     CatalogView::new(
         database,
-        &Catalog { tables, classes: BTreeMap::new(), functions: vec![] },
+        &Catalog { tables, classes: BTreeMap::new(), functions: vec![], honey: vec![] },
         None,
     )
 }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::resource::Written;
 use super::{Pattern, Resource, ResourceError};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Honey};
 use crate::model::{ColumnId, ColumnPath, RelationName};
 use crate::schema::{Snapshot, ValueType};
 
@@ -15,8 +15,9 @@ pub struct CatalogView {
     pub columns: Vec<CataloguedColumn>,
     /// Of each catalogued table that exists, the columns that hold and derive from no PII.
     plain: HashMap<RelationName, HashMap<String, ValueType>>,
-    /// The column that says whose data a row is, as the catalog names it.
-    subjects: HashMap<RelationName, String>,
+    /// The columns that say whose data a row is, as the catalog names them.
+    subjects: HashMap<RelationName, Vec<String>>,
+    honey: Vec<Honey>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +62,8 @@ impl CatalogView {
             plain.insert(table.name.clone(), open.collect());
         }
         columns.sort_by(|a, b| a.path.cmp(&b.path));
-        Self { database: database.into(), columns, plain, subjects }
+        let honey = catalog.honey.clone();
+        Self { database: database.into(), columns, plain, subjects, honey }
     }
 
     /// The same, and no row predicate speaks of what is hidden in `schema` although the catalog does
@@ -83,9 +85,19 @@ impl CatalogView {
         self.columns.iter().find(|column| column.path == *path).map(|column| &*column.class)
     }
 
-    /// The column of a catalogued table that the catalog names as whose data a row is.
-    pub fn subject(&self, relation: &RelationName) -> Option<&str> {
-        self.subjects.get(relation).map(String::as_str)
+    /// The columns of a catalogued table that the catalog names as whose data a row is.
+    pub fn subjects(&self, relation: &RelationName) -> Option<&[String]> {
+        self.subjects.get(relation).map(Vec::as_slice)
+    }
+
+    /// Values of the column that decoys have.
+    pub fn decoys<'a>(
+        &'a self,
+        relation: &RelationName,
+        column: &str,
+    ) -> impl Iterator<Item = &'a String> {
+        let of = self.honey.iter().filter(move |it| it.table == *relation && it.key == column);
+        of.flat_map(|honey| &honey.values)
     }
 
     /// The classes of the columns that the resource stands for.

@@ -168,6 +168,7 @@ where
         {
             self.session.terminate(&report, &mut self.effects);
         }
+        self.step(|session, env, out| session.abandon(env, out));
         self.tally();
         for event in self.effects.audit.drain(..) {
             if self.around.audit.append(event, self.now).await.is_err() {

@@ -1,11 +1,21 @@
 //! What a session's steps add to metrics and to the list of sessions.
 
 use super::Relay;
-use crate::audit::{Event, Names};
+use crate::audit::{Event, Names, Statement};
 use crate::model::{ColumnId, ColumnPath, RelationName};
 use crate::session::{Rest, Tally};
 use crate::telemetry::labels::Verdict;
 use crate::telemetry::sessions::{Exposure, State};
+
+/// Somebody was shown what nobody has a reason to look at. The record says who.
+fn warn_of_honey(statement: &Statement) {
+    if let Some(shown) = &statement.subjects {
+        for table in &shown.honey {
+            let Statement { session, statement, .. } = statement;
+            tracing::warn!(session, statement, %table, "a decoy was shown raw");
+        }
+    }
+}
 
 /// Whether the list says that this session sees something raw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +39,7 @@ impl<C, S> Relay<'_, C, S> {
         for event in &self.effects.audit {
             if let Event::Statement(statement) = event {
                 statements += 1;
+                warn_of_honey(statement);
                 if !statement.raw_columns.is_empty() || self.exposed == Exposed::Something {
                     let exposure = exposure(&statement.raw_columns, &statement.grants);
                     let raw = !exposure.columns.is_empty();

@@ -70,7 +70,8 @@ fn surroundings(dir: &TempDir, phase: watch::Receiver<Phase>) -> Surroundings {
         on_event: Arc::new(|_| Ok(())),
     });
     let metrics = Arc::new(Metrics::new().unwrap());
-    Surroundings { clock, audit, approvals: approvals.unwrap(), metrics, phase }
+    let pseudonyms = Arc::new(crate::audit::Pseudonyms::new(&[1; 32], 10));
+    Surroundings { clock, audit, approvals: approvals.unwrap(), metrics, pseudonyms, phase }
 }
 
 fn open() -> Line {

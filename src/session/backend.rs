@@ -264,6 +264,7 @@ impl Session {
             tag::COPY_OUT_RESPONSE | tag::COPY_DONE if self.is_under_way() => Pass::Yes,
             tag::COPY_DATA if self.is_under_way() => {
                 self.queue.progress.bytes += frame.len() as u64;
+                self.queue.progress.copied += 1;
                 Pass::Yes
             }
             _ => {

@@ -84,6 +84,7 @@ impl Session {
                         Counted::Waits => return Way::Wait,
                         Counted::Cut => return Way::Pieces(Outward::Dropped(header.len)),
                     }
+                    self.see_row(None, env);
                     self.queue.progress.rows += 1;
                     self.queue.progress.bytes += header.len as u64;
                     Way::Pieces(passing)
@@ -95,6 +96,7 @@ impl Session {
             },
             tag::COPY_DATA => {
                 self.queue.progress.bytes += header.len as u64;
+                self.queue.progress.copied += 1;
                 Way::Pieces(passing)
             }
             tag::NOTICE_RESPONSE if header.len > self.frame_len_max => {
@@ -139,6 +141,7 @@ impl Session {
             Counted::Waits => return Way::Wait,
             Counted::Cut => return Way::Pieces(Outward::Dropped(header.len)),
         }
+        self.see_row(None, env);
         let Gate::Masking { fields } = &self.queue.gate else { return Way::Whole };
         let rest = header.len - 5 - needed;
         let before = out.to_client.len();
@@ -162,6 +165,7 @@ impl Session {
     pub(super) fn sever(&mut self, env: Env<'_>, out: &mut Effects) {
         out.cancel = Some(Cancel::Statement);
         out.close = Some(Close::Done);
+        self.relay = Relay::Cut;
         self.record_cut(audit::Decision::Cut, env, out);
     }
 }

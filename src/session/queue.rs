@@ -11,6 +11,7 @@ use super::counted::Fields;
 use super::gate::Gate;
 use super::plan::MaskedNotice;
 use super::prepared::Prepared;
+use super::seen::Seen;
 use super::shared::{Shared, SharedRelease};
 use crate::audit;
 use crate::decision::{Release, Scrub};
@@ -88,6 +89,8 @@ pub(super) enum Origin {
 pub(super) struct Progress {
     pub rows: u64,
     pub bytes: u64,
+    /// Rows of a raw COPY.
+    pub copied: u64,
     /// The grants under which the release was last seen to hold.
     pub checked: Epoch,
 }
@@ -262,6 +265,7 @@ pub(super) struct Queue {
     pub gate: Gate,
     /// Where the fields stand by which the subjects of a result are counted.
     pub counted: Option<Fields>,
+    pub seen: Option<Box<Seen>>,
 }
 
 impl Queue {
@@ -302,6 +306,7 @@ impl Queue {
         self.progress = Progress::default();
         self.gate = Gate::default();
         self.counted = None;
+        self.seen = None;
     }
 
     /// What runs now.

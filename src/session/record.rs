@@ -6,7 +6,7 @@ use super::plan::{Plan, Statement};
 use super::prepared::Made;
 use super::queue::{Completes, Progress, Run, Show};
 use super::shared::{Shared, SharedRelease};
-use super::{Effects, Env, Session, errors};
+use super::{Effects, Env, Relay, Session, errors};
 use crate::analysis::facts::Analysis;
 use crate::audit::{self, Event, StatementText};
 use crate::decision::{Decision, Release, Scrub, Way, World};
@@ -204,7 +204,20 @@ impl Session {
             bytes: progress.bytes,
             duration_us: u64::try_from(duration).unwrap_or(0),
             sqlstate: state,
+            subjects: self.subjects(run, progress, env),
         }));
+    }
+
+    /// The session ends now: what has been shown raw of results that do not come to their end is on
+    /// record, and what was released and not shown as well.
+    pub fn abandon(&self, env: Env<'_>, out: &mut Effects) {
+        if self.relay == Relay::Cut {
+            return;
+        }
+        let state = Some(SqlState::CONNECTION_FAILURE);
+        if let Some(run) = self.queue.front_run().filter(|run| !run.release.is_empty()) {
+            self.record(run, self.queue.progress, state, env, out);
+        }
     }
 
     /// The runs of a simple query, one for each statement.

@@ -8,6 +8,7 @@ use super::errors::{self, protocol};
 use super::gate::{Closed, Gate, RowMasks, Unmaskable, format_of};
 use super::prepared::Shape;
 use super::queue::{Expected, Origin};
+use super::seen::Seen;
 use super::stream::WHOLE_LEN;
 use super::{Effects, Env, Relay, ServerHold, Session};
 use crate::audit;
@@ -170,9 +171,11 @@ impl Session {
                 return Pass::No;
             }
         };
+        let fields = columns.clone();
         match Gate::open(columns, &run, self.standpoint(env), &self.vetted) {
             Ok(gate) => {
                 self.queue.gate = gate;
+                self.queue.seen = Seen::of(fields, &run.release, env);
                 self.queue.counted = counted;
                 self.queue.progress.checked = env.grants.epoch;
                 Pass::Yes
@@ -197,6 +200,7 @@ impl Session {
             Counted::Waits => return Pass::Wait,
             Counted::Cut => return Pass::No,
         }
+        self.see_row(Some(payload), env);
         self.queue.progress.rows += 1;
         let before = out.to_client.len();
         match &self.queue.gate {

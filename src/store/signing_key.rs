@@ -19,7 +19,7 @@ const PKCS8_HEAD: [u8; 16] = [
 ];
 
 /// Whoever else may read or write a private key: nobody.
-const OTHERS: u32 = 0o077;
+pub(super) const OTHERS: u32 = 0o077;
 
 /// A key that cannot be used or made.
 #[derive(Debug, thiserror::Error)]
@@ -127,13 +127,14 @@ fn public_text(key: &PublicKey) -> String {
     format!("{key}\n")
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
 }
 
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+/// Writes a file that only its owner may read, through to the disk.
+pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let _ = fs::remove_file(path);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;

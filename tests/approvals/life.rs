@@ -26,7 +26,8 @@ pub(crate) fn view() -> CatalogView {
         subject: None,
         place: String::new(),
     };
-    let catalog = Catalog { tables: vec![table], classes: BTreeMap::new(), functions: vec![] };
+    let catalog =
+        Catalog { tables: vec![table], classes: BTreeMap::new(), functions: vec![], honey: vec![] };
     CatalogView::new("shop", &catalog, None)
 }
 

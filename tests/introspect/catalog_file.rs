@@ -44,5 +44,5 @@ pub(crate) fn read(text: &str) -> Catalog {
             place,
         }
     });
-    Catalog { classes: classes.collect(), tables: tables.collect(), functions: Vec::new() }
+    Catalog { classes: classes.collect(), tables: tables.collect(), ..Catalog::default() }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use keyhole::audit::{self, Event, Receipt};
+use keyhole::audit::{self, Event, Pseudonyms, Receipt};
 use keyhole::decision::World;
 use keyhole::grant::{
     Action, Budget, Claim, Conditions, Grant, Limits, Live, LiveTable, LookupMeter, Resource,
@@ -50,6 +50,7 @@ pub(crate) struct Bench {
     pub(crate) now: Timestamp,
     cache: Arc<PlanCache>,
     lookups: LookupMeter,
+    pub(crate) pseudonyms: Pseudonyms,
     /// Half a message of the client, for as long as it has come no further.
     pub(crate) from_client: BytesMut,
     from_server: BytesMut,
@@ -87,6 +88,7 @@ impl Bench {
             now: at(0),
             cache,
             lookups: LookupMeter::default(),
+            pseudonyms: Pseudonyms::new(&[1; 32], 3),
             from_client: BytesMut::new(),
             from_server: BytesMut::new(),
             out: Effects::default(),
@@ -121,6 +123,7 @@ impl Bench {
             now: self.now,
             cache: &self.cache,
             lookups: &self.lookups,
+            pseudonyms: &self.pseudonyms,
         };
         let mut out = Effects::default();
         run(&mut self.session, &mut self.from_client, &mut self.from_server, env, &mut out);
@@ -188,6 +191,11 @@ impl Bench {
         let answers = calls.iter().map(|_| Err(report.clone())).collect();
         self.step(|session, _, _, env, out| session.answered(answers, env, out));
         self.client(b"");
+    }
+
+    /// The client is gone.
+    pub(crate) fn abandon(&mut self) {
+        self.step(|session, _, _, env, out| session.abandon(env, out));
     }
 
     pub(crate) fn tick(&mut self) {

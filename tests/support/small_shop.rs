@@ -3,7 +3,7 @@
 //! `customers` has email (3), ssn (4) and name (2); `hr.employees.salary` is denied.
 
 use keyhole::analysis::sensitive::{Sensitive, Tags, Unclassified};
-use keyhole::catalog::{Catalog, Class, Hiding, MaskSpec, Table};
+use keyhole::catalog::{Catalog, Class, Hiding, Honey, MaskSpec, Table};
 use keyhole::decision::{Mode, Notice, Persist, Rules, World, Writes};
 use keyhole::grant::CatalogView;
 use keyhole::model::{Epoch, RelationName};
@@ -115,6 +115,12 @@ pub(crate) fn world_of(epoch: Epoch, email: MaskSpec) -> World {
             catalogued("hr", "contacts", &[("email", "email")]),
         ],
         functions: Vec::new(),
+        honey: vec![Honey {
+            table: RelationName::new("public", "customers"),
+            key: "id".to_owned(),
+            values: vec!["9000001".to_owned()],
+            place: "catalog.toml:9".to_owned(),
+        }],
     };
     let (sensitive, _, problems) =
         Sensitive::bind(&schema, &catalog, &Tags::default(), Unclassified::Allow)

@@ -52,6 +52,7 @@ fn statement(client: &Arc<Client>, sql: &str) -> Statement {
         bytes: u64::MAX,
         duration_us: 187,
         sqlstate: None,
+        subjects: None,
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Names;
 use crate::audit::normalize::{Normalized, Strings, normalize};
+use crate::audit::subject::Shown;
 use crate::model::{Client, SqlState};
 
 /// A client's SQL on its way to the normalizer: never printed, written without its literals.
@@ -66,6 +67,8 @@ pub struct Statement {
     pub bytes: u64,
     pub duration_us: u64,
     pub sqlstate: Option<SqlState>,
+    /// Whose rows were shown raw; None where none were.
+    pub subjects: Option<Box<Shown>>,
 }
 
 /// The write-ahead record of a raw release: durable before the first raw byte leaves (law 8).

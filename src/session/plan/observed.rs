@@ -2,7 +2,7 @@
 
 use super::touched;
 use crate::analysis::facts::Analysis;
-use crate::decision::{Decision, Scrub, Way};
+use crate::decision::{Decision, Scrub, Way, mixed};
 
 /// Observe mode: nothing is changed, everything that would have been is on record as raw.
 pub(super) fn observe(analysis: &Analysis, decision: &mut Decision) {
@@ -13,5 +13,6 @@ pub(super) fn observe(analysis: &Analysis, decision: &mut Decision) {
     decision.scrub = Scrub::No;
     decision.guarded.clear();
     decision.release.columns = touched(analysis);
+    decision.release.mixed = mixed(analysis);
     decision.hidden.iter_mut().for_each(Vec::clear);
 }
