@@ -13,6 +13,7 @@ pub mod attest;
 pub mod chain;
 pub mod checkpoint;
 mod encode;
+pub mod exposure;
 pub mod normalize;
 pub mod read;
 pub mod record;

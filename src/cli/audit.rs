@@ -1,5 +1,7 @@
 //! `keyhole audit …`: the record, read back.
 
+mod subject;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -26,6 +28,13 @@ pub(super) enum Command {
     /// Reads the log alone, neither store nor proxy. Exits 0 if every link holds, 1 if one is
     /// missing or bad.
     Why(Why),
+    /// Say who saw one row of a catalogued table, when, and why: the data-subject report
+    ///
+    /// Exits 0 if the log is whole, 1 if it is not: then the answer is not either. What the row's
+    /// keys are is written nowhere: in the log there are pseudonyms, made with the deployment's
+    /// subject key. Other users of this machine can see the arguments of a running program, so
+    /// give values by --key COLUMN=- and on standard input.
+    Subject(subject::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -118,6 +127,7 @@ pub(super) fn run(command: &Command) -> ExitCode {
     match command {
         Command::Verify(verify) => check(verify),
         Command::Why(question) => why(question),
+        Command::Subject(arguments) => subject::run(arguments),
     }
 }
 
