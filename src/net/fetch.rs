@@ -91,14 +91,30 @@ impl Fetcher {
         headers: HeaderMap,
         document: Bytes,
     ) -> Result<(StatusCode, Bytes), FetchError> {
+        let (answer, said) = self.converse(method, uri, headers, document).await?;
+        Ok((answer.status, said))
+    }
+
+    /// [`Fetcher::exchange`], with what the head of the answer says.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn converse(
+        &self,
+        method: Method,
+        uri: &Uri,
+        headers: HeaderMap,
+        document: Bytes,
+    ) -> Result<(Answer, Bytes), FetchError> {
         self.within(async {
             let request = request(method, uri, headers, document)?;
             let (sender, driving) = self.open(uri).await?;
             let exchange = async {
                 let answer = ask(sender, request).await?;
-                let status = answer.status();
+                let retry_after = answer.headers().get(RETRY_AFTER).cloned();
+                let head = Answer { status: answer.status(), retry_after };
                 let body = Limited::new(answer.into_body(), DOCUMENT_LEN_MAX);
-                Ok((status, body.collect().await.map_err(FetchError::Body)?.to_bytes()))
+                Ok((head, body.collect().await.map_err(FetchError::Body)?.to_bytes()))
             };
             drive(exchange, driving).await
         })
