@@ -145,6 +145,11 @@ impl Kind {
         ("stopped", Self::Stopped),
     ];
 
+    /// Every kind that is known, by its word.
+    pub fn words() -> impl Iterator<Item = (&'static str, Self)> {
+        Self::ALL.into_iter()
+    }
+
     /// The kind of that word; [`Kind::Other`] of any that is not known.
     pub fn of(word: &str) -> Self {
         Self::ALL.iter().find(|(known, _)| *known == word).map_or(Self::Other, |(_, kind)| *kind)

@@ -4,6 +4,7 @@
 
 mod fields;
 mod names;
+mod plain;
 mod statement;
 
 use std::net::IpAddr;
@@ -15,6 +16,7 @@ use crate::model::{Client, Timestamp};
 pub(super) use fields::{client_fields, cut_name};
 use fields::{moment, name, predicate, reason};
 pub use names::Names;
+pub use plain::plain_name;
 pub use statement::{
     Analysis, Decision, Gates, Mention, Provenance, Release, Statement, StatementText,
 };
@@ -102,7 +104,7 @@ pub struct Login {
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct LoginFailed {
     pub session: u64,
-    /// As claimed.
+    /// As claimed, if it is the name of somebody; see [`plain_name`].
     #[serde(serialize_with = "name")]
     pub user: String,
     #[serde(skip_serializing_if = "Option::is_none")]

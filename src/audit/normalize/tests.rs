@@ -222,3 +222,17 @@ fn the_fingerprint_is_the_first_member() {
     let first = format!(",\"fingerprint\":\"{}\"", fingerprint("select 1"));
     assert_eq!(fields[..FINGERPRINT_FIELD_LEN], first);
 }
+
+#[test]
+fn identifiers_that_are_values_are_left_out() {
+    for (sql, text) in [
+        (r#"select 'x' as "jane@example.com""#, r#"select ? as "?""#),
+        (r#"select 1 as "4111 1111 1111 1111""#, r#"select ? as "?""#),
+        (r#"select 1 as "Customer Name""#, r#"select ? as "Customer Name""#),
+        (r#"select * from "events_20240115""#, r#"select * from "events_20240115""#),
+    ] {
+        assert_eq!(normalize(sql.as_bytes(), Strings::Standard).text, text, "{sql}");
+    }
+    let print = |sql: &str| normalize(sql.as_bytes(), Strings::Standard).fingerprint;
+    assert_eq!(print(r#"select 1 as "a@b""#), print(r#"select 1 as "123-45-67890""#));
+}

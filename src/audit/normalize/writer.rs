@@ -15,6 +15,19 @@ fn mix(hash: u64, byte: u8) -> u64 {
     (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME)
 }
 
+/// Stands for a quoted identifier that is a value.
+const VALUE: &[u8] = b"\"?\"";
+
+/// More digits than a date has, which names of partitions end with.
+const DIGITS_MAX: usize = 8;
+
+/// Whether what stands in the place of a name is somebody's address or number: some make columns
+/// of values (`AS "jane@example.com"`), and no name that means something looks like that.
+fn is_value(identifier: &[u8]) -> bool {
+    let digits = identifier.iter().filter(|byte| byte.is_ascii_digit()).count();
+    digits > DIGITS_MAX || identifier.contains(&b'@')
+}
+
 pub(super) struct Writer {
     out: Vec<u8>,
     room: Room,
@@ -156,6 +169,7 @@ impl Writer {
                     word.iter().fold(self.hash, |hash, byte| mix(hash, byte.to_ascii_lowercase()));
             }
             Token::Quoted(identifier) => {
+                let identifier = if is_value(identifier) { VALUE } else { identifier };
                 self.push(identifier);
                 self.hash = mix(self.hash, b' ');
                 self.hash = identifier.iter().fold(self.hash, |hash, byte| mix(hash, *byte));

@@ -2,6 +2,7 @@
 
 use serde::ser::{SerializeMap, Serializer};
 
+use super::plain::plain_name;
 use super::statement::StatementText;
 use crate::model::{Client, Timestamp};
 use std::sync::Arc;
@@ -25,7 +26,8 @@ pub(in crate::audit) fn client_fields<S: Serializer>(
     if let Some(address) = &client.address {
         map.serialize_entry("address", address)?;
     }
-    map.serialize_entry("application", cut(&client.application, NAME_BYTES_MAX))?;
+    let application = cut(&client.application, NAME_BYTES_MAX);
+    map.serialize_entry("application", &*plain_name(application))?;
     map.serialize_entry("database", cut(&client.database, NAME_BYTES_MAX))?;
     map.end()
 }
