@@ -72,7 +72,7 @@ fn remember(house: &House, occurrence: &Occurrence) {
         }
         (Deed::Login { method }, Some(state)) => house.note(Event::LoginFailed(LoginFailed {
             session: NO_SESSION,
-            user: user.name.to_string(),
+            user: house.setup.load().claimed(&user.name, method),
             address: Some(*address),
             database: CONSOLE.to_owned(),
             method,

@@ -183,7 +183,7 @@ impl Guest {
             session: 0,
             user: request.user.clone(),
             address: self.newcomer.peer.map(|peer| peer.ip()),
-            database: request.database.clone(),
+            database: self.setup.claimed_database(&request.database),
             method: login.method(),
             reason: login_failure(refusal.report.state),
         }));

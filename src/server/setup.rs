@@ -15,6 +15,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::analysis::sensitive::{Unclassified, Watch};
+use crate::audit::plain_name;
 use crate::auth::{Authenticated, Lasting, rules};
 use crate::catalog::Catalog;
 use crate::config::{Config, DatabaseName, Enforcement, EnforcementMode, Persist, Writes};
@@ -145,6 +146,27 @@ impl Setup {
     /// The user that a login is about; None: nobody whom this configuration knows.
     pub(super) fn person(&self, login: &Authenticated) -> Option<User> {
         self.people.person(login)
+    }
+
+    /// Who failed to log in, as records tell it: names that nobody has are not written down, as
+    /// people type passwords in their place. Where a directory knows the names, one that looks like
+    /// a name is.
+    pub(super) fn claimed(&self, user: &str, method: &str) -> String {
+        let by_directory = !matches!(method, "scram" | "trust" | "reject");
+        match self.user(user) {
+            Some(_) => user.to_owned(),
+            None if by_directory => plain_name(user).into_owned(),
+            None => "?".to_owned(),
+        }
+    }
+
+    /// The database that was asked for, likewise.
+    pub(super) fn claimed_database(&self, name: &str) -> String {
+        match self.spec(name) {
+            Some(_) if self.names().any(|own| own == name) => name.to_owned(),
+            Some(_) => plain_name(name).into_owned(),
+            None => "?".to_owned(),
+        }
     }
 
     /// The configured user of that name.

@@ -176,11 +176,12 @@ fn turned_away(house: &House, away: &Away) {
             if let Some(delay) = attempt.delay {
                 house.metrics.login_delays.of(delay).inc();
             }
+            let setup = house.setup.load();
             house.note(Event::LoginFailed(LoginFailed {
                 session: 0,
-                user: attempt.user.clone(),
+                user: setup.claimed(&attempt.user, attempt.method),
                 address: peer.map(|peer| peer.ip()),
-                database: attempt.database.clone(),
+                database: setup.claimed_database(&attempt.database),
                 method: attempt.method,
                 reason: login_failure(report.state),
             }));
