@@ -160,7 +160,12 @@ impl Reading {
                 }
                 // Less than what is durable.
                 Line::End | Line::Partial(_) | Line::Endless(_) => {
-                    return Err(FollowError::Gone(at));
+                    if lines.is_empty() {
+                        return Err(FollowError::Gone(at));
+                    }
+                    // What is before it comes first. It is opened again, to be found again.
+                    self.lines = None;
+                    break;
                 }
             }
         }
