@@ -30,6 +30,7 @@ mod oidc;
 mod one_or_many;
 mod passthrough;
 mod raw;
+mod sink;
 mod source;
 mod store;
 mod upstream;
@@ -47,6 +48,10 @@ pub use login::{
 pub use notice_kind::NoticeKind;
 pub use notify::{NotifyConfig, SmtpConfig, SmtpEncryption, WebhookConfig, WebhookFormat};
 pub use oidc::{Algorithm, OidcConfig, SessionEnd};
+pub use sink::{
+    Confirm, Facility, PostConfig, SinkConfig, SinkKind, SinkStart, SinkWay, SyslogConfig,
+    SyslogWay, TableConfig,
+};
 pub use source::{Place, Problem, Problems};
 pub use store::{SharedStoreConfig, StoreConfig, StoreLocation};
 pub use upstream::{
@@ -73,6 +78,7 @@ pub struct Config {
     /// None: nobody logs in with `oidc`.
     pub oidc: Option<OidcConfig>,
     pub notify: NotifyConfig,
+    pub sinks: Vec<SinkConfig>,
     pub databases: Vec<DatabaseConfig>,
     /// In the order of the file: the first that matches decides. Empty: `data.auth` for everybody.
     pub logins: Vec<LoginConfig>,
@@ -335,15 +341,15 @@ impl Config {
         self.databases.iter().map(DatabaseConfig::catalog_view).collect()
     }
 
-    /// What can be served and should still be looked at.
+    /// What is served and should still be looked at.
     pub fn warnings(&self) -> Vec<Problem> {
         let warning = |database: &DatabaseConfig| {
             let name = database.name.as_str();
             let said = database.upstream.warning()?;
             Some(database.place.problem(format!("upstream of database \"{name}\": {said}")))
         };
-        let store = self.store.warning();
-        self.databases.iter().filter_map(warning).chain(store).collect()
+        let sinks = self.sinks.iter().filter_map(SinkConfig::warning);
+        self.databases.iter().filter_map(warning).chain(self.store.warning()).chain(sinks).collect()
     }
 
     pub fn user(&self, name: &str) -> Option<&UserConfig> {

@@ -33,6 +33,7 @@ pub mod auth;
 pub mod control;
 pub mod notify;
 pub mod relay;
+pub mod sinks;
 
 pub mod server;
 

@@ -18,7 +18,9 @@ pub mod preview;
 mod proof;
 mod refresher;
 mod setup;
+mod sinks;
 mod threshold;
+mod workers;
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -52,6 +54,7 @@ use notices::Notices;
 use ports::Ports;
 use refresher::Around;
 use setup::Setup;
+use sinks::Sinks;
 
 /// What a thread needs that analyses: it descends into syntax trees as deep as clients write them.
 pub const STACK_LEN: usize = 16 << 20;
@@ -168,6 +171,7 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
         databases: Databases::new(around),
         keys: Arc::default(),
         notices: Notices::new(&surroundings, positions),
+        sinks: Sinks::new(&surroundings, &setup.config.audit.dir),
         addresses: Arc::default(),
         users: Arc::default(),
         places: Arc::new(Semaphore::new(setup.config.data.connections_max)),
@@ -180,8 +184,7 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
         setup: ArcSwap::from_pointee(setup),
     });
     let setup = house.setup.load_full();
-    house.databases.reconcile(&setup);
-    house.notices.reconcile(&setup.channels);
+    house.go_by(&setup);
     house.note(Event::Started(Started {
         version: env!("CARGO_PKG_VERSION"),
         mode: match setup.config.enforcement.mode {
@@ -324,6 +327,7 @@ async fn stop(house: &House, reason: &'static str, mut tasks: JoinSet<()>) {
     if let Err(error) = house.audit.shutdown().await {
         tracing::error!(%error, "the last records could not be written");
     }
+    house.sinks.finish().await;
     tracing::info!("stopped");
 }
 

@@ -5,6 +5,8 @@ pub mod labels;
 pub mod log;
 mod metrics;
 pub mod sessions;
+mod sinks;
 
 pub use labels::NoticeChannel;
 pub use metrics::{Family, Metrics};
+pub use sinks::{SinkFamilies, SinkMetrics};

@@ -4,11 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use keyhole::audit::Kind;
 use keyhole::catalog::{Hiding, MaskSpec};
 use keyhole::config::{
-    AuthMethod, Config, Credential, DatabaseName, EnforcementMode, LogFormat, LoginNetwork,
-    LoginTls, LoginWhen, NoticeKind, Persist, Role, SmtpEncryption, SslMode, StoreLocation,
-    TlsDemand, Unclassified, UpstreamDatabase, WebhookFormat, Writes,
+    AuthMethod, Config, Confirm, Credential, DatabaseName, EnforcementMode, Facility, LogFormat,
+    LoginNetwork, LoginTls, LoginWhen, NoticeKind, Persist, Role, SinkStart, SinkWay,
+    SmtpEncryption, SslMode, StoreLocation, SyslogWay, TlsDemand, Unclassified, UpstreamDatabase,
+    WebhookFormat, Writes,
 };
 use keyhole::grant::Subject;
 use keyhole::model::{RelationName, Secret};
@@ -466,6 +468,12 @@ fn the_tables_in_the_sample_are_good() {
     let text = format!("{SAMPLE}\n{}", notify.map(|table| shown(table, &without)).join("\n"));
     let notify = load(&text, CATALOG).expect("good").notify;
     assert_eq!((notify.webhooks.len(), notify.smtp.is_some()), (1, true));
+    let without =
+        ["path", "facility", "confirm", "datagram_len_max", "secret_", "table", "password_"];
+    let without = [&without[..], &["ca_file", "authorization_"]].concat();
+    let sink = shown("[sink]", &without);
+    let sinks = load(&format!("{SAMPLE}\n{sink}"), CATALOG).expect("good").sinks;
+    assert_eq!(sinks.len(), 1);
     let map = config.oidc.expect("an issuer").user_map.expect("a pattern");
     assert!(map.is_match("alice@example.com") && !map.is_match("alice@example.com.org"));
 }
@@ -755,8 +763,8 @@ fn the_configuration_of_the_compose_file_is_good() {
     assert_eq!(compose.databases[0].upstream.tls.mode, SslMode::Disable);
 }
 
-/// What is said about a `[notify]` of these lines, put at the end of the sample.
-fn said_of_notify(text: &str) -> Vec<String> {
+/// What is said about these lines, put at the end of the sample.
+fn said_of(text: &str) -> Vec<String> {
     let sample = format!("{SAMPLE}\n{text}");
     let start = SAMPLE.lines().count() + 2;
     let Err(problems) = load(&sample, CATALOG) else { return Vec::new() };
@@ -868,11 +876,123 @@ fn channels_of_notifications_that_cannot_be_are_told_by_line() {
             "4: email of user \"zoe\": \"zoe\" is no address of mail",
         ),
     ] {
-        assert_eq!(said_of_notify(text), [expected], "{text}");
+        assert_eq!(said_of(text), [expected], "{text}");
     }
     let twice = format!("{HOOK}url = 'https://a.example/'\n{HOOK}url = 'https://b.example/'");
-    let said = said_of_notify(&twice);
+    let said = said_of(&twice);
     assert!(said.len() == 1 && said[0].starts_with("6: webhook \"siem\" is named at "), "{said:?}");
     let plain = format!("{MAIL}url = 'smtp://mail.example.com'\nplaintext = true");
-    assert_eq!(said_of_notify(&plain), Vec::<String>::new());
+    assert_eq!(said_of(&plain), Vec::<String>::new());
+}
+
+/// A sink of that kind.
+fn sink(kind: &str, rest: &str) -> String {
+    format!("[[sink]]\nname = 'siem'\nkind = '{kind}'\n{rest}")
+}
+
+#[test]
+fn sinks_mean_what_they_say() {
+    let text = [
+        "[[sink]]\nname = 'a'\nkind = 'syslog'\nurl = 'tls://logs.example.com'",
+        "[[sink]]\nname = 'b'\nkind = 'syslog'\nurl = 'udp://127.0.0.1:5514'\nfacility = 'audit'\n\
+         kinds = ['release', 'grant']\nfrom = 'now'\nevery = '5s'\ndatagram_len_max = '8KiB'",
+        "[[sink]]\nname = 'c'\nkind = 'http'\nurl = 'https://siem.example.com/in'\n\
+         authorization_env = 'A_SECRET'\nsecret_env = 'B_SECRET'",
+        "[[sink]]\nname = 'd'\nkind = 'postgres'\nurl = 'postgres://k@db.example.com/audit?sslmode=disable'\n\
+         table = 'logs.keyhole'\npassword_env = 'P_PASSWORD'",
+    ];
+    let config = load(&format!("{SAMPLE}\n{}\n", text.join("\n")), CATALOG).expect("good");
+    let [a, b, c, d] = &config.sinks[..] else { panic!("four sinks") };
+    let SinkWay::Syslog(tls) = &a.way else { panic!("syslog") };
+    assert_eq!(
+        (tls.host.as_str(), tls.port, tls.facility),
+        ("logs.example.com", 6514, Facility(16))
+    );
+    assert_eq!(tls.way, SyslogWay::Tls { ca_file: None, confirm: Confirm::Closed });
+    assert_eq!((a.from, a.every, &a.kinds), (SinkStart::Oldest, Duration::from_secs(1), &None));
+    let SinkWay::Syslog(udp) = &b.way else { panic!("syslog") };
+    assert_eq!(udp.way, SyslogWay::Udp { datagram_len_max: 8192 });
+    assert_eq!(
+        (b.from, b.every, udp.facility),
+        (SinkStart::Now, Duration::from_secs(5), Facility(13))
+    );
+    assert_eq!(b.kinds.as_deref(), Some(&[Kind::Release, Kind::Grant][..]));
+    let SinkWay::Http(http) = &c.way else { panic!("http") };
+    assert_eq!(http.authorization, Some(Secret::new("secret of A_SECRET")));
+    assert_eq!(http.secret, Some(Secret::new("secret of B_SECRET")));
+    let SinkWay::Postgres(table) = &d.way else { panic!("a table") };
+    assert_eq!((table.schema.as_deref(), table.table.as_str()), (Some("logs"), "keyhole"));
+    assert!(!format!("{config:?}").contains("secret of"));
+}
+
+#[test]
+fn sinks_that_cannot_be_are_told_by_line() {
+    let names = "[[sink]]\nname = 'a b'\nkind = 'stdout'";
+    for (text, expected) in [
+        (names, "2: name in [[sink]]: a name has 1 to 64 letters, digits, _ and -"),
+        (
+            &sink("sylog", ""),
+            "3: kind of sink \"siem\": unknown value \"sylog\" (did you mean \"syslog\"?)",
+        ),
+        (
+            &sink("stdout", "kinds = ['grants']"),
+            "4: kinds of sink \"siem\": unknown value \"grants\" (did you mean \"grant\"?)",
+        ),
+        (&sink("stdout", "kinds = []"), "4: kinds of sink \"siem\" names none"),
+        (
+            &sink("stdout", "path = 'x'"),
+            "4: path of sink \"siem\": kind = \"stdout\" has no such key",
+        ),
+        (&sink("stdout", "every = '2min'"), "4: every of sink \"siem\" is at most 1min"),
+        (&sink("file", ""), "2: sink \"siem\" needs path"),
+        (&sink("http", ""), "2: sink \"siem\" needs url"),
+        (
+            &sink("http", "url = 'http://siem.example.com/'"),
+            "4: url of sink \"siem\": anybody in between could read along: use https://, or, without authorization, say plaintext = true",
+        ),
+        (
+            &sink(
+                "otlp",
+                "url = 'http://siem.example.com/'\nplaintext = true\nauthorization_env = 'A_SECRET'",
+            ),
+            "4: url of sink \"siem\": anybody in between could read along: use https://, or, without authorization, say plaintext = true",
+        ),
+        (
+            &sink("syslog", "url = 'logs.example.com'"),
+            "4: url of sink \"siem\": a receiver is tls://host:port, tcp://host:port or udp://host:port",
+        ),
+        (
+            &sink("syslog", "url = 'udp://logs.example.com'"),
+            "4: url of sink \"siem\": anybody in between could read along: use tls://, or say plaintext = true",
+        ),
+        (
+            &sink("syslog", "url = 'udp://127.0.0.1'\nconfirm = true"),
+            "5: confirm of sink \"siem\": there is no such thing over Udp",
+        ),
+        (
+            &sink("syslog", "url = 'udp://127.0.0.1'\ndatagram_len_max = '100B'"),
+            "5: datagram_len_max of sink \"siem\" lies between 480B and 65507B",
+        ),
+        (
+            &sink("postgres", "url = 'postgres://k@127.0.0.1/*'"),
+            "4: url of sink \"siem\": a table is in one database",
+        ),
+        (
+            &sink("postgres", "url = 'postgres://k@127.0.0.1/a'\ntable = 'a.b.c'"),
+            "5: table of sink \"siem\": a table is table or schema.table",
+        ),
+        (
+            &sink("http", "url = 'https://a.example/'\nsecret_env = 'NOT_SET'"),
+            "5: secret_env of sink \"siem\": the environment variable NOT_SET is not set",
+        ),
+    ] {
+        assert_eq!(said_of(text), [expected], "{text}");
+    }
+    let twice = said_of(&[sink("file", "path = 'a'"), sink("file", "path = 'b'")].join("\n"));
+    assert!(twice.len() == 1 && twice[0].starts_with("6: sink \"siem\" is named at "), "{twice:?}");
+    let out = "[[sink]]\nname = 'b'\nkind = 'stdout'";
+    let twice = said_of(&format!("{}\n{out}", sink("stdout", "")));
+    assert!(twice.len() == 1 && twice[0].contains("one standard output"), "{twice:?}");
+    let missing = said_of(&sink("file", "path = 'not/there.jsonl'"));
+    assert!(missing.len() == 1 && missing[0].contains("no file in a folder"), "{missing:?}");
 }

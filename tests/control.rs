@@ -206,6 +206,7 @@ impl Office {
                     .then_some(Unready { part: Part::Audit, reason });
                 unready.into_iter().collect()
             }),
+            sinks: Box::new(Vec::new),
             record: Box::new(move |occurrence| {
                 remembered.lock().expect("unpoisoned").push(occurrence.clone());
             }),

@@ -77,6 +77,8 @@ mod shared_store;
 mod silence;
 #[path = "e2e/subjects.rs"]
 mod subjects;
+#[path = "e2e/sinks.rs"]
+mod sinks;
 #[path = "e2e/telemetry.rs"]
 mod telemetry;
 #[path = "e2e/the_loop.rs"]

@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["net", "store"],
     &["upstream"],
     &["auth"],
-    &["relay", "control", "notify"],
+    &["relay", "control", "notify", "sinks"],
     &["server"],
     &["cli"],
 ];

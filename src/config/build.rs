@@ -12,6 +12,7 @@ use super::ldap;
 use super::notify;
 use super::oidc;
 use super::raw::{self, Text};
+use super::sink;
 use super::source::{Place, Problem, Problems, Source};
 use super::upstream::{UpstreamDatabase, UpstreamUrl};
 use super::{
@@ -54,6 +55,7 @@ impl Builder<'_> {
         let logins = login::rules(self, raw.login);
         let (ldap, oidc) = (ldap::build(self, raw.ldap), oidc::build(self, raw.oidc));
         let notify = notify::build(self, raw.notify);
+        let sinks = sink::build(self, raw.sink);
         let tables = (ldap.as_ref(), oidc.as_ref());
         login::methods_have_tables(self, (data.auth, auth_span.clone()), &logins, tables);
         self.certificates_can_be_asked_for(&data, &logins, auth_span.clone());
@@ -94,6 +96,7 @@ impl Builder<'_> {
             ldap,
             oidc,
             notify,
+            sinks,
             policies: identity::policies(self, raw.policy, views.as_deref()),
             standing: identity::standing(self, raw.standing, views.as_deref()),
             databases,

@@ -259,12 +259,12 @@ fn smtp(builder: &mut Builder<'_>, entry: Spanned<raw::Smtp>) -> Option<SmtpConf
 }
 
 /// Whether others can read along.
-enum Carriage {
+pub(super) enum Carriage {
     Safe,
     InTheClear,
 }
 
-fn check_url(url: &str) -> Result<Carriage, String> {
+pub(super) fn check_url(url: &str) -> Result<Carriage, String> {
     const SHAPE: &str = "an address is https://host/path";
     let (rest, plain) = match url.strip_prefix("https://") {
         Some(rest) => (rest, false),
@@ -292,9 +292,8 @@ fn smtp_server(url: &str) -> Result<(SmtpEncryption, &str, u16), String> {
     };
     let authority = authority.strip_suffix('/').unwrap_or(authority);
     let host = values::host_of(authority).ok_or(SHAPE)?;
-    let behind = authority.trim_start_matches('[').strip_prefix(host).unwrap_or_default();
-    let port = behind.trim_start_matches(']').strip_prefix(':').map_or(Ok(port), str::parse);
-    Ok((encryption, host, port.map_err(|_| SHAPE)?))
+    let port = values::port_of(authority, host).unwrap_or(Ok(port)).map_err(|()| SHAPE)?;
+    Ok((encryption, host, port))
 }
 
 fn events(builder: &mut Builder<'_>, key: &str, raw: Option<Spanned<Texts>>) -> Vec<NoticeKind> {

@@ -7,11 +7,13 @@ use toml::Spanned;
 pub(super) use self::catalog::{CatalogFile, Class, Function, Honey, Table};
 pub(super) use self::notify::{Notify, Smtp, Webhook};
 pub(super) use self::policy::{Policy, Standing};
+pub(super) use self::sink::Sink;
 use super::one_or_many::OneOrMany;
 
 mod catalog;
 mod notify;
 mod policy;
+mod sink;
 
 pub(super) type Text = Spanned<String>;
 pub(super) type Texts = Vec<Spanned<String>>;
@@ -40,6 +42,8 @@ pub(super) struct Proxy {
     pub(super) oidc: Option<Spanned<Oidc>>,
     #[serde(default)]
     pub(super) notify: Notify,
+    #[serde(default)]
+    pub(super) sink: Vec<Spanned<Sink>>,
     #[serde(default)]
     pub(super) database: Vec<Spanned<Database>>,
     #[serde(default)]
@@ -325,6 +329,7 @@ mod tests {
         shows::<Oidc>("[oidc]");
         shows::<Webhook>("[[notify.webhook]]");
         shows::<Smtp>("[notify.smtp]");
+        shows::<Sink>("[[sink]]");
         shows::<Database>("[[database]]");
         shows::<Login>("[[login]]");
         shows::<User>("[[user]]");

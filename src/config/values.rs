@@ -53,6 +53,13 @@ pub(super) fn host_of(authority: &str) -> Option<&str> {
     (fits && port_fits).then_some(host)
 }
 
+/// The port behind `host` in an authority that [`host_of`] understood; None: there is none.
+pub(super) fn port_of(authority: &str, host: &str) -> Option<Result<u16, ()>> {
+    let behind = authority.trim_start_matches('[').strip_prefix(host)?;
+    let port = behind.trim_start_matches(']').strip_prefix(':')?;
+    Some(port.parse().map_err(drop))
+}
+
 /// Whether what is sent to this host does not leave the machine.
 pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())

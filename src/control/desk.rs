@@ -47,6 +47,8 @@ pub struct Desk {
     pub reload: Source<Reloading>,
     /// What keeps the proxy from serving now; empty: nothing.
     pub unready: Source<Vec<Unready>>,
+    /// Where else the records of the audit log go, and how far each is.
+    pub sinks: Source<Vec<Sink>>,
     /// Told of every login and every command that changes something.
     pub record: Recorder,
 }
@@ -133,6 +135,42 @@ impl Part {
             Self::Audit => "audit",
             Self::Schema => "schema",
             Self::Upstream => "upstream",
+        }
+    }
+}
+
+/// A sink of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sink {
+    pub name: String,
+    /// The word of the configuration.
+    pub kind: &'static str,
+    /// Which records, in words.
+    pub kinds: String,
+    /// The number of the record that it ships next; None as long as it does not know.
+    pub next: Option<u64>,
+    pub behind_records: u64,
+    pub behind_secs: u64,
+    /// Records, since the start.
+    pub delivered: u64,
+    /// Attempts.
+    pub failures: u64,
+    /// Records that the receiver does not take.
+    pub refused: u64,
+    /// Records that were removed from the log before they were shipped.
+    pub missed: u64,
+    pub last_delivery: Option<Timestamp>,
+    /// Why the last attempt was in vain.
+    pub failing: Option<String>,
+}
+
+impl Sink {
+    /// `working`, `failing`, or `starting`.
+    pub fn state(&self) -> &'static str {
+        match (&self.failing, self.next) {
+            (Some(_), _) => "failing",
+            (None, Some(_)) => "working",
+            (None, None) => "starting",
         }
     }
 }

@@ -70,11 +70,12 @@ pub enum Topic {
     Catalog,
     Policies,
     Databases,
+    Sinks,
     Stats,
 }
 
 impl Topic {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Help,
         Self::Version,
         Self::Grants,
@@ -83,6 +84,7 @@ impl Topic {
         Self::Catalog,
         Self::Policies,
         Self::Databases,
+        Self::Sinks,
         Self::Stats,
     ];
 
@@ -96,6 +98,7 @@ impl Topic {
             Self::Catalog => "CATALOG",
             Self::Policies => "POLICIES",
             Self::Databases => "DATABASES",
+            Self::Sinks => "SINKS",
             Self::Stats => "STATS",
         }
     }
@@ -188,7 +191,7 @@ impl From<SyntaxError> for Report {
 /// Shown where no command's own form can be.
 pub const HELP_HINT: &str = "SHOW HELP lists the commands of this console.";
 const SHOW_FORM: &str = "SHOW HELP | VERSION | GRANTS | REQUESTS | SESSIONS | CATALOG | POLICIES | \
-                         DATABASES | STATS | CHALLENGE 3";
+                         DATABASES | SINKS | STATS | CHALLENGE 3";
 const DENY_FORM: &str = "DENY 3 REASON 'no ticket', with the id that SHOW REQUESTS lists";
 const CANCEL_FORM: &str = "CANCEL 3, with the id that SHOW REQUESTS lists";
 const REVOKE_FORM: &str = "REVOKE 7, with the id that SHOW GRANTS lists, or REVOKE ALL \

@@ -21,7 +21,7 @@ use axum::{Json, Router, middleware};
 
 use self::bounded::{Bounded, Peer};
 use self::problem::Problem;
-use super::desk::{Desk, Unready};
+use super::desk::{Desk, Sink, Unready};
 use crate::model::SqlState;
 use crate::net::Listener;
 
@@ -96,7 +96,13 @@ async fn healthz() -> Json<serde_json::Value> {
 async fn readyz(State(desk): State<Arc<Desk>>) -> Response {
     let reasons = (desk.unready)();
     if reasons.is_empty() {
-        return Json(serde_json::json!({ "status": "ready" })).into_response();
+        // For information: a proxy whose sinks are behind serves all the same.
+        let sinks: Vec<_> = (desk.sinks)().iter().map(sink).collect();
+        let mut answer = serde_json::json!({ "status": "ready" });
+        if !sinks.is_empty() {
+            answer["sinks"] = sinks.into();
+        }
+        return Json(answer).into_response();
     }
     let shown: Vec<_> = reasons
         .iter()
@@ -106,6 +112,15 @@ async fn readyz(State(desk): State<Arc<Desk>>) -> Response {
         .collect();
     let body = Json(serde_json::json!({ "status": "not ready", "reasons": shown }));
     (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+}
+
+fn sink(sink: &Sink) -> serde_json::Value {
+    serde_json::json!({
+        "name": sink.name,
+        "state": sink.state(),
+        "behind_records": sink.behind_records,
+        "behind_seconds": sink.behind_secs,
+    })
 }
 
 async fn nowhere() -> Problem {

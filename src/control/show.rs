@@ -1,6 +1,7 @@
 //! The tables of `SHOW`.
 
 mod policies;
+mod sinks;
 
 use super::desk::{Database, Desk};
 use super::grammar::{HELP, Topic};
@@ -137,6 +138,7 @@ pub(super) fn columns(topic: Topic) -> &'static [Column] {
         Topic::Catalog => CATALOG_COLUMNS,
         Topic::Policies => policies::COLUMNS,
         Topic::Databases => DATABASE_COLUMNS,
+        Topic::Sinks => sinks::COLUMNS,
         Topic::Stats => STATS_COLUMNS,
     }
 }
@@ -157,6 +159,7 @@ pub(super) fn table(desk: &Desk, topic: Topic) -> Table {
             let sessions = desk.sessions.list();
             (desk.databases)().iter().map(|database| database_row(database, &sessions)).collect()
         }
+        Topic::Sinks => sinks::rows((desk.sinks)()),
         Topic::Stats => {
             desk.take_stock();
             let row = |(name, labels, value): (String, String, i64)| {

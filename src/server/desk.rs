@@ -18,6 +18,7 @@ pub(super) fn build(house: &Arc<House>) -> Desk {
     let of = || Arc::clone(house);
     let (databases, policies, rules) = (of(), of(), of());
     let (users, named, reload, unready, record) = (of(), of(), of(), of(), of());
+    let sinks = of();
     Desk {
         approvals: house.approvals.clone(),
         sessions: Arc::clone(&house.sessions),
@@ -36,6 +37,7 @@ pub(super) fn build(house: &Arc<House>) -> Desk {
             Box::pin(async move { house.reload(None).await })
         }),
         unready: Box::new(move || unready.unready()),
+        sinks: Box::new(move || sinks.sinks.look(sinks.now())),
         record: Box::new(move |occurrence| remember(&record, occurrence)),
     }
 }

@@ -40,6 +40,10 @@ fn look(house: &House, records: &mut u64) {
     let open = requests.iter().filter(|request| request.state == RequestState::Pending);
     metrics.requests_open.set(open.count() as i64);
     metrics.notifications_waiting.set(house.notices.waiting().try_into().unwrap_or(i64::MAX));
+    // The gauges of sinks are set by it.
+    house.sinks.look(house.now());
+    let needed = house.sinks.behind().map_or(0, |at| at.seq);
+    metrics.sinks.needed.set(needed.try_into().unwrap_or(i64::MAX));
     metrics.store_sync_age.set(house.approvals.sync_age().as_secs_f64());
     metrics.audit_failing.set(i64::from(!house.audit.healthy()));
     let now = house.audit.stats().records;

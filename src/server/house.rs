@@ -11,6 +11,7 @@ use super::databases::Databases;
 use super::keys::Keys;
 use super::notices::Notices;
 use super::setup::Setup;
+use super::sinks::Sinks;
 use crate::audit::{Configuration, ConfigurationStep, Event};
 use crate::auth::Lasting;
 use crate::config::{Config, Problems, UserConfig};
@@ -39,6 +40,7 @@ pub(super) struct House {
     pub(super) databases: Databases,
     pub(super) keys: Arc<Keys>,
     pub(super) notices: Notices,
+    pub(super) sinks: Sinks,
     /// Connections by address, those that are logging in included.
     pub(super) addresses: Arc<Crowd<IpAddr>>,
     /// Sessions by user.
@@ -155,8 +157,7 @@ impl House {
         let new = Arc::new(new);
         new.warn();
         self.setup.store(Arc::clone(&new));
-        self.databases.reconcile(&new);
-        self.notices.reconcile(&new.channels);
+        self.go_by(&new);
         self.end_strangers(old, &new);
         let refreshes: Vec<_> = self.databases.list();
         for site in refreshes {
@@ -167,6 +168,13 @@ impl House {
             }
         }
         Ok((new.clone(), changes(old, &new)))
+    }
+
+    /// Has databases, channels and sinks be what it says.
+    pub(super) fn go_by(&self, setup: &Setup) {
+        self.databases.reconcile(setup);
+        self.notices.reconcile(&setup.channels);
+        self.sinks.reconcile(&setup.sinks);
     }
 
     /// Ends the sessions of users and databases that are no longer what they were.
@@ -232,6 +240,7 @@ fn changes(old: &Setup, new: &Setup) -> Vec<String> {
         ("ldap", a.ldap == b.ldap),
         ("oidc", a.oidc == b.oidc),
         ("notify", a.notify == b.notify),
+        ("sink", a.sinks == b.sinks),
         ("database", a.databases == b.databases),
         ("login", a.logins == b.logins),
         ("user", a.users == b.users),

@@ -27,7 +27,7 @@ pub(super) async fn keep(house: Arc<House>) {
 async fn tend(house: &House) {
     let audit = house.setup.load().config.audit.clone();
     let before = audit.retention.map(|age| house.now() - age);
-    let keeping = Keeping { compress: audit.compress, before, needed: None };
+    let keeping = Keeping { compress: audit.compress, before, needed: house.sinks.behind() };
     match house.audit.tend(keeping, house.now()).await {
         Ok(tended) => {
             if let Some(through) = tended.retired {

@@ -6,6 +6,7 @@ mod identity;
 mod logins;
 mod people;
 mod served;
+mod sinks;
 mod stored;
 
 use std::fs;
@@ -24,11 +25,12 @@ use crate::grant::{Policies, Standing};
 use crate::model::User;
 use crate::store::approvals::Location;
 use crate::upstream::connect::Target;
-pub(super) use channels::Plan;
+pub(super) use channels::Plan as ChannelPlan;
 use identity::Identity;
 use people::People;
 use served::Served;
 pub(super) use served::{Accounts, NoAccount};
+pub(super) use sinks::Plan as SinkPlan;
 
 /// A configuration in force.
 pub(super) struct Setup {
@@ -38,7 +40,9 @@ pub(super) struct Setup {
     pub(super) policies: Policies,
     pub(super) standing: Vec<Standing>,
     /// Who is told of requests and grants.
-    pub(super) channels: Vec<Plan>,
+    pub(super) channels: Vec<ChannelPlan>,
+    /// Where else the records of the audit log go.
+    pub(super) sinks: Vec<SinkPlan>,
     /// Where requests and grants are kept.
     pub(super) store: Location,
     identity: Identity,
@@ -105,6 +109,7 @@ impl Setup {
         let served: Result<Vec<_>, _> = config.databases.iter().map(Served::new).collect();
         let served = served.map_err(&mut collect);
         let channels = channels::plans(&config).map_err(&mut collect);
+        let sinks = sinks::plans(&config).map_err(&mut collect);
         let store = stored::location(&config.store).map_err(&mut collect);
         let digest = fs::read(&config.path)
             .map(|bytes| hex(&Sha256::digest(bytes)))
@@ -112,9 +117,14 @@ impl Setup {
         // What is wrong with the identity is among the problems by the list.
         let logins = list.and_then(|list| Ok((identity.map_err(drop)?, list)));
         let tls_and_logins = tls.and_then(|tls| Ok((tls, logins?)));
-        let served = served.and_then(|served| Ok((served, store?, channels?)));
-        let (Ok(policies), Ok(standing), Ok(ready), Ok((served, store, channels)), Ok(digest)) =
-            (policies, standing, tls_and_logins, served, digest)
+        let served = served.and_then(|served| Ok((served, store?, channels?, sinks?)));
+        let (
+            Ok(policies),
+            Ok(standing),
+            Ok(ready),
+            Ok((served, store, channels, sinks)),
+            Ok(digest),
+        ) = (policies, standing, tls_and_logins, served, digest)
         else {
             return Err(problems);
         };
@@ -135,6 +145,7 @@ impl Setup {
             policies,
             standing,
             channels,
+            sinks,
             store,
             identity,
             digest,

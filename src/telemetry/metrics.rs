@@ -13,6 +13,7 @@ use super::labels::{
     CutCause, Direction, Label, LoginDelay, LoginResult, NoticeChannel, Refresh, Refusal,
     UpstreamError, Verdict,
 };
+use super::sinks::SinkFamilies;
 
 /// From a fast NVMe flush to a disk that is in trouble, in seconds.
 const SYNC_BUCKETS_SECS: &[f64] =
@@ -74,6 +75,7 @@ pub struct Metrics {
     pub notifications_dropped: Family<NoticeChannel>,
     /// Events that the slowest channel is behind.
     pub notifications_waiting: IntGauge,
+    pub sinks: SinkFamilies,
 }
 
 impl Metrics {
@@ -132,6 +134,7 @@ impl Metrics {
                 "notifications_waiting",
                 "events that the slowest channel of notifications is behind",
             )?,
+            sinks: SinkFamilies::new(r)?,
             bytes: family(r, "bytes_total", "bytes relayed by direction")?,
             registry,
         })

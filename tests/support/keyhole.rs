@@ -136,6 +136,11 @@ impl Config {
         self.dir.path().join("proxy.toml")
     }
 
+    /// What its proxy says on standard output.
+    pub(crate) fn stdout(&self) -> PathBuf {
+        self.dir.path().join("stdout")
+    }
+
     pub(crate) fn text(&self) -> String {
         self.table.to_string()
     }
@@ -410,7 +415,9 @@ type Running = (Process, Arc<Mutex<String>>, Ports);
 fn spawn(config: &Config) -> Result<Running, Ended> {
     let file = config.file();
     let mut command = config.command(&["serve", "--config", file.to_str().expect("UTF-8")]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut options = std::fs::OpenOptions::new();
+    let stdout = options.create(true).append(true).open(config.stdout()).expect("writable");
+    command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
     let mut process = Process::spawn(&mut command);
     let stderr = BufReader::new(process.child.stderr.take().expect("piped"));
     let log = Arc::new(Mutex::new(String::new()));

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::super::workers;
 use crate::config::{Config, NoticeKind, SmtpConfig, WebhookConfig, WebhookFormat};
 use crate::net::trust::trusting;
 use crate::notify::{Directory, Route, Smtp, Webhook};
@@ -29,9 +30,12 @@ enum Source {
     Smtp { config: SmtpConfig, authorities: Option<Vec<u8>>, directory: Directory },
 }
 
-impl Plan {
-    /// Whether a channel by `other` would do just the same.
-    pub(in crate::server) fn is_like(&self, other: &Self) -> bool {
+impl workers::Plan for Plan {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
         self.source == other.source
             && self.console_url == other.console_url
             && self.age_max == other.age_max
