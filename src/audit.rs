@@ -27,7 +27,7 @@ pub use read::{Kind, Record};
 pub use record::{
     Analysis, CatalogChange, CatalogStep, Configuration, ConfigurationStep, Decision, Event, Gates,
     Grant, GrantStep, Login, LoginFailed, Logout, Lost, Mention, Names, Provenance, Release,
-    Repaired, Retired, Started, Statement, StatementText, Stopped, Urgency, plain_name,
+    Repaired, Retired, Signal, Started, Statement, StatementText, Stopped, Urgency, plain_name,
 };
 pub use subject::{Pseudonym, Pseudonyms, Shown, SubjectsOf};
 

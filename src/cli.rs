@@ -19,6 +19,7 @@ mod install_trigger;
 mod policy;
 mod prompt;
 mod receipts;
+mod risk;
 mod serve;
 mod store;
 mod user;
@@ -71,6 +72,9 @@ enum Command {
     /// Approve with a key of one's own
     #[command(subcommand)]
     Approvals(receipts::Approvals),
+    /// Try the rules over the audit log out
+    #[command(subcommand)]
+    Risk(risk::Command),
     /// Look after the proxy's users
     #[command(subcommand)]
     User(user::Command),
@@ -111,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Policy(command) => policy::run(&command),
         Command::Receipts(command) => receipts::receipts(&command),
         Command::Approvals(command) => receipts::approvals(&command),
+        Command::Risk(command) => risk::run(&command),
         Command::User(command) => runtime.block_on(user::run(&command)),
         Command::Demo(arguments) => runtime.block_on(demo::run(&arguments)),
     };

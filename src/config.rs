@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::message::Mailbox;
@@ -12,6 +13,7 @@ pub use crate::analysis::sensitive::Unclassified;
 use crate::catalog::Catalog;
 use crate::grant::{CatalogView, Policies, PolicyText, Standing, StandingText, Subject};
 use crate::model::{Secret, User};
+use crate::risk::Rules;
 
 mod account;
 mod approver;
@@ -31,6 +33,7 @@ mod one_or_many;
 mod passthrough;
 mod raw;
 mod sink;
+mod risk;
 mod source;
 mod store;
 mod upstream;
@@ -79,6 +82,7 @@ pub struct Config {
     pub oidc: Option<OidcConfig>,
     pub notify: NotifyConfig,
     pub sinks: Vec<SinkConfig>,
+    pub risk: Arc<Rules>,
     pub databases: Vec<DatabaseConfig>,
     /// In the order of the file: the first that matches decides. Empty: `data.auth` for everybody.
     pub logins: Vec<LoginConfig>,

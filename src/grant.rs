@@ -20,6 +20,7 @@ mod network;
 mod policy;
 mod predicate;
 mod resource;
+mod restriction;
 pub mod seal;
 mod subject;
 mod terms;
@@ -36,7 +37,7 @@ pub use budget::{Budget, Claim, Limit, Origin, Spent, Usage};
 pub use conditions::{Conditions, Holds, Unmet};
 pub use event::{GrantEvent, Proven, RecordedEvent};
 pub use hours::{Hours, HoursError};
-pub use ledger::{Approving, Change, Extension, Ledger, LedgerError, Scope};
+pub use ledger::{Approving, Change, Extension, Ledger, LedgerError, RISK, Scope};
 pub use limits::{Limits, Runs};
 pub use live::{Asked, Counting, LiveTable};
 pub use meter::LookupMeter;
@@ -47,6 +48,7 @@ pub use policy::{
 };
 pub use predicate::{PredicateError, RowPredicate};
 pub use resource::{Pattern, Resource, ResourceError};
+pub use restriction::{Restrict, Restricted, Restriction, Signalled};
 pub use subject::{Subject, SubjectError};
 pub use terms::{
     Ask, DirectGrant, Grant, GrantState, GrantView, Live, Request, RequestState, Review, Standing,

@@ -14,6 +14,8 @@ pub mod audit;
 pub mod grant;
 pub mod mask;
 
+pub mod risk;
+
 pub mod decision;
 
 pub mod rewrite;

@@ -17,6 +17,7 @@ mod ports;
 pub mod preview;
 mod proof;
 mod refresher;
+mod risk;
 mod setup;
 mod sinks;
 mod threshold;
@@ -113,6 +114,7 @@ pub async fn serve(config: Config, filter: Option<&str>) -> Result<(), ServeErro
     tasks.spawn(keep_notes(house.audit.clone(), notes));
     tasks.spawn(gauges::keep_up(Arc::clone(&house)));
     tasks.spawn(keeper::keep(Arc::clone(&house)));
+    let risk = risk::start(&house);
     first_reading(&house).await;
     let ready = ports.line().map_err(ServeError::Signals)?;
     let running = ports.open(&house, crew);
@@ -120,6 +122,9 @@ pub async fn serve(config: Config, filter: Option<&str>) -> Result<(), ServeErro
     let _ = writeln!(io::stderr().lock(), "{ready}");
     let reason = signals.attend(&house, &mut tasks).await;
     running.drain(&house, &mut signals).await;
+    if timeout(FAREWELL, risk.end()).await.is_err() {
+        tracing::warn!("what the rules of risk know is not kept");
+    }
     house.databases.stop();
     if timeout(FAREWELL, house.notices.end()).await.is_err() {
         tracing::warn!("notifications under way may be sent again");

@@ -187,7 +187,9 @@ impl Attestor {
             | GrantStep::Denied
             | GrantStep::Cancelled
             | GrantStep::FactorUsed
-            | GrantStep::FactorFailed => {}
+            | GrantStep::FactorFailed
+            | GrantStep::Restricted
+            | GrantStep::Lifted => {}
         }
     }
 

@@ -89,6 +89,7 @@ impl Encoder {
                 | Event::LoginFailed(_)
                 | Event::Logout(_)
                 | Event::Grant(_)
+                | Event::Signal(_)
                 | Event::Configuration(_)
                 | Event::Catalog(_)
                 | Event::Repaired(_)

@@ -81,6 +81,11 @@ pub struct Record {
     pub not_before: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     pub urgency: Option<String>,
+    /// Of a signal.
+    pub rule: Option<String>,
+    pub severity: Option<String>,
+    /// The number of the record that made it one.
+    pub trigger: Option<u64>,
 }
 
 /// Whose rows of a table a statement showed: [`super::SubjectsOf`].
@@ -115,6 +120,7 @@ pub enum Kind {
     LoginFailed,
     Logout,
     Grant,
+    Signal,
     Configuration,
     Catalog,
     Repaired,
@@ -128,13 +134,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [(&'static str, Self); 14] = [
+    const ALL: [(&'static str, Self); 15] = [
         ("statement", Self::Statement),
         ("release", Self::Release),
         ("login", Self::Login),
         ("login_failed", Self::LoginFailed),
         ("logout", Self::Logout),
         ("grant", Self::Grant),
+        ("signal", Self::Signal),
         ("configuration", Self::Configuration),
         ("catalog", Self::Catalog),
         ("repaired", Self::Repaired),

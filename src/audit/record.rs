@@ -5,6 +5,7 @@
 mod fields;
 mod names;
 mod plain;
+mod signal;
 mod statement;
 
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ pub(super) use fields::{client_fields, cut_name};
 use fields::{moment, name, predicate, reason};
 pub use names::Names;
 pub use plain::plain_name;
+pub use signal::Signal;
 pub use statement::{
     Analysis, Decision, Gates, Mention, Provenance, Release, Statement, StatementText,
 };
@@ -34,6 +36,7 @@ pub enum Event {
     LoginFailed(LoginFailed),
     Logout(Logout),
     Grant(Box<Grant>),
+    Signal(Box<Signal>),
     Configuration(Configuration),
     Catalog(CatalogChange),
     Repaired(Repaired),
@@ -55,6 +58,7 @@ impl Event {
             | Self::LoginFailed(_)
             | Self::Logout(_)
             | Self::Grant(_)
+            | Self::Signal(_)
             | Self::Configuration(_)
             | Self::Catalog(_)
             | Self::Repaired(_)
@@ -78,6 +82,7 @@ impl Event {
             Self::Login(_)
             | Self::LoginFailed(_)
             | Self::Logout(_)
+            | Self::Signal(_)
             | Self::Configuration(_)
             | Self::Catalog(_)
             | Self::Repaired(_)
@@ -201,6 +206,10 @@ pub enum GrantStep {
     FactorUsed,
     /// A code was wrong, and the approval refused.
     FactorFailed,
+    /// Something was taken from the subject for a time.
+    Restricted,
+    /// It was given back.
+    Lifted,
 }
 
 impl GrantStep {
@@ -221,6 +230,8 @@ impl GrantStep {
             Self::Exhausted => "exhausted",
             Self::FactorUsed => "factor_used",
             Self::FactorFailed => "factor_failed",
+            Self::Restricted => "restricted",
+            Self::Lifted => "lifted",
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{
     ApplicationName, AuditConfig, AuthMethod, Config, ControlConfig, DataConfig, DatabaseConfig,
     DatabaseName, Enforcement, EnforcementMode, LogConfig, LogFormat, LoginConfig, Persist,
     SchemaConfig, ShutdownConfig, TlsConfig, TlsDemand, Unclassified, Writes, catalog, identity,
-    login, passthrough, values,
+    login, passthrough, risk, values,
 };
 
 const FRAME_LEN_MAX: u64 = 256 << 20;
@@ -56,6 +56,7 @@ impl Builder<'_> {
         let (ldap, oidc) = (ldap::build(self, raw.ldap), oidc::build(self, raw.oidc));
         let notify = notify::build(self, raw.notify);
         let sinks = sink::build(self, raw.sink);
+        let risk = risk::build(self, raw.risk);
         let tables = (ldap.as_ref(), oidc.as_ref());
         login::methods_have_tables(self, (data.auth, auth_span.clone()), &logins, tables);
         self.certificates_can_be_asked_for(&data, &logins, auth_span.clone());
@@ -97,6 +98,7 @@ impl Builder<'_> {
             oidc,
             notify,
             sinks,
+            risk: std::sync::Arc::new(risk),
             policies: identity::policies(self, raw.policy, views.as_deref()),
             standing: identity::standing(self, raw.standing, views.as_deref()),
             databases,

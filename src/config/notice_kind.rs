@@ -19,10 +19,12 @@ pub enum NoticeKind {
     Expired,
     /// A limit is reached.
     Exhausted,
+    /// A rule over the audit log has something to tell.
+    Signal,
 }
 
 impl NoticeKind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Requested,
         Self::Approved,
         Self::Denied,
@@ -35,6 +37,7 @@ impl NoticeKind {
         Self::Revoked,
         Self::Expired,
         Self::Exhausted,
+        Self::Signal,
     ];
 
     /// The word of the configuration and of payloads.
@@ -50,6 +53,7 @@ impl NoticeKind {
             Self::Extended => "extended",
             Self::Reviewed => "reviewed",
             Self::Exhausted => "exhausted",
+            Self::Signal => "signal",
             Self::Revoked => "revoked",
             Self::Expired => "expired",
         }

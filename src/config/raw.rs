@@ -8,12 +8,14 @@ pub(super) use self::catalog::{CatalogFile, Class, Function, Honey, Table};
 pub(super) use self::notify::{Notify, Smtp, Webhook};
 pub(super) use self::policy::{Policy, Standing};
 pub(super) use self::sink::Sink;
+pub(super) use self::risk::{Risk, RiskRule};
 use super::one_or_many::OneOrMany;
 
 mod catalog;
 mod notify;
 mod policy;
 mod sink;
+mod risk;
 
 pub(super) type Text = Spanned<String>;
 pub(super) type Texts = Vec<Spanned<String>>;
@@ -44,6 +46,8 @@ pub(super) struct Proxy {
     pub(super) notify: Notify,
     #[serde(default)]
     pub(super) sink: Vec<Spanned<Sink>>,
+    #[serde(default)]
+    pub(super) risk: Risk,
     #[serde(default)]
     pub(super) database: Vec<Spanned<Database>>,
     #[serde(default)]

@@ -6,7 +6,8 @@ use super::grammar::{AskWords, Command, Probe, ResourceWords, Revoked, SubjectWo
 use super::table::{Answer, Cell, Column, Table, postgres_text};
 use super::{lookup, show};
 use crate::grant::{
-    Ask, CatalogView, DirectGrant, Extension, GrantView, Request, RequestState, Scope, Subject,
+    Ask, CatalogView, DirectGrant, Extension, GrantView, Request, RequestState, Restrict,
+    Restriction, Scope, Subject,
 };
 use crate::model::{Report, SqlState, quote_ident, show_duration};
 use crate::telemetry::sessions::Dismissal;
@@ -30,6 +31,8 @@ pub fn columns(command: &Command) -> Option<&'static [Column]> {
         | Command::Revoke(_)
         | Command::Review { .. }
         | Command::KillSession(_)
+        | Command::Suspend { .. }
+        | Command::Lift(_)
         | Command::Reload
         | Command::Pause
         | Command::Resume
@@ -52,6 +55,8 @@ fn deed(command: &Command) -> Option<Deed> {
         }
         Command::Review { grant, .. } => Some(Deed::Review(*grant)),
         Command::KillSession(id) => Some(Deed::KillSession(*id)),
+        Command::Suspend { .. } => Some(Deed::Suspend),
+        Command::Lift(_) => Some(Deed::Lift),
         Command::Reload => Some(Deed::Reload),
         Command::Show(_)
         | Command::Challenge(_)
@@ -146,6 +151,21 @@ async fn run(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answ
                     .hint("SHOW SESSIONS lists the sessions and their ids."))
             }
         },
+        Command::Suspend { user, duration, reason } => {
+            let order = Restrict {
+                user: user.clone(),
+                restriction: Restriction::Suspended,
+                duration: *duration,
+                reason: reason.clone(),
+            };
+            desk.approvals.restrict(&operator.user, order).await?;
+            let stranger = stranger(desk, &Subject::User(user.clone()));
+            Ok(done("SUSPEND", stranger.into_iter().collect()))
+        }
+        Command::Lift(user) => {
+            desk.approvals.lift(&operator.user, user.clone()).await?;
+            Ok(done("LIFT", Vec::new()))
+        }
         Command::Reload => reload(desk).await,
         Command::Pause | Command::Resume => Err(Report::error(
             SqlState::FEATURE_NOT_SUPPORTED,

@@ -223,6 +223,8 @@ pub enum Deed {
     RevokeAll,
     Review(u64),
     KillSession(u64),
+    Suspend,
+    Lift,
     Reload,
 }
 
@@ -240,6 +242,8 @@ impl Deed {
             Self::RevokeAll => "revoke all",
             Self::Review(_) => "review",
             Self::KillSession(_) => "kill session",
+            Self::Suspend => "suspend",
+            Self::Lift => "lift",
             Self::Reload => "reload",
         }
     }
@@ -254,9 +258,13 @@ impl Deed {
             | Self::Revoke(id)
             | Self::Review(id)
             | Self::KillSession(id) => Some(id),
-            Self::Login { .. } | Self::Grant | Self::Request | Self::RevokeAll | Self::Reload => {
-                None
-            }
+            Self::Login { .. }
+            | Self::Grant
+            | Self::Request
+            | Self::RevokeAll
+            | Self::Suspend
+            | Self::Lift
+            | Self::Reload => None,
         }
     }
 }

@@ -6,6 +6,7 @@ mod cursor;
 mod grant;
 mod help;
 mod probe;
+mod restrict;
 
 use std::time::Duration;
 
@@ -51,6 +52,14 @@ pub enum Command {
         note: String,
     },
     KillSession(SessionId),
+    /// Nothing counts for the user until then, or until it is lifted.
+    Suspend {
+        user: String,
+        duration: Option<Duration>,
+        reason: String,
+    },
+    /// What was taken from the user is given back.
+    Lift(String),
     Reload,
     /// Understood, and refused: nothing behind the proxy can be paused yet.
     Pause,
@@ -71,11 +80,12 @@ pub enum Topic {
     Policies,
     Databases,
     Sinks,
+    Restrictions,
     Stats,
 }
 
 impl Topic {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Help,
         Self::Version,
         Self::Grants,
@@ -85,6 +95,7 @@ impl Topic {
         Self::Policies,
         Self::Databases,
         Self::Sinks,
+        Self::Restrictions,
         Self::Stats,
     ];
 
@@ -99,6 +110,7 @@ impl Topic {
             Self::Policies => "POLICIES",
             Self::Databases => "DATABASES",
             Self::Sinks => "SINKS",
+            Self::Restrictions => "RESTRICTIONS",
             Self::Stats => "STATS",
         }
     }
@@ -191,7 +203,7 @@ impl From<SyntaxError> for Report {
 /// Shown where no command's own form can be.
 pub const HELP_HINT: &str = "SHOW HELP lists the commands of this console.";
 const SHOW_FORM: &str = "SHOW HELP | VERSION | GRANTS | REQUESTS | SESSIONS | CATALOG | POLICIES | \
-                         DATABASES | SINKS | STATS | CHALLENGE 3";
+                         DATABASES | SINKS | RESTRICTIONS | STATS | CHALLENGE 3";
 const DENY_FORM: &str = "DENY 3 REASON 'no ticket', with the id that SHOW REQUESTS lists";
 const CANCEL_FORM: &str = "CANCEL 3, with the id that SHOW REQUESTS lists";
 const REVOKE_FORM: &str = "REVOKE 7, with the id that SHOW GRANTS lists, or REVOKE ALL \
@@ -282,6 +294,8 @@ fn command(text: &str, lexemes: &[Lexeme]) -> Result<Command, SyntaxError> {
             cursor.expect("SESSION")?;
             Command::KillSession(cursor.number("the id of a session")?)
         }
+        "SUSPEND" => restrict::suspend(&mut cursor)?,
+        "LIFT" => restrict::lift(&mut cursor)?,
         "RELOAD" => Command::Reload,
         "PAUSE" => Command::Pause,
         "RESUME" => Command::Resume,

@@ -7,7 +7,9 @@ use super::desk::{Database, Desk};
 use super::grammar::{HELP, Topic};
 use super::table::{Cell, Column, Table, postgres_text};
 use crate::catalog::{Class, DatePrecision, Hiding, MaskSpec};
-use crate::grant::{Actions, Grant, GrantView, Network, Pattern, Request, Subject, Urgency};
+use crate::grant::{
+    Actions, Grant, GrantView, Network, Pattern, Request, Restricted, Subject, Urgency,
+};
 use crate::model::receipt::Challenge;
 use crate::model::{ColumnPath, show_duration};
 use crate::telemetry::sessions::Session;
@@ -125,6 +127,15 @@ const DATABASE_COLUMNS: &[Column] = &[
     Column::int("sessions"),
 ];
 
+const RESTRICTION_COLUMNS: &[Column] = &[
+    Column::text("user"),
+    Column::text("restriction"),
+    Column::time("since"),
+    Column::time("until"),
+    Column::text("by"),
+    Column::text("reason"),
+];
+
 const STATS_COLUMNS: &[Column] =
     &[Column::text("name"), Column::text("labels"), Column::int("value")];
 
@@ -139,6 +150,7 @@ pub(super) fn columns(topic: Topic) -> &'static [Column] {
         Topic::Policies => policies::COLUMNS,
         Topic::Databases => DATABASE_COLUMNS,
         Topic::Sinks => sinks::COLUMNS,
+        Topic::Restrictions => RESTRICTION_COLUMNS,
         Topic::Stats => STATS_COLUMNS,
     }
 }
@@ -160,6 +172,7 @@ pub(super) fn table(desk: &Desk, topic: Topic) -> Table {
             (desk.databases)().iter().map(|database| database_row(database, &sessions)).collect()
         }
         Topic::Sinks => sinks::rows((desk.sinks)()),
+        Topic::Restrictions => desk.approvals.restrictions().iter().map(restriction_row).collect(),
         Topic::Stats => {
             desk.take_stock();
             let row = |(name, labels, value): (String, String, i64)| {
@@ -353,6 +366,17 @@ fn database_row(database: &Database, sessions: &[std::sync::Arc<Session>]) -> Ve
         schema.map(|schema| schema.relations.len() as u64).into(),
         schema.map(|schema| schema.epoch.0).into(),
         (here as u64).into(),
+    ]
+}
+
+fn restriction_row(restricted: &Restricted) -> Vec<Cell> {
+    vec![
+        restricted.user.clone().into(),
+        restricted.restriction.as_str().into(),
+        restricted.since.into(),
+        restricted.until.into(),
+        restricted.by.clone().into(),
+        restricted.reason.clone().into(),
     ]
 }
 

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::factor::Factor;
-use super::{Grant, GrantId, Request, RequestId, Usage};
+use super::{Grant, GrantId, Request, RequestId, Restriction, Signalled, Usage};
 use crate::model::Timestamp;
 use crate::model::receipt::{Attestation, FactorKind, OwnSignature};
 
@@ -102,6 +102,24 @@ pub enum GrantEvent {
         user: String,
         request: RequestId,
     },
+    /// Something is taken from a user for a time.
+    Restricted {
+        user: String,
+        restriction: Restriction,
+        /// None: until somebody lifts it.
+        until: Option<Timestamp>,
+        by: String,
+        reason: String,
+    },
+    /// Everything that was taken from the user is given back.
+    Lifted {
+        user: String,
+        by: String,
+    },
+    /// A rule over the audit log has something to tell.
+    Signalled {
+        signal: Box<Signalled>,
+    },
 }
 
 /// What proved that an approval is the approver's, beside the login.
@@ -147,7 +165,10 @@ impl GrantEvent {
             | Self::Cancelled { .. }
             | Self::Lapsed { .. }
             | Self::FactorUsed { .. }
-            | Self::FactorFailed { .. } => None,
+            | Self::FactorFailed { .. }
+            | Self::Restricted { .. }
+            | Self::Lifted { .. }
+            | Self::Signalled { .. } => None,
         }
     }
 
@@ -181,6 +202,9 @@ impl GrantEvent {
             Self::StandingRemoved { .. } => "standing_removed",
             Self::FactorUsed { .. } => "factor_used",
             Self::FactorFailed { .. } => "factor_failed",
+            Self::Restricted { .. } => "restricted",
+            Self::Lifted { .. } => "lifted",
+            Self::Signalled { .. } => "signalled",
         }
     }
 }

@@ -8,6 +8,7 @@ mod extend;
 mod history;
 mod proven;
 mod request;
+mod restrict;
 mod set_back;
 mod spend;
 mod standing;
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use self::history::History;
+use self::restrict::Restrictions;
 use super::factor::FactorState;
 use super::{
     Grant, GrantId, GrantState, GrantView, Live, Request, RequestId, RequestState, Subject,
@@ -26,6 +28,7 @@ use crate::model::{Report, SqlState, Timestamp, User};
 pub use end::Scope;
 pub use extend::Extension;
 pub use proven::Approving;
+pub use restrict::RISK;
 
 /// All requests and grants, as replaying the events gives them.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +49,7 @@ pub struct Ledger {
     /// Grants that have not ended and have limits.
     limited: BTreeSet<GrantId>,
     history: History,
+    restrictions: Restrictions,
     request_last: RequestId,
     grant_last: GrantId,
     sequence: u64,
@@ -77,6 +81,15 @@ pub enum Change {
     Becomes {
         old: Arc<Grant>,
         new: Live,
+    },
+    /// No grant counts for the user; None: until they resume.
+    Suspends {
+        user: String,
+        until: Option<Timestamp>,
+    },
+    /// The user's grants count again.
+    Resumes {
+        user: String,
     },
 }
 

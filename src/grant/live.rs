@@ -22,6 +22,8 @@ pub struct LiveTable {
     users: Shelf,
     groups: Shelf,
     anyone: Arc<Held>,
+    /// For whom no grant counts, and until when; None: until they resume.
+    suspended: Arc<Map<Arc<str>, Option<Timestamp>>>,
     /// Each column once, so that comparing names does not reach for a copy per grant.
     paths: Arc<Set<Arc<ColumnPath>>>,
     /// Each database once, for the same reason.
@@ -158,6 +160,21 @@ impl LiveTable {
         }
     }
 
+    /// From now on no grant counts for the user, until that moment or until they resume.
+    pub fn suspend(&mut self, user: &str, until: Option<Timestamp>) {
+        Arc::make_mut(&mut self.suspended).insert(user.into(), until);
+    }
+
+    /// Grants count again for the user.
+    pub fn resume(&mut self, user: &str) {
+        Arc::make_mut(&mut self.suspended).remove(user);
+    }
+
+    fn is_suspended(&self, user: &str, now: Timestamp) -> bool {
+        !self.suspended.is_empty()
+            && self.suspended.get(user).is_some_and(|until| until.is_none_or(|end| now < end))
+    }
+
     fn held_mut(&mut self, subject: &Subject) -> &mut Held {
         let held = match subject {
             Subject::User(name) => self.users.entry(name),
@@ -212,7 +229,9 @@ impl LiveTable {
         asked: Asked,
         counts: impl Fn(GrantId) -> bool,
     ) -> Option<Cover> {
-        if self.valid_until.is_some_and(|until| asked.now >= until) {
+        if self.valid_until.is_some_and(|until| asked.now >= until)
+            || self.is_suspended(&client.user.name, asked.now)
+        {
             return None;
         }
         let user = self.users.get(&client.user.name);

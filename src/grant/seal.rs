@@ -75,7 +75,10 @@ impl Sealer {
                 | GrantEvent::Expired { .. }
                 | GrantEvent::StandingRemoved { .. }
                 | GrantEvent::FactorUsed { .. }
-                | GrantEvent::FactorFailed { .. } => {}
+                | GrantEvent::FactorFailed { .. }
+                | GrantEvent::Restricted { .. }
+                | GrantEvent::Lifted { .. }
+                | GrantEvent::Signalled { .. } => {}
             }
         }
         Ok(())

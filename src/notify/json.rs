@@ -1,4 +1,4 @@
-//! The payload of webhooks with `format = "json"`: the fields of [`Notice`], each always there.
+//! The payload of webhooks with `format = "json"`: the fields of [`Notice`], each always there but `signal`.
 
 use super::notice::Notice;
 

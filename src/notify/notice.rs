@@ -6,7 +6,8 @@ use super::words::{is_safe_ticket, shown};
 use crate::audit::{Strings, normalize};
 use crate::config::NoticeKind;
 use crate::grant::{
-    Grant, GrantEvent, GrantId, RecordedEvent, Request, RequestId, RowPredicate, Runs, Subject,
+    Grant, GrantEvent, GrantId, RecordedEvent, Request, RequestId, RowPredicate, Runs, Signalled,
+    Subject,
 };
 use crate::model::Timestamp;
 
@@ -33,6 +34,9 @@ pub struct Notice {
     pub approval: Option<Approval>,
     /// None, too, when it does not look like a ticket's number.
     pub ticket: Option<String>,
+    /// Of signals, and absent of everything else: the rule, counts, and what was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<Signalled>,
     /// Where the rest can be read, the reason above all.
     pub link: Option<String>,
     /// Whom mail about it is for.
@@ -154,6 +158,9 @@ pub fn notice_of(recorded: &RecordedEvent, past: &Past<'_>, party: &Party) -> Op
         GrantEvent::Expired { grant: id } => {
             about(NoticeKind::Expired).grant(*id, (past.grant)(*id).as_ref(), None)
         }
+        GrantEvent::Signalled { signal } => about(NoticeKind::Signal).signal(signal),
+        // The signal before it tells of it; what a DBA says is for the audit log.
+        GrantEvent::Restricted { .. } | GrantEvent::Lifted { .. } => return None,
         // The configuration's own; whoever changes it is told by the change.
         GrantEvent::StandingAdded { .. } | GrantEvent::StandingRemoved { .. } => return None,
     })
@@ -192,6 +199,12 @@ impl About<'_> {
         }
     }
 
+    fn signal(self, signal: &Signalled) -> Notice {
+        let signal = Signalled { user: signal.user.as_deref().map(shown), ..signal.clone() };
+        // Mail goes to those who are told of everything, not to whom it is about.
+        Notice { signal: Some(signal), ..self.notice(None, Told::default()) }
+    }
+
     fn notice(&self, by: Option<&String>, told: Told) -> Notice {
         Notice {
             version: VERSION,
@@ -204,6 +217,7 @@ impl About<'_> {
             access: None,
             approval: None,
             ticket: None,
+            signal: None,
             link: None,
             told,
         }

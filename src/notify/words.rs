@@ -62,6 +62,13 @@ fn sentence(notice: &Notice) -> String {
         NoticeKind::Exhausted => format!("{grant} is used up: {what} for {who}"),
         NoticeKind::Revoked => format!("{by} revoked {grant}: {what} for {who}"),
         NoticeKind::Expired => format!("{grant} has expired: {what} for {who}"),
+        NoticeKind::Signal => match &notice.signal {
+            Some(signal) => {
+                let who = signal.user.as_deref().unwrap_or("somebody");
+                format!("{} signal: {} by {who}", signal.severity, signal.rule)
+            }
+            None => "a signal".to_owned(),
+        },
     }
 }
 
@@ -101,6 +108,15 @@ pub(super) fn details(notice: &Notice) -> Vec<(&'static str, String)> {
             lines.push(("Approved by", shown(&approval.approved_by.join(", "))));
         }
     }
+    if let Some(signal) = &notice.signal {
+        let figures = signal.figures.iter().map(|(name, count)| format!("{name} {count}"));
+        lines.push(("Figures", figures.collect::<Vec<_>>().join(", ")));
+        lines.extend(signal.session.map(|session| ("Session", session.to_string())));
+        let records: Vec<_> = signal.records.iter().map(u64::to_string).collect();
+        lines.push(("Records", shown(&records.join(", "))));
+        lines.push(("Done", signal.actions.join(", ")));
+        lines.push(("Since", signal.since.to_string()));
+    }
     lines.extend(notice.ticket.clone().map(|ticket| ("Ticket", ticket)));
     lines.push(("Time", notice.at.to_string()));
     lines
@@ -109,6 +125,10 @@ pub(super) fn details(notice: &Notice) -> Vec<(&'static str, String)> {
 /// Where what is not told can be read.
 pub(super) fn elsewhere(notice: &Notice) -> String {
     match (&notice.link, notice.event) {
+        (_, NoticeKind::Signal) => {
+            "The records of the audit log say the rest; SHOW RESTRICTIONS says who is restricted."
+                .to_owned()
+        }
         (Some(link), NoticeKind::Requested) => {
             format!("The reason is not sent. Read it, and decide, at {link}")
         }

@@ -91,6 +91,8 @@ fn remember(house: &House, occurrence: &Occurrence) {
             | Deed::RevokeAll
             | Deed::Review(_)
             | Deed::KillSession(_)
+            | Deed::Suspend
+            | Deed::Lift
             | Deed::Reload,
             _,
         ) => {}

@@ -58,12 +58,10 @@ impl GrantEvents {
         if memory.last.as_ref() == Some(recorded) {
             return Ok(());
         }
-        if let GrantEvent::Used { .. } = recorded.event {
-            // Each statement's own record says by which grants it showed how many rows.
+        let Some(record) = memory.describe(&recorded.event) else {
             memory.last = Some(recorded.clone());
             return Ok(());
-        }
-        let record = memory.describe(&recorded.event);
+        };
         let written = self.audit.append_durable(Event::Grant(Box::new(record)), recorded.at);
         self.runtime.block_on(written).map_err(|error| error.to_string())?;
         memory.forget(&recorded.event);
@@ -73,8 +71,12 @@ impl GrantEvents {
 }
 
 impl Memory {
-    fn describe(&mut self, event: &GrantEvent) -> Record {
-        match event {
+    /// None: another record says it.
+    fn describe(&mut self, event: &GrantEvent) -> Option<Record> {
+        Some(match event {
+            // Each statement's own says by which grants it showed how many rows; a signal is on
+            // record when it was acted upon.
+            GrantEvent::Used { .. } | GrantEvent::Signalled { .. } => return None,
             GrantEvent::Requested { request } => {
                 let record = of_request(request);
                 self.requests.insert(request.id, record.clone());
@@ -108,9 +110,18 @@ impl Memory {
             GrantEvent::Started { grant, expires_at } => {
                 self.until(*grant, GrantStep::Started, *expires_at)
             }
-            GrantEvent::Used { grant, .. } | GrantEvent::Exhausted { grant } => {
-                self.on_grant(*grant, GrantStep::Exhausted, None)
+            GrantEvent::Restricted { user, restriction, until, by, reason } => Record {
+                subject: user.clone(),
+                actions: vec![restriction.as_str().to_owned()],
+                expires_at: *until,
+                reason: Some(reason.clone()),
+                by: Some(by.clone()),
+                ..unknown(GrantStep::Restricted)
+            },
+            GrantEvent::Lifted { user, by } => {
+                Record { subject: user.clone(), by: Some(by.clone()), ..unknown(GrantStep::Lifted) }
             }
+            GrantEvent::Exhausted { grant } => self.on_grant(*grant, GrantStep::Exhausted, None),
             GrantEvent::Reviewed { grant, by, note } => {
                 let mut record = self.on_grant(*grant, GrantStep::Reviewed, Some(by));
                 record.reason = Some(note.clone());
@@ -135,7 +146,7 @@ impl Memory {
             GrantEvent::FactorFailed { user, request } => {
                 self.on_request(*request, GrantStep::FactorFailed, user)
             }
-        }
+        })
     }
 
     /// Drops what no later event will name.
@@ -166,7 +177,10 @@ impl Memory {
             | GrantEvent::Reviewed { .. }
             | GrantEvent::StandingAdded { .. }
             | GrantEvent::FactorUsed { .. }
-            | GrantEvent::FactorFailed { .. } => {}
+            | GrantEvent::FactorFailed { .. }
+            | GrantEvent::Restricted { .. }
+            | GrantEvent::Lifted { .. }
+            | GrantEvent::Signalled { .. } => {}
         }
     }
 
@@ -314,7 +328,7 @@ mod tests {
     #[test]
     fn a_step_on_a_number_that_is_not_known_still_names_the_number() {
         let event = GrantEvent::Revoked { grant: 7, by: "dora".to_owned() };
-        let record = Memory::default().describe(&event);
+        let record = Memory::default().describe(&event).unwrap();
         assert_eq!((record.grant, record.by.as_deref()), (Some(7), Some("dora")));
         assert_eq!(record.step, GrantStep::Revoked);
     }
@@ -359,7 +373,7 @@ mod tests {
             receipt: Some(Box::new(body.sign(&key))),
         };
         // Nothing was learned yet: the event is of the process before this one.
-        let record = Memory::default().describe(&event);
+        let record = Memory::default().describe(&event).unwrap();
         let mut line = Vec::new();
         let event = Event::Grant(Box::new(record));
         Encoder::from(Chain::start()).encode(&event, Timestamp::UNIX_EPOCH, &mut line).unwrap();

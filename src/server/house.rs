@@ -241,6 +241,7 @@ fn changes(old: &Setup, new: &Setup) -> Vec<String> {
         ("oidc", a.oidc == b.oidc),
         ("notify", a.notify == b.notify),
         ("sink", a.sinks == b.sinks),
+        ("risk", a.risk == b.risk),
         ("database", a.databases == b.databases),
         ("login", a.logins == b.logins),
         ("user", a.users == b.users),

@@ -7,6 +7,7 @@ mod feed;
 mod journal;
 mod lifetime;
 mod peek;
+mod restrict;
 mod settings;
 mod shared;
 mod writer;

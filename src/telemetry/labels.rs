@@ -1,6 +1,7 @@
 //! Every value that a metric's label may take, as types: what is not here cannot become a series.
 
 use crate::model::SqlState;
+use crate::risk::Rule;
 
 /// A closed set of label values.
 pub trait Label: Copy + 'static {
@@ -163,6 +164,19 @@ labels! {
     }
 }
 
+impl Label for Rule {
+    const NAME: &'static str = "rule";
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn as_str(self) -> &'static str {
+        Self::as_str(self)
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,5 +198,6 @@ mod tests {
         every_value_stands_at_its_index::<UpstreamError>();
         every_value_stands_at_its_index::<Direction>();
         every_value_stands_at_its_index::<NoticeChannel>();
+        every_value_stands_at_its_index::<Rule>();
     }
 }

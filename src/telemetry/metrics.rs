@@ -14,6 +14,7 @@ use super::labels::{
     UpstreamError, Verdict,
 };
 use super::sinks::SinkFamilies;
+use crate::risk::Rule;
 
 /// From a fast NVMe flush to a disk that is in trouble, in seconds.
 const SYNC_BUCKETS_SECS: &[f64] =
@@ -76,6 +77,8 @@ pub struct Metrics {
     /// Events that the slowest channel is behind.
     pub notifications_waiting: IntGauge,
     pub sinks: SinkFamilies,
+    /// Signals of the rules over the audit log.
+    pub signals: Family<Rule>,
 }
 
 impl Metrics {
@@ -135,6 +138,7 @@ impl Metrics {
                 "events that the slowest channel of notifications is behind",
             )?,
             sinks: SinkFamilies::new(r)?,
+            signals: family(r, "signals_total", "signals of the rules over the audit log")?,
             bytes: family(r, "bytes_total", "bytes relayed by direction")?,
             registry,
         })

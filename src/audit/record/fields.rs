@@ -53,6 +53,13 @@ pub(super) fn name<S: Serializer>(name: &str, to: S) -> Result<S::Ok, S::Error> 
     to.serialize_str(cut(name, NAME_BYTES_MAX))
 }
 
+pub(super) fn maybe_name<S: Serializer>(name: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+    match name {
+        Some(name) => to.serialize_str(cut(name, NAME_BYTES_MAX)),
+        None => to.serialize_none(),
+    }
+}
+
 pub(super) fn reason<S: Serializer>(reason: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
     match reason {
         Some(reason) => to.serialize_str(cut(reason, REASON_BYTES_MAX)),

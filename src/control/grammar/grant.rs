@@ -227,7 +227,7 @@ impl Terms {
     }
 }
 
-fn duration(cursor: &mut Cursor<'_>) -> Result<Duration, SyntaxError> {
+pub(super) fn duration(cursor: &mut Cursor<'_>) -> Result<Duration, SyntaxError> {
     let start = cursor.position();
     let text = cursor.string("a duration in quotes")?;
     parse_duration(&text).map_err(|error| cursor.error_at(error.to_string(), start))

@@ -37,5 +37,11 @@ pub const HELP: &[(&str, &str)] = &[
     ("REVOKE ALL ON customers.email", "ends what shows it to anybody, or ON CLASS email IN shop"),
     ("REVIEW 7 REASON 'it was real'", "says that break-glass access was looked at"),
     ("KILL SESSION 12", "ends a session on the data port"),
+    ("SHOW RESTRICTIONS", "who is suspended, or needs one approval more"),
+    (
+        "SUSPEND alice FOR '1 hour' REASON 'INC-42'",
+        "no grant counts for her, standing ones included",
+    ),
+    ("LIFT alice", "gives her back what was taken; nobody lifts their own"),
     ("RELOAD", "reads configuration and catalog again"),
 ];

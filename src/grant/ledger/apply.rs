@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Change, Ended, Entry, Ledger, LedgerError, standing};
 use crate::grant::{
     Grant, GrantEvent, GrantId, GrantState, Live, Origin, RecordedEvent, Request, RequestId,
-    RequestState,
+    RequestState, Restricted,
 };
 use crate::model::Timestamp;
 use crate::model::receipt::{Approval, Attestation};
@@ -80,6 +80,18 @@ impl Ledger {
                 self.factors.entry(user.clone()).or_default().failed(at);
                 Some(Change::None)
             }
+            GrantEvent::Restricted { user, restriction, until, by, reason } => {
+                Some(self.take_restriction(Restricted {
+                    user: user.clone(),
+                    restriction: *restriction,
+                    since: at,
+                    until: *until,
+                    by: by.clone(),
+                    reason: reason.clone(),
+                }))
+            }
+            GrantEvent::Lifted { user, by: _ } => Some(self.take_lift(user)),
+            GrantEvent::Signalled { signal: _ } => Some(Change::None),
             GrantEvent::Revoked { grant, by } => {
                 self.end(*grant, GrantState::Revoked, at, Some(by))
             }

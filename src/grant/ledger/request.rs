@@ -69,7 +69,10 @@ impl Ledger {
     ) -> Result<Allowed, Report> {
         let at_once = |policy: &str| self.history.at_once(policy, &user.name, now);
         match policies.decide(terms, Asker { user, client, now }, at_once) {
-            Decision::Allowed(allowed) => Ok(*allowed),
+            Decision::Allowed(mut allowed) => {
+                self.one_more(policies, &mut allowed, user, now)?;
+                Ok(*allowed)
+            }
             Decision::Refused(report) => Err(report),
         }
     }

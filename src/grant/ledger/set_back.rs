@@ -23,7 +23,8 @@ impl Ledger {
             None => **id <= before.grant_last,
         });
         let over = over.filter(|(_, entry)| entry.live.grant.expires_at.is_some());
-        over.map(|(id, entry)| revoked(*id, entry, before)).collect()
+        let over = over.map(|(id, entry)| revoked(*id, entry, before));
+        over.chain(self.restrict_again(before)).collect()
     }
 
     /// Ends every grant that is not standing: the store was set back while nobody was looking, so

@@ -11,13 +11,15 @@ use crate::model::Timestamp;
 const DISUSE: &str = "disuse";
 
 impl Ledger {
-    /// The next moment after `now` at which a grant begins or ends by time.
+    /// The next moment after `now` at which a grant begins or ends by time, or somebody's grants
+    /// count again.
     pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
         let after = Bound::Excluded((now, GrantId::MAX));
         let next = |times: &BTreeSet<(Timestamp, GrantId)>| {
             times.range((after, Bound::Unbounded)).next().map(|(at, _)| *at)
         };
-        next(&self.begins).into_iter().chain(next(&self.ends)).min()
+        let suspension = self.restrictions.next_end(now);
+        next(&self.begins).into_iter().chain(next(&self.ends)).chain(suspension).min()
     }
 
     /// The events that are due and not written yet, at most `limit`: what has expired or lapsed,
@@ -45,6 +47,7 @@ impl Ledger {
         });
         self.requests.retain(|_, request| request.decided_at.is_none_or(|at| at >= horizon));
         self.history.forget(now);
+        self.restrictions.forget(now);
     }
 }
 

@@ -63,7 +63,11 @@ fn table(
 ) -> Result<LiveTable, StoreError> {
     let begin = ledger.reconcile(standing);
     take_in(&mut ledger, begin, now)?;
-    Ok(LiveTable::new(Epoch::default(), ledger.open_grants().map(Arc::clone)))
+    let mut table = LiveTable::new(Epoch::default(), ledger.open_grants().map(Arc::clone));
+    for (user, until) in ledger.suspended() {
+        table.suspend(user, until);
+    }
+    Ok(table)
 }
 
 fn take_in(ledger: &mut Ledger, events: Vec<GrantEvent>, now: Timestamp) -> Result<(), StoreError> {

@@ -99,17 +99,22 @@ impl Shared {
                     table.remove(old);
                     table.insert(new.clone());
                 }
+                Change::Suspends { user, until } => table.suspend(user, *until),
+                Change::Resumes { user } => table.resume(user),
             }
         }
         self.put(table);
         drop(guard);
     }
 
-    /// Publishes a table of these grants alone.
+    /// Publishes a table of these grants and suspensions alone.
     pub(super) fn publish_whole(&self, ledger: &Ledger) {
         let guard = self.lock();
         let old = self.table.load();
         let mut table = LiveTable::new(old.epoch, ledger.open_grants().map(Arc::clone));
+        for (user, until) in ledger.suspended() {
+            table.suspend(user, until);
+        }
         table.valid_until = old.valid_until;
         self.put(table);
         drop(guard);

@@ -263,7 +263,13 @@ impl Writer {
         for event in events {
             match self.shared.ledger_mut().apply(event) {
                 Ok(change @ Change::Ends(_)) => ends.push(change),
-                Ok(change @ (Change::Begins(_) | Change::Becomes { .. })) => {
+                Ok(Change::Suspends { user, until }) => {
+                    self.begins.retain(|begin| !resumes(begin, &user));
+                    ends.push(Change::Suspends { user, until });
+                }
+                Ok(
+                    change @ (Change::Begins(_) | Change::Becomes { .. } | Change::Resumes { .. }),
+                ) => {
                     self.begins.push(change);
                 }
                 Ok(Change::None) => {}
@@ -330,10 +336,15 @@ impl Writer {
     }
 }
 
+/// Whether it gives this user's grants back.
+fn resumes(change: &Change, whose: &str) -> bool {
+    matches!(change, Change::Resumes { user } if user == whose)
+}
+
 /// Whether both are about one grant.
 fn is_about(one: &Change, other: &Change) -> bool {
     let grant = |change: &Change| match change {
-        Change::None => None,
+        Change::None | Change::Suspends { .. } | Change::Resumes { .. } => None,
         Change::Begins(live) | Change::Becomes { old: _, new: live } => Some(live.grant.id),
         Change::Ends(grant) => Some(grant.id),
     };

@@ -70,8 +70,10 @@ impl Writer {
         self.check_clock(before, &first)?;
         self.absorb(&first.events)?;
         self.undelivered.retain(|event| event.sequence > delivered);
-        self.begins.clear();
-        let open: Vec<_> = self.shared.ledger().open().cloned().map(Change::Begins).collect();
+        let resumed = std::mem::take(&mut self.begins).into_iter();
+        let resumed = resumed.filter(|change| matches!(change, Change::Resumes { .. }));
+        let mut open: Vec<_> = self.shared.ledger().open().cloned().map(Change::Begins).collect();
+        open.extend(resumed);
         self.shared.publish(&open);
         let begun = self.begin_now()?;
         let now = begun.decided_at;
