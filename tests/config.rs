@@ -14,6 +14,7 @@ use keyhole::config::{
 };
 use keyhole::grant::Subject;
 use keyhole::model::{RelationName, Secret};
+use keyhole::risk::{Reaction, Rule, Severity, Use};
 
 const SAMPLE: &str = include_str!("../proxy.toml");
 const CATALOG: &str = include_str!("../catalog/shop.toml");
@@ -995,4 +996,55 @@ fn sinks_that_cannot_be_are_told_by_line() {
     assert!(twice.len() == 1 && twice[0].contains("one standard output"), "{twice:?}");
     let missing = said_of(&sink("file", "path = 'not/there.jsonl'"));
     assert!(missing.len() == 1 && missing[0].contains("no file in a folder"), "{missing:?}");
+}
+
+/// The sample with these rules in front of the first user.
+fn with_rules(rules: &str) -> Result<Config, Vec<String>> {
+    load(&SAMPLE.replacen("[[user]]", &format!("{rules}\n[[user]]"), 1), CATALOG)
+}
+
+#[test]
+fn rules_of_risk_are_changed_one_by_one() {
+    let config = with_rules(
+        "[[risk.rule]]\nname = \"masked_burst\"\ncount = 50\nwithin = \"2min\"\n\
+         users = [\"group:support\", \"bob\"]\nactions = [\"log\", \"suspend\", \"webhook\"]\n\
+         lasts = \"24h\"\n[[risk.rule]]\nname = \"volume\"\nenabled = false\n",
+    );
+    let rules = config.expect("good").risk;
+    let burst = rules.of(Rule::MaskedBurst);
+    assert_eq!((burst.count, burst.within), (50, Duration::from_secs(120)));
+    assert_eq!(burst.actions, [Reaction::Webhook, Reaction::Suspend]);
+    assert_eq!(burst.lasts, Some(Duration::from_secs(86_400)));
+    assert_eq!(burst.users, [Subject::Group("support".into()), Subject::User("bob".into())]);
+    assert_eq!(rules.of(Rule::Volume).state, Use::Off);
+    let honey = rules.of(Rule::Honey);
+    assert_eq!(honey.actions, [Reaction::Metric, Reaction::Suspend, Reaction::Kill]);
+    assert_eq!((honey.state, rules.severity_min), (Use::On, Severity::Low));
+}
+
+#[test]
+fn mistakes_in_rules_of_risk_are_told_with_their_place() {
+    for (keys, told) in [
+        ("name = \"masked_brust\"", "did you mean \"masked_burst\"?"),
+        ("name = \"honey\"\ncount = 5", "rule \"honey\" does not go by \"count\""),
+        ("name = \"volume\"\ndays = 61", "days of rule \"volume\" lies between 1 and 60"),
+        ("name = \"volume\"\nactions = [\"kil\"]", "did you mean \"kill\"?"),
+        ("name = \"volume\"\nlasts = \"1h\"", "which it does not do"),
+        ("name = \"masked_burst\"\nwithin = \"2d\"", "is at most 24h"),
+        (
+            "name = \"login_failures\"\nactions = [\"suspend\"]",
+            "\"suspend\" in actions of rule \"login_failures\" would let anybody",
+        ),
+        ("name = \"honey\"\n[[risk.rule]]\nname = \"honey\"", "\"honey\" is there twice"),
+        ("name = \"honey\"\nexcept = [\"a b\"]", "except of rule \"honey\""),
+    ] {
+        let problems = with_rules(&format!("[[risk.rule]]\n{keys}\n")).expect_err(keys);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(
+            problems[0].starts_with("proxy.toml:") && problems[0].contains(told),
+            "{problems:?}"
+        );
+    }
+    let problems = complaints("#time_zone = \"UTC\"", "time_zone = \"Mars/Olympus\"");
+    assert!(problems[0].contains("time_zone in [risk]"), "{problems:?}");
 }

@@ -71,6 +71,8 @@ mod proxied;
 mod psql_meta;
 #[path = "e2e/receipts.rs"]
 mod receipts;
+#[path = "e2e/risk.rs"]
+mod risk;
 #[path = "e2e/shared_store.rs"]
 mod shared_store;
 #[path = "e2e/silence.rs"]

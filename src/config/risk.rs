@@ -46,8 +46,7 @@ pub(super) fn build(builder: &mut Builder<'_>, raw: raw::Risk) -> Rules {
             builder.wrong(span, format!("[[risk.rule]] \"{named}\" is there twice"));
             continue;
         }
-        let off = raw.enabled == Some(false);
-        let settings = Reading { builder, rule }.settings(entry, rules.of(rule).clone(), off);
+        let settings = Reading { builder, rule }.settings(entry, rules.of(rule).clone());
         rules.set(rule, settings);
     }
     rules
@@ -59,14 +58,14 @@ struct Reading<'a, 'b> {
 }
 
 impl Reading<'_, '_> {
-    fn settings(&mut self, raw: raw::RiskRule, defaults: Settings, off: bool) -> Settings {
+    fn settings(&mut self, raw: raw::RiskRule, defaults: Settings) -> Settings {
         let severities = Severity::ALL.map(|severity| (severity.as_str(), severity));
         let of = |key: &str, rule: Rule| format!("{key} of rule \"{}\"", rule.as_str());
         let rule = self.rule;
         let state = match raw.enabled {
             Some(false) => Use::Off,
-            Some(true) | None if off => Use::Off,
-            Some(true) | None => Use::On,
+            // None of them, if none is wanted.
+            Some(true) | None => defaults.state,
         };
         let actions_span = raw.actions.as_ref().and_then(|texts| Some(texts.first()?.span()));
         let actions = self.actions(raw.actions, &defaults.actions);

@@ -1,6 +1,8 @@
 //! Runs commands: [`Command`] in, [`Answer`] or [`Report`] out. Whoever calls has checked that
 //! the operator may use the console; who may approve or grant what, the store decides.
 
+use std::time::Duration;
+
 use super::desk::{Database, Deed, Desk, Occurrence, Operator};
 use super::grammar::{AskWords, Command, Probe, ResourceWords, Revoked, SubjectWords};
 use super::table::{Answer, Cell, Column, Table, postgres_text};
@@ -10,7 +12,7 @@ use crate::grant::{
     Restriction, Scope, Subject,
 };
 use crate::model::{Report, SqlState, quote_ident, show_duration};
-use crate::telemetry::sessions::Dismissal;
+use crate::telemetry::sessions::{Dismissal, SessionId};
 
 const NUMBER: &[Column] = &[Column::int("number")];
 const VERSION: &[Column] = &[Column::text("version")];
@@ -141,26 +143,9 @@ async fn run(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answ
             desk.approvals.review(&operator.user, *grant, note.clone()).await?;
             Ok(done("REVIEW", Vec::new()))
         }
-        Command::KillSession(id) => match desk.sessions.find(*id) {
-            Some(session) => {
-                session.dismiss(Dismissal::Killed);
-                Ok(done("KILL", Vec::new()))
-            }
-            None => {
-                Err(Report::error(SqlState::UNDEFINED_OBJECT, format!("there is no session {id}"))
-                    .hint("SHOW SESSIONS lists the sessions and their ids."))
-            }
-        },
+        Command::KillSession(id) => kill(desk, *id),
         Command::Suspend { user, duration, reason } => {
-            let order = Restrict {
-                user: user.clone(),
-                restriction: Restriction::Suspended,
-                duration: *duration,
-                reason: reason.clone(),
-            };
-            desk.approvals.restrict(&operator.user, order).await?;
-            let stranger = stranger(desk, &Subject::User(user.clone()));
-            Ok(done("SUSPEND", stranger.into_iter().collect()))
+            suspend(desk, operator, user, *duration, reason).await
         }
         Command::Lift(user) => {
             desk.approvals.lift(&operator.user, user.clone()).await?;
@@ -178,6 +163,35 @@ async fn run(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answ
         }
         Command::Probe(Probe::Version) => Ok(one_cell(VERSION, show::VERSION_LINE.into())),
     }
+}
+
+fn kill(desk: &Desk, id: SessionId) -> Result<Answer, Report> {
+    match desk.sessions.find(id) {
+        Some(session) => {
+            session.dismiss(Dismissal::Killed);
+            Ok(done("KILL", Vec::new()))
+        }
+        None => Err(Report::error(SqlState::UNDEFINED_OBJECT, format!("there is no session {id}"))
+            .hint("SHOW SESSIONS lists the sessions and their ids.")),
+    }
+}
+
+async fn suspend(
+    desk: &Desk,
+    operator: &Operator,
+    user: &str,
+    duration: Option<Duration>,
+    reason: &str,
+) -> Result<Answer, Report> {
+    let order = Restrict {
+        user: user.to_owned(),
+        restriction: Restriction::Suspended,
+        duration,
+        reason: reason.to_owned(),
+    };
+    desk.approvals.restrict(&operator.user, order).await?;
+    let stranger = stranger(desk, &Subject::User(user.to_owned()));
+    Ok(done("SUSPEND", stranger.into_iter().collect()))
 }
 
 async fn reload(desk: &Desk) -> Result<Answer, Report> {

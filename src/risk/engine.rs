@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::person::{Person, Quiet};
 use super::{Rule, Rules, Settings, Severity, Signal, State};
-use crate::audit::{Kind, Record};
+use crate::audit::{Decision, Kind, Record};
 use crate::model::Timestamp;
 
 /// Takes the records of a log in their order.
@@ -114,6 +114,12 @@ impl Engine {
 
     fn statement(&mut self, record: &Record, moment: Moment) -> Vec<Signal> {
         let Some(name) = &record.user else { return Vec::new() };
+        // What `concerns` looks for.
+        let refused = record.decision == Some(Decision::Refused);
+        let clear = record.pii_columns.is_empty() && record.honey.is_empty() && !refused;
+        if record.kind == Kind::Statement && clear {
+            return Vec::new();
+        }
         let rules = Arc::clone(&self.rules);
         let mut findings = Vec::new();
         let raw = !(record.raw_columns.is_empty() && record.looked_up_columns.is_empty());
@@ -213,15 +219,27 @@ fn folded(before: Option<Quiet>, settings: &Settings, moment: Moment) -> (Quiet,
     }
 }
 
-/// Whether the user is known for as long as the rule wants to watch.
-fn is_learned(person: &Person, settings: &Settings, moment: Moment) -> bool {
-    person.first.checked_add(settings.learn).is_ok_and(|end| moment.at >= end)
+/// Whether a user is known for as long as a rule wants to watch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Habits {
+    Known,
+    Learned,
 }
 
-/// What is too many for a user whose highest was so many before. As long as a user is only
-/// watched, it is more.
-fn threshold(floor: u64, highest: u64, settings: &Settings, learned: bool) -> u64 {
+impl Habits {
+    fn of(person: &Person, settings: &Settings, moment: Moment) -> Self {
+        let known = person.first.checked_add(settings.learn).is_ok_and(|end| moment.at >= end);
+        if known { Self::Known } else { Self::Learned }
+    }
+}
+
+/// What is too many for a user whose highest was so many before. As long as habits are
+/// only learned, it is more.
+fn threshold(floor: u64, highest: u64, settings: &Settings, habits: Habits) -> u64 {
     let own = highest.saturating_mul(settings.factor);
-    let floor = if learned { floor } else { floor.saturating_mul(settings.factor) };
+    let floor = match habits {
+        Habits::Known => floor,
+        Habits::Learned => floor.saturating_mul(settings.factor),
+    };
     floor.max(own)
 }

@@ -233,6 +233,11 @@ impl Rules {
         self.settings.insert(rule, settings);
     }
 
+    /// The same, telling of what matters so little, too.
+    pub fn from_severity(self, severity_min: Severity) -> Self {
+        Self { severity_min, ..self }
+    }
+
     /// Without any rule.
     pub fn off() -> Self {
         let mut rules = Self::default();

@@ -111,16 +111,12 @@ impl Memory {
                 self.until(*grant, GrantStep::Started, *expires_at)
             }
             GrantEvent::Restricted { user, restriction, until, by, reason } => Record {
-                subject: user.clone(),
                 actions: vec![restriction.as_str().to_owned()],
                 expires_at: *until,
                 reason: Some(reason.clone()),
-                by: Some(by.clone()),
-                ..unknown(GrantStep::Restricted)
+                ..of_user(GrantStep::Restricted, user, by)
             },
-            GrantEvent::Lifted { user, by } => {
-                Record { subject: user.clone(), by: Some(by.clone()), ..unknown(GrantStep::Lifted) }
-            }
+            GrantEvent::Lifted { user, by } => of_user(GrantStep::Lifted, user, by),
             GrantEvent::Exhausted { grant } => self.on_grant(*grant, GrantStep::Exhausted, None),
             GrantEvent::Reviewed { grant, by, note } => {
                 let mut record = self.on_grant(*grant, GrantStep::Reviewed, Some(by));
@@ -251,6 +247,11 @@ fn unknown(step: GrantStep) -> Record {
         urgency: Urgency::Ordinary,
         receipt: None,
     }
+}
+
+/// A step that is about a user and no grant.
+fn of_user(step: GrantStep, user: &str, by: &str) -> Record {
+    Record { subject: user.to_owned(), by: Some(by.to_owned()), ..unknown(step) }
 }
 
 fn of_request(request: &Request) -> Record {

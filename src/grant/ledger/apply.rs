@@ -81,14 +81,10 @@ impl Ledger {
                 Some(Change::None)
             }
             GrantEvent::Restricted { user, restriction, until, by, reason } => {
-                Some(self.take_restriction(Restricted {
-                    user: user.clone(),
-                    restriction: *restriction,
-                    since: at,
-                    until: *until,
-                    by: by.clone(),
-                    reason: reason.clone(),
-                }))
+                let (user, by, reason) = (user.clone(), by.clone(), reason.clone());
+                let (restriction, until) = (*restriction, *until);
+                let restricted = Restricted { user, restriction, since: at, until, by, reason };
+                Some(self.take_restriction(restricted))
             }
             GrantEvent::Lifted { user, by: _ } => Some(self.take_lift(user)),
             GrantEvent::Signalled { signal: _ } => Some(Change::None),

@@ -1,4 +1,5 @@
 mod life;
+mod restricted;
 
 use super::*;
 use crate::grant::fixture::{alice, ask, at, client, dora, policies, user, view};

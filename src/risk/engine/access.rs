@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Moment, is_learned};
+use super::{Finding, Habits, Moment};
 use crate::audit::Record;
 use crate::risk::person::{COLUMNS_MAX, Person};
 use crate::risk::{Rule, Rules, Settings, Severity};
@@ -33,8 +33,9 @@ pub(super) fn honey(
 }
 
 pub(super) fn hour(person: &Person, settings: &Settings, moment: Moment) -> Option<Finding> {
-    let learned = is_learned(person, settings, moment) && person.days_active() >= DAYS_LEAST;
-    if !learned || person.knows_hour(moment.day, moment.hour, settings.margin) {
+    let known =
+        Habits::of(person, settings, moment) == Habits::Known && person.days_active() >= DAYS_LEAST;
+    if !known || person.knows_hour(moment.day, moment.hour, settings.margin) {
         return None;
     }
     Some(Finding {
@@ -66,7 +67,7 @@ pub(super) fn touch(
     let room = COLUMNS_MAX.saturating_sub(person.touched.len());
     let new: Vec<String> = new.take(room).cloned().collect();
     person.touched.extend(new.iter().cloned());
-    if new.is_empty() || !is_learned(person, settings, moment) {
+    if new.is_empty() || Habits::of(person, settings, moment) == Habits::Learned {
         return None;
     }
     let known = new.iter().all(|column| touch.colleagues.contains(column));

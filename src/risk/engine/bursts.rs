@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Moment, is_learned, threshold};
+use super::{Finding, Habits, Moment, threshold};
 use crate::audit::{Decision, Record};
 use crate::risk::person::{Burst, Person};
 use crate::risk::{Rule, Rules, Settings};
@@ -25,7 +25,7 @@ pub(super) fn statement(
         [(Rule::MaskedBurst, masked), (Rule::RefusedBurst, refused), (Rule::ErrorProbing, probes)]
     {
         let settings = rules.of(rule);
-        let learned = is_learned(person, settings, moment);
+        let habits = Habits::of(person, settings, moment);
         let burst = if rule == Rule::MaskedBurst {
             &mut person.masked
         } else if rule == Rule::RefusedBurst {
@@ -34,7 +34,7 @@ pub(super) fn statement(
             &mut person.errors
         };
         if matches {
-            let found = many(burst, settings, learned, moment);
+            let found = many(burst, settings, habits, moment);
             findings.extend(found.map(|found| found.of(rule, settings, record)));
         }
     }
@@ -74,11 +74,11 @@ impl Many {
     }
 }
 
-fn many(burst: &mut Burst, settings: &Settings, learned: bool, moment: Moment) -> Option<Many> {
+fn many(burst: &mut Burst, settings: &Settings, habits: Habits, moment: Moment) -> Option<Many> {
     let count = burst.window.add(moment.at, settings.within, moment.seq);
     burst.peaks.raise(moment.day, count);
     let highest = burst.peaks.highest_before(moment.day, settings.days);
-    let threshold = threshold(settings.count, highest, settings, learned);
+    let threshold = threshold(settings.count, highest, settings, habits);
     (count >= threshold).then(|| Many {
         count,
         threshold,
@@ -95,7 +95,7 @@ fn lookup(
     settings: &Settings,
     moment: Moment,
 ) -> Option<Finding> {
-    let learned = is_learned(person, settings, moment);
+    let habits = Habits::of(person, settings, moment);
     let lookups = &mut person.lookups;
     let shape = record.fingerprint.as_deref().unwrap_or_default();
     let window = lookups.shape(shape);
@@ -103,7 +103,7 @@ fn lookup(
     let (since, records) = (window.since(moment.at), window.proofs.list(count));
     lookups.peaks.raise(moment.day, count);
     let highest = lookups.peaks.highest_before(moment.day, settings.days);
-    let threshold = threshold(settings.count, highest, settings, learned);
+    let threshold = threshold(settings.count, highest, settings, habits);
     let many = Many { count, threshold, highest, since, records };
     (count >= threshold).then(|| many.of(Rule::Enumeration, settings, record))
 }

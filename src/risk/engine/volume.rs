@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Moment, is_learned, threshold};
+use super::{Finding, Habits, Moment, threshold};
 use crate::audit::Record;
 use crate::risk::person::Person;
 use crate::risk::{Rule, Rules, Settings};
@@ -29,7 +29,7 @@ fn volume(
     settings: &Settings,
     moment: Moment,
 ) -> Option<Finding> {
-    let learned = is_learned(person, settings, moment);
+    let habits = Habits::of(person, settings, moment);
     let volume = &mut person.volume;
     volume.today.begin(moment.day, moment.at);
     volume.today.proofs.add(moment.seq);
@@ -37,8 +37,8 @@ fn volume(
     let bytes = volume.bytes.add(moment.day, record.bytes);
     let rows_highest = volume.rows.highest_before(moment.day, settings.days);
     let bytes_highest = volume.bytes.highest_before(moment.day, settings.days);
-    let rows_max = threshold(settings.rows, rows_highest, settings, learned);
-    let bytes_max = threshold(settings.bytes, bytes_highest, settings, learned);
+    let rows_max = threshold(settings.rows, rows_highest, settings, habits);
+    let bytes_max = threshold(settings.bytes, bytes_highest, settings, habits);
     (rows > rows_max || bytes > bytes_max).then(|| Finding {
         rule: Rule::Volume,
         severity: settings.severity,
@@ -62,7 +62,7 @@ fn subjects(
     settings: &Settings,
     moment: Moment,
 ) -> Option<Finding> {
-    let learned = is_learned(person, settings, moment);
+    let habits = Habits::of(person, settings, moment);
     let subjects = &mut person.subjects;
     subjects.begin(moment.day, moment.at);
     subjects.today.proofs.add(moment.seq);
@@ -72,7 +72,7 @@ fn subjects(
     let count = subjects.count();
     subjects.peaks.raise(moment.day, count);
     let highest = subjects.peaks.highest_before(moment.day, settings.days);
-    let threshold = threshold(settings.subjects, highest, settings, learned);
+    let threshold = threshold(settings.subjects, highest, settings, habits);
     (count > threshold).then(|| Finding {
         rule: Rule::Enumeration,
         severity: settings.severity,
