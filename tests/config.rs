@@ -999,13 +999,13 @@ fn sinks_that_cannot_be_are_told_by_line() {
 }
 
 /// The sample with these rules in front of the first user.
-fn with_rules(rules: &str) -> Result<Config, Vec<String>> {
-    load(&SAMPLE.replacen("[[user]]", &format!("{rules}\n[[user]]"), 1), CATALOG)
+fn with_risk(rules: &str) -> Result<Config, Vec<String>> {
+    load(&SAMPLE.replacen("\n[[user]]", &format!("\n{rules}\n[[user]]"), 1), CATALOG)
 }
 
 #[test]
 fn rules_of_risk_are_changed_one_by_one() {
-    let config = with_rules(
+    let config = with_risk(
         "[[risk.rule]]\nname = \"masked_burst\"\ncount = 50\nwithin = \"2min\"\n\
          users = [\"group:support\", \"bob\"]\nactions = [\"log\", \"suspend\", \"webhook\"]\n\
          lasts = \"24h\"\n[[risk.rule]]\nname = \"volume\"\nenabled = false\n",
@@ -1038,7 +1038,7 @@ fn mistakes_in_rules_of_risk_are_told_with_their_place() {
         ("name = \"honey\"\n[[risk.rule]]\nname = \"honey\"", "\"honey\" is there twice"),
         ("name = \"honey\"\nexcept = [\"a b\"]", "except of rule \"honey\""),
     ] {
-        let problems = with_rules(&format!("[[risk.rule]]\n{keys}\n")).expect_err(keys);
+        let problems = with_risk(&format!("[[risk.rule]]\n{keys}\n")).expect_err(keys);
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert!(
             problems[0].starts_with("proxy.toml:") && problems[0].contains(told),

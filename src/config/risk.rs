@@ -21,7 +21,10 @@ const WITHIN_MAX: Duration = Duration::from_secs(86_400);
 /// Every rule has its defaults; what is written changes them.
 pub(super) fn build(builder: &mut Builder<'_>, raw: raw::Risk) -> Rules {
     let mut rules = if raw.enabled == Some(false) { Rules::off() } else { Rules::default() };
-    let zone = |text: &str| TimeZone::get(text).map_err(|error| error.to_string());
+    let zone = |text: &str| match text {
+        "UTC" => Ok(TimeZone::UTC),
+        name => TimeZone::get(name).map_err(|error| error.to_string()),
+    };
     rules.zone = builder.parsed("time_zone in [risk]", raw.time_zone, TimeZone::UTC, zone);
     let severities = Severity::ALL.map(|severity| (severity.as_str(), severity));
     rules.severity_min =

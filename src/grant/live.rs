@@ -1,4 +1,5 @@
 mod shelf;
+mod suspended;
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -158,21 +159,6 @@ impl LiveTable {
             Subject::Group(name) if empty => self.groups.remove(name),
             Subject::User(_) | Subject::Group(_) | Subject::Anyone => {}
         }
-    }
-
-    /// From now on no grant counts for the user, until that moment or until they resume.
-    pub fn suspend(&mut self, user: &str, until: Option<Timestamp>) {
-        Arc::make_mut(&mut self.suspended).insert(user.into(), until);
-    }
-
-    /// Grants count again for the user.
-    pub fn resume(&mut self, user: &str) {
-        Arc::make_mut(&mut self.suspended).remove(user);
-    }
-
-    fn is_suspended(&self, user: &str, now: Timestamp) -> bool {
-        !self.suspended.is_empty()
-            && self.suspended.get(user).is_some_and(|until| until.is_none_or(|end| now < end))
     }
 
     fn held_mut(&mut self, subject: &Subject) -> &mut Held {

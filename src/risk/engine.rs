@@ -43,7 +43,8 @@ struct Finding {
 
 /// Whether any rule wants to know of the line, told without reading all of it.
 pub fn concerns(line: &[u8]) -> bool {
-    match Kind::of_line(line) {
+    let Some(kind) = Kind::of_line(line) else { return true };
+    match kind {
         Kind::Release | Kind::Login | Kind::LoginFailed | Kind::Grant => true,
         // In values, quotation marks are escaped, so these are members.
         Kind::Statement => {
@@ -56,6 +57,8 @@ pub fn concerns(line: &[u8]) -> bool {
         | Kind::Configuration
         | Kind::Catalog
         | Kind::Repaired
+        | Kind::Retired
+        | Kind::Checkpoint
         | Kind::Lost
         | Kind::Started
         | Kind::Stopped
@@ -105,6 +108,8 @@ impl Engine {
             | Kind::Configuration
             | Kind::Catalog
             | Kind::Repaired
+            | Kind::Retired
+            | Kind::Checkpoint
             | Kind::Lost
             | Kind::Started
             | Kind::Stopped

@@ -4,6 +4,8 @@
 //! A signal is put on record after everything that it asks for was done. When the log is read again
 //! from an earlier place, after a crash, those on record are not raised a second time.
 
+mod reaction;
+
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +15,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use self::reaction::{Owed, person, put_on_record, react};
 use super::house::House;
-use crate::audit::{Event, Kind, Record};
-use crate::grant::{Restrict, Restriction, Signalled};
+use crate::audit::{Kind, Record};
 use crate::risk::{Engine, Reaction, Rules, Signal, State, concerns};
 use crate::store::audit_log::{Batch, FollowError, Follower, From, Position};
 use crate::store::positions::Positions;
@@ -111,15 +113,6 @@ struct Watching<'a> {
     next_keep: Instant,
 }
 
-/// A signal, and what is still to be done about it.
-struct Owed {
-    signal: Signal,
-    todo: Vec<Reaction>,
-    done: Vec<Reaction>,
-    next_at: Instant,
-    give_up_at: Instant,
-}
-
 impl<'a> Watching<'a> {
     async fn begin(house: &'a House, positions: &'a Positions) -> Result<Self, FollowError> {
         let kept = kept(house, positions).await;
@@ -183,7 +176,7 @@ impl<'a> Watching<'a> {
         }
         let is_known = batch.from.seq < self.known_to;
         for line in batch.records() {
-            let signal = Kind::of_line(line) == Kind::Signal;
+            let signal = Kind::of_line(line) == Some(Kind::Signal);
             if !(concerns(line) || (signal && is_known)) {
                 continue;
             }
@@ -194,7 +187,7 @@ impl<'a> Watching<'a> {
                     continue;
                 }
             };
-            if signal {
+            if record.kind == Kind::Signal {
                 self.on_record.extend(name_of(&record));
             } else {
                 self.held.extend(self.engine.take(&record));
@@ -312,60 +305,6 @@ impl<'a> Watching<'a> {
     }
 }
 
-async fn react(
-    house: &House,
-    rules: &Rules,
-    owed: &Owed,
-    reaction: Reaction,
-) -> Result<(), String> {
-    let signal = &owed.signal;
-    let restriction = match reaction {
-        Reaction::Suspend => Restriction::Suspended,
-        Reaction::SecondApproval => Restriction::SecondApproval,
-        Reaction::Webhook => {
-            let told = signalled(owed);
-            return house.approvals.signal(told).await.map_err(|report| report.message);
-        }
-        Reaction::Metric | Reaction::Kill => return Ok(()),
-    };
-    let Some(user) = person(signal) else { return Ok(()) };
-    let order = Restrict {
-        user: user.to_owned(),
-        restriction,
-        duration: rules.of(signal.rule).lasts,
-        reason: format!("signal {}, record {}", signal.rule.as_str(), signal.trigger),
-    };
-    let done = house.approvals.restrict_for_signal(order).await;
-    done.map_err(|report| report.message)
-}
-
-/// Whether it is durable.
-async fn put_on_record(house: &House, owed: &Owed) -> bool {
-    let signal = &owed.signal;
-    let words = |reactions: &[Reaction]| reactions.iter().map(|one| one.as_str()).collect();
-    let event = Event::Signal(Box::new(crate::audit::Signal {
-        rule: signal.rule.as_str(),
-        severity: signal.severity.as_str(),
-        user: signal.user.clone(),
-        address: signal.address,
-        session: signal.session,
-        trigger: signal.trigger,
-        since: Some(signal.since),
-        figures: signal.figures.clone(),
-        columns: signal.columns.clone(),
-        records: signal.records.clone(),
-        actions: words(&owed.done),
-        failed: words(&owed.todo),
-    }));
-    match house.audit.append_durable(event, house.now()).await {
-        Ok(_) => true,
-        Err(error) => {
-            tracing::error!(%error, "a signal is not on record yet");
-            false
-        }
-    }
-}
-
 /// The log, read as fast as somebody looks at it.
 #[expect(clippy::disallowed_methods, reason = "the task ends with whoever receives")]
 fn read(mut follower: Follower) -> mpsc::Receiver<Result<Batch, FollowError>> {
@@ -400,25 +339,6 @@ async fn kept(house: &House, positions: &Positions) -> Option<Kept> {
             tracing::error!(%error, "the rules of risk learn anew");
             None
         }
-    }
-}
-
-/// The user whom something can be taken from.
-fn person(signal: &Signal) -> Option<&str> {
-    signal.user.as_deref().filter(|user| !user.starts_with("group:"))
-}
-
-fn signalled(owed: &Owed) -> Signalled {
-    let signal = &owed.signal;
-    Signalled {
-        rule: signal.rule.as_str().to_owned(),
-        severity: signal.severity.as_str().to_owned(),
-        user: signal.user.clone(),
-        session: signal.session,
-        since: signal.since,
-        figures: signal.figures.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
-        records: signal.records.clone(),
-        actions: owed.done.iter().map(|one| one.as_str().to_owned()).collect(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use keyhole::grant::{GrantEvent, Subject};
+use keyhole::grant::{GrantEvent, Signalled, Subject};
 use keyhole::notify::{Letter, Notice, json_payload, slack_payload};
 
 use crate::story::{PLANTED, Story, alice, ask, dirk, dora};
@@ -165,4 +165,33 @@ fn the_same_event_has_the_same_number_always() {
     let first: Vec<_> = first.collect();
     assert_eq!(first, second.collect::<Vec<_>>());
     assert_eq!(first.len(), first.iter().collect::<std::collections::BTreeSet<_>>().len());
+}
+
+#[test]
+fn a_signal_is_told_by_its_counts() {
+    let story = Story::begin();
+    story.request(&alice(), ask("customers.email"));
+    let mut events = story.events();
+    let signal = Signalled {
+        rule: "masked_burst".into(),
+        severity: "high".into(),
+        user: Some("alice\u{202e}".into()),
+        session: Some(7),
+        since: events[0].at,
+        figures: [("statements".to_owned(), 600)].into(),
+        records: vec![41, 42],
+        actions: vec!["suspend".into()],
+    };
+    events[0].event = GrantEvent::Signalled { signal: Box::new(signal) };
+    let notice = story.notices_of(&events).remove(0);
+    let json: serde_json::Value = serde_json::from_str(&json_payload(&notice)).expect("JSON");
+    assert_eq!((&json["event"], &json["access"]), (&"signal".into(), &serde_json::Value::Null));
+    assert_eq!(json["signal"]["figures"]["statements"], 600);
+    assert_eq!(json["signal"]["user"], "alice\u{fffd}");
+    let letter = letter(&notice);
+    for told in ["high signal: masked_burst", "statements 600", "Records: 41, 42", "Done: suspend"]
+    {
+        assert!(letter.contains(told), "{told} is not in {letter}");
+    }
+    assert!(slack_payload(&notice).contains("masked"));
 }
