@@ -99,6 +99,23 @@ fn a_masked_burst_is_on_record_and_counted() {
     assert!(metrics.contains("keyhole_signals_total{rule=\"honey\"} 0"), "{metrics}");
     assert_eq!(restrictions(&shop), [""; 0]);
     assert!(shop.proxy.audit_verify().0);
+    // The same rules over the same log tell the same, by default they tell nothing.
+    let config = &shop.proxy.config;
+    let (dir, file) = (config.path().join("audit"), config.file());
+    let (dir, file) = (dir.to_str().expect("UTF-8"), file.to_str().expect("UTF-8"));
+    for (more, told) in [(&["--config", file][..], 1), (&[], 0)] {
+        let args = [&["risk", "replay", "--dir", dir, "--json"], more].concat();
+        let output = config.command(&args).output().expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(lines.len(), told + 1, "{text}");
+        if let [again, _] = &lines[..] {
+            assert_eq!(again["trigger"], signal["trigger"]);
+            assert_eq!(again["records"], signal["records"]);
+        }
+    }
 }
 
 #[test]
