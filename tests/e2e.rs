@@ -77,10 +77,10 @@ mod risk;
 mod shared_store;
 #[path = "e2e/silence.rs"]
 mod silence;
-#[path = "e2e/subjects.rs"]
-mod subjects;
 #[path = "e2e/sinks.rs"]
 mod sinks;
+#[path = "e2e/subjects.rs"]
+mod subjects;
 #[path = "e2e/telemetry.rs"]
 mod telemetry;
 #[path = "e2e/the_loop.rs"]

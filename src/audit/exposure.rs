@@ -92,6 +92,7 @@ impl Question {
             | Kind::Stopped
             | Kind::Checkpoint
             | Kind::Retired
+            | Kind::Signal
             | Kind::Other => None,
         }
     }

@@ -7,15 +7,15 @@ use toml::Spanned;
 pub(super) use self::catalog::{CatalogFile, Class, Function, Honey, Table};
 pub(super) use self::notify::{Notify, Smtp, Webhook};
 pub(super) use self::policy::{Policy, Standing};
-pub(super) use self::sink::Sink;
 pub(super) use self::risk::{Risk, RiskRule};
+pub(super) use self::sink::Sink;
 use super::one_or_many::OneOrMany;
 
 mod catalog;
 mod notify;
 mod policy;
-mod sink;
 mod risk;
+mod sink;
 
 pub(super) type Text = Spanned<String>;
 pub(super) type Texts = Vec<Spanned<String>>;

@@ -35,11 +35,17 @@ impl Severity {
     /// By the record's kind, and by what was decided.
     pub(super) fn of(record: &Record) -> Self {
         match record.kind {
+            Kind::Statement if !record.honey.is_empty() => Self::Critical,
             Kind::Statement => match record.decision {
                 Some(Decision::Refused | Decision::Cut) => Self::Warning,
                 Some(Decision::Raw | Decision::Observed) => Self::Notice,
                 Some(Decision::Clear | Decision::Shown | Decision::Computed | Decision::Local)
                 | None => Self::Info,
+            },
+            Kind::Signal => match record.severity.as_deref() {
+                Some("info" | "low") => Self::Notice,
+                Some("high" | "critical") => Self::Critical,
+                Some(_) | None => Self::Warning,
             },
             Kind::LoginFailed | Kind::Repaired => Self::Warning,
             Kind::Lost => Self::Critical,
@@ -78,6 +84,10 @@ mod tests {
             (r#""kind":"statement","decision":"clear""#, Severity::Info),
             (r#""kind":"statement","decision":"raw""#, Severity::Notice),
             (r#""kind":"statement","decision":"refused""#, Severity::Warning),
+            (r#""kind":"statement","decision":"raw","honey":["public.c"]"#, Severity::Critical),
+            (r#""kind":"signal","severity":"low""#, Severity::Notice),
+            (r#""kind":"signal","severity":"medium""#, Severity::Warning),
+            (r#""kind":"signal","severity":"high""#, Severity::Critical),
             (r#""kind":"login""#, Severity::Info),
             (r#""kind":"login_failed""#, Severity::Warning),
             (r#""kind":"grant","step":"granted","urgency":"ordinary""#, Severity::Notice),
