@@ -15,6 +15,7 @@ pub mod checkpoint;
 mod encode;
 pub mod exposure;
 pub mod normalize;
+pub mod query;
 pub mod read;
 pub mod record;
 pub mod subject;

@@ -176,7 +176,9 @@ impl Kind {
         let rest = &rest[rest.iter().position(|byte| *byte == b'"')?..];
         let rest = rest.strip_prefix(b"\",\"kind\":\"")?;
         let end = rest.iter().position(|byte| *byte == b'"')?;
-        std::str::from_utf8(&rest[..end]).ok().map(Self::of)
+        // An escape in it may spell any other.
+        let word = std::str::from_utf8(&rest[..end]).ok().filter(|word| !word.contains('\\'));
+        word.map(Self::of)
     }
 }
 
@@ -273,6 +275,7 @@ mod tests {
             r#"{"kind":"grant","seq":1,"time":"t"}"#,
             r#"{"seq":1,"time":"t","kind":""#,
             r#"{"seq":1,"time":"t"}"#,
+            r#"{"seq":1,"time":"t","kind":"gr\u0061nt"}"#,
             "{}",
         ] {
             assert_eq!(Kind::of_line(other.as_bytes()), None, "{other}");

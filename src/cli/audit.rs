@@ -1,6 +1,10 @@
 //! `keyhole audit …`: the record, read back.
 
+mod cells;
+mod row;
+mod search;
 mod subject;
+mod when;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +15,7 @@ use super::{failed, report, say};
 use crate::audit::Kind;
 use crate::audit::attest::{Attestor, Question, Trust};
 use crate::model::PublicKey;
+use crate::store::approvals::steady_clock;
 use crate::store::audit_log::{KeptCheckpoint, Place, Proofs, Verified, scan, scan_proven};
 
 #[derive(Debug, clap::Subcommand)]
@@ -35,6 +40,23 @@ pub(super) enum Command {
     /// subject key. Other users of this machine can see the arguments of a running program, so
     /// give values by --key COLUMN=- and on standard input.
     Subject(subject::Arguments),
+    /// Find records: by person, column, class, grant, decision, time, words and more
+    ///
+    /// Of one option that is given again any may hold, of different options all must. Reads the
+    /// whole log and checks its chain; a broken one is told, behind what was found before the break,
+    /// and exits 1. Times are UTC: 2026-01-31, '2026-01-31 09:00', yesterday, '2 hours ago'.
+    Search(Box<search::Arguments>),
+}
+
+/// Which records count by their time.
+#[derive(Debug, clap::Args)]
+struct Period {
+    /// Not before this time, or this long ago
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Before this time; of a date, to its end
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -128,6 +150,7 @@ pub(super) fn run(command: &Command) -> ExitCode {
         Command::Verify(verify) => check(verify),
         Command::Why(question) => why(question),
         Command::Subject(arguments) => subject::run(arguments),
+        Command::Search(arguments) => search::run(arguments, steady_clock()()),
     }
 }
 
