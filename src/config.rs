@@ -17,6 +17,7 @@ use crate::risk::Rules;
 
 mod account;
 mod approver;
+mod audit;
 mod build;
 mod builder;
 mod catalog;
@@ -41,6 +42,7 @@ mod values;
 
 pub use account::NAME_LEN_MAX;
 pub use approver::{ApproverConfig, ReceiptsConfig};
+pub use audit::AuditConfig;
 pub use connections::Connections;
 pub use identity_map::IdentityMap;
 pub use ldap::{LdapConfig, LdapService, LdapWay, StartTls};
@@ -132,26 +134,6 @@ pub struct ControlConfig {
     pub listen: Option<SocketAddr>,
     /// API, web console, metrics, health.
     pub http: Option<SocketAddr>,
-}
-
-/// `[audit]`: where the record is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditConfig {
-    pub dir: PathBuf,
-    /// Bytes after which the next record starts a new file.
-    pub segment_len_max: u64,
-    /// Age after which it does.
-    pub segment_age_max: Duration,
-    /// Whether closed files are compressed.
-    pub compress: bool,
-    /// How long closed files are kept; None: for ever.
-    pub retention: Option<Duration>,
-    /// Longest time that a record waits for a signed checkpoint.
-    pub checkpoint_every: Duration,
-    /// What subjects shown raw are recorded under: made at the first start.
-    pub subject_key_file: PathBuf,
-    /// How many subjects of a table a statement's record names; more are counted.
-    pub subjects_max: u32,
 }
 
 /// `[enforcement]`: what happens to personal data that no grant covers.
