@@ -73,6 +73,8 @@ mod psql_meta;
 mod receipts;
 #[path = "e2e/risk.rs"]
 mod risk;
+#[path = "e2e/search.rs"]
+mod search;
 #[path = "e2e/shared_store.rs"]
 mod shared_store;
 #[path = "e2e/silence.rs"]
