@@ -7,3 +7,4 @@ pub mod positions;
 pub mod signing_key;
 pub mod subject_key;
 pub mod tags;
+mod whole;

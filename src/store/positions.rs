@@ -2,12 +2,13 @@
 //! each reader, replaced whole.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use super::whole::replace;
 
 /// Grows when a file means something else than it did.
 const VERSION: u32 = 1;
@@ -88,20 +89,8 @@ impl Positions {
         let path = self.path(reader);
         let written = serde_json::to_vec(&contents).map_err(io::Error::from);
         written
-            .and_then(|text| self.replace(&path, &text))
+            .and_then(|text| replace(&self.dir, &path, &text))
             .map_err(|source| PositionError::File { path, source })
-    }
-
-    fn replace(&self, path: &Path, text: &[u8]) -> io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
-        let next = path.with_extension("next");
-        let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&next)?;
-        file.write_all(text)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&next, path)?;
-        fs::File::open(&self.dir)?.sync_all()
     }
 
     fn path(&self, reader: &str) -> PathBuf {

@@ -7,13 +7,13 @@
 mod file;
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use self::file::{Contents, Kept};
+use super::whole::replace;
 use crate::analysis::sensitive::{CLASS_CLEAR, Tags};
 use crate::schema::{Identity, Snapshot};
 
@@ -91,19 +91,7 @@ impl TagFiles {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
-        self.replace(&path, &text).map_err(failed)
-    }
-
-    fn replace(&self, path: &Path, text: &[u8]) -> io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
-        let next = path.with_extension("next");
-        let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&next)?;
-        file.write_all(text)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&next, path)?;
-        fs::File::open(&self.dir)?.sync_all()
+        replace(&self.dir, &path, &text).map_err(failed)
     }
 
     fn path(&self, name: &str, identity: &Identity) -> PathBuf {

@@ -172,7 +172,8 @@ impl Ledger {
         lost.map(again).collect()
     }
 
-    /// One approval more, for whom that is in force. Where the policy names no approvers, those of
+    /// One approval more, for whom that is in force, and for who is suspended: nothing that they ask
+    /// for meanwhile lies ready when that is lifted without anybody having looked. Where the policy names no approvers, those of
     /// all policies may.
     pub(super) fn one_more(
         &self,
@@ -181,7 +182,9 @@ impl Ledger {
         user: &User,
         now: Timestamp,
     ) -> Result<(), Report> {
-        let found = self.restrictions.find(&user.name, Restriction::SecondApproval, now);
+        let found = [Restriction::SecondApproval, Restriction::Suspended]
+            .into_iter()
+            .find_map(|kind| self.restrictions.find(&user.name, kind, now));
         let Some(restricted) = found else { return Ok(()) };
         allowed.approvals = allowed.approvals.saturating_add(1);
         if allowed.approvers.is_empty() {

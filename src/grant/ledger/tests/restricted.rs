@@ -111,7 +111,7 @@ fn nothing_counts_for_the_suspended_until_they_resume() {
 
 #[test]
 fn one_approval_more_is_needed() {
-    let mut book = Book::default();
+    let book = Book::default();
     let at_once = book.ledger.request(
         &policies(),
         &client(alice()),
@@ -124,21 +124,24 @@ fn one_approval_more_is_needed() {
         other => panic!("{other:?}"),
     };
     let before = needed(at_once);
-    let order = order("alice", Restriction::SecondApproval, Some(100));
-    let events = book.ledger.restrict_for_signal(&order, at(0));
-    book.record(events, 0);
-    let requested = |now| {
-        book.ledger.request(
-            &policies(),
-            &client(alice()),
-            &view(),
-            &ask("customers.email", 30),
-            at(now),
-        )
-    };
-    let (approvals, granted) = needed(requested(1));
-    assert_eq!((approvals, granted), (before.0 + 1, 0));
-    assert_eq!(needed(requested(100)), before, "it is over");
+    for kind in [Restriction::SecondApproval, Restriction::Suspended] {
+        let mut book = Book::default();
+        let order = order("alice", kind, Some(100));
+        let events = book.ledger.restrict_for_signal(&order, at(0));
+        book.record(events, 0);
+        let requested = |now| {
+            book.ledger.request(
+                &policies(),
+                &client(alice()),
+                &view(),
+                &ask("customers.email", 30),
+                at(now),
+            )
+        };
+        let (approvals, granted) = needed(requested(1));
+        assert_eq!((approvals, granted), (before.0 + 1, 0), "{kind:?}");
+        assert_eq!(needed(requested(100)), before, "{kind:?}: it is over");
+    }
 }
 
 #[test]
