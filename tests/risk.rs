@@ -4,6 +4,8 @@
 
 #[path = "risk/attacks.rs"]
 mod attacks;
+#[path = "risk/notable.rs"]
+mod notable;
 #[path = "risk/office.rs"]
 mod office;
 #[path = "risk/properties.rs"]

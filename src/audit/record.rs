@@ -69,6 +69,33 @@ impl Event {
         }
     }
 
+    /// Whether rules over the log look for it: it says something of personal data, of who comes in,
+    /// of grants or of signals. Most records are of statements that touch nothing of that.
+    pub fn is_notable(&self) -> bool {
+        match self {
+            Self::Statement(statement) => {
+                let honey =
+                    statement.subjects.as_ref().is_some_and(|shown| !shown.honey.is_empty());
+                !statement.pii_columns.is_empty()
+                    || statement.decision == Decision::Refused
+                    || honey
+            }
+            Self::Release(_)
+            | Self::Login(_)
+            | Self::LoginFailed(_)
+            | Self::Grant(_)
+            | Self::Signal(_) => true,
+            Self::Logout(_)
+            | Self::Configuration(_)
+            | Self::Catalog(_)
+            | Self::Repaired(_)
+            | Self::Retired(_)
+            | Self::Lost(_)
+            | Self::Started(_)
+            | Self::Stopped(_) => false,
+        }
+    }
+
     /// Bytes of client text that the event holds on to.
     pub fn text_bytes(&self) -> usize {
         self.text().map_or(0, StatementText::len)

@@ -15,10 +15,10 @@ const LOOK_EVERY: Duration = Duration::from_mins(10);
 pub(super) async fn keep(house: Arc<House>) {
     loop {
         let Some(mut end) = house.audit.end() else { return };
-        let file = end.borrow_and_update().file;
+        let file = end.borrow_and_update().end.file;
         tend(&house).await;
         tokio::select! {
-            closed = end.wait_for(|end| end.file != file) => if closed.is_err() { return },
+            closed = end.wait_for(|durable| durable.end.file != file) => if closed.is_err() { return },
             () = sleep(LOOK_EVERY) => {}
         }
     }

@@ -305,7 +305,7 @@ impl<'a> Watching<'a> {
     }
 }
 
-/// The log, read as fast as somebody looks at it.
+/// What of the log rules look for, read as fast as somebody looks at it.
 #[expect(clippy::disallowed_methods, reason = "the task ends with whoever receives")]
 fn read(mut follower: Follower) -> mpsc::Receiver<Result<Batch, FollowError>> {
     let (sender, batches) = mpsc::channel(1);
@@ -313,7 +313,7 @@ fn read(mut follower: Follower) -> mpsc::Receiver<Result<Batch, FollowError>> {
         loop {
             let batch = tokio::select! {
                 () = sender.closed() => return,
-                batch = follower.next(BATCH_BYTES) => batch,
+                batch = follower.next_notable(BATCH_BYTES) => batch,
             };
             let Some(batch) = batch.transpose() else { return };
             let is_over = batch.is_err();

@@ -76,7 +76,7 @@ impl Sinks {
 
     /// Each sink as it is now, in the order of their names; the gauges go by it, too.
     pub(super) fn look(&self, now: Timestamp) -> Vec<desk::Sink> {
-        let end = self.around.log.end().map(|end| *end.borrow());
+        let end = self.around.log.end().map(|durable| durable.borrow().end);
         let look = |(plan, progress): (SinkPlan, Arc<Progress>)| {
             let shown = progress.look(end, now);
             let kinds = plan.config.kinds.iter().flatten();

@@ -10,6 +10,7 @@
 mod closed;
 mod files;
 mod follow;
+mod notable;
 mod proof;
 mod queue;
 mod segment;
@@ -29,6 +30,7 @@ use crate::audit::{Broken, Event, Receipt};
 use crate::model::{SigningKey, Timestamp};
 use files::Segments;
 pub use follow::{Batch, FollowError, Follower, From, Position};
+pub use notable::Durable;
 pub use proof::{KeptCheckpoint, Proofs};
 use queue::Shared;
 pub use verify::{Place, Verified, scan, scan_proven, verify_dir};
@@ -258,7 +260,7 @@ impl AuditLog {
     /// A file cannot be read, written or removed; the next call tries again.
     pub async fn tend(&self, keeping: Keeping, now: Timestamp) -> Result<Tended, AuditError> {
         let end = self.handle.shared.follow_end().ok_or(AuditError::Closed)?;
-        let current = end.borrow().file;
+        let current = end.borrow().end.file;
         let mut tended = Tended::default();
         if let Some(before) = keeping.before {
             let needed = keeping.needed.map_or(current, |at| at.file.min(current));
@@ -286,7 +288,7 @@ impl AuditLog {
     }
 
     /// Follows how far the log is durable; None after [`AuditLog::shutdown`].
-    pub fn end(&self) -> Option<watch::Receiver<Position>> {
+    pub fn end(&self) -> Option<watch::Receiver<Durable>> {
         self.handle.shared.follow_end()
     }
 

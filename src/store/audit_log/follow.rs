@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::notable::{Durable, Stretch};
 use super::segment::{Line, Lines, list, name};
 
 /// A place between two records.
@@ -49,7 +50,7 @@ pub enum FollowError {
 pub struct Batch {
     /// Whole lines, line ends included.
     pub lines: Vec<u8>,
-    /// Before the first of them.
+    /// Before the first of them, and of those that were left out.
     pub from: Position,
     /// Behind the last.
     pub to: Position,
@@ -61,6 +62,7 @@ impl Batch {
         self.lines.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end)
     }
 
+    /// How many there are, those that were left out included.
     pub fn len(&self) -> u64 {
         self.to.seq - self.from.seq
     }
@@ -73,7 +75,7 @@ impl Batch {
 /// A reader at its place in the log.
 pub struct Follower {
     reading: Option<Reading>,
-    end: watch::Receiver<Position>,
+    end: watch::Receiver<Durable>,
 }
 
 struct Reading {
@@ -86,10 +88,10 @@ struct Reading {
 impl Follower {
     pub(super) fn new(
         dir: &Path,
-        end: watch::Receiver<Position>,
+        end: watch::Receiver<Durable>,
         from: From,
     ) -> Result<Self, FollowError> {
-        let now = *end.borrow();
+        let now = end.borrow().end;
         let at = match from {
             From::Now => now,
             From::Position(at) if at > now || at.seq > now.seq => {
@@ -108,7 +110,7 @@ impl Follower {
 
     /// Durable records that were not given yet.
     pub fn waiting(&self) -> u64 {
-        let end = self.end.borrow().seq;
+        let end = self.end.borrow().end.seq;
         self.position().map_or(0, |at| end.saturating_sub(at.seq))
     }
 
@@ -120,23 +122,54 @@ impl Follower {
     /// # Errors
     /// [`FollowError`]; there is no going on after that.
     pub async fn next(&mut self, bytes: usize) -> Result<Option<Batch>, FollowError> {
+        self.go_on(bytes, |durable, at| Stretch { from: at, to: durable.end }).await
+    }
+
+    /// [`Follower::next`] that leaves out records which are not notable
+    /// ([`crate::audit::Event::is_notable`]) without reading them, as far as this process has
+    /// written them; there may be no record in it then. Of what was there before, all are given.
+    ///
+    /// Cancel safety and errors as there.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn next_notable(&mut self, bytes: usize) -> Result<Option<Batch>, FollowError> {
+        self.go_on(bytes, Durable::next).await
+    }
+
+    async fn go_on(
+        &mut self,
+        bytes: usize,
+        wanted: fn(&Durable, Position) -> Stretch,
+    ) -> Result<Option<Batch>, FollowError> {
         let at = self.position().ok_or(FollowError::Closed)?;
         // The last value stays: a log that was closed is read to its end.
-        let _ = self.end.wait_for(|end| end.seq > at.seq).await;
-        let end = *self.end.borrow();
-        if end.seq <= at.seq {
-            return Ok(None);
-        }
+        let _ = self.end.wait_for(|durable| durable.end.seq > at.seq).await;
+        let wanted = {
+            let durable = self.end.borrow();
+            if durable.end.seq <= at.seq {
+                return Ok(None);
+            }
+            wanted(&durable, at)
+        };
         let mut reading = self.reading.take().ok_or(FollowError::Closed)?;
+        if wanted.from.seq > at.seq {
+            reading.at = wanted.from;
+            reading.lines = None;
+        }
+        if wanted.from == wanted.to {
+            self.reading = Some(reading);
+            return Ok(Some(Batch { lines: Vec::new(), from: at, to: wanted.to }));
+        }
         let read = tokio::task::spawn_blocking(move || {
-            let batch = reading.read(end, bytes);
+            let batch = reading.read(wanted.to, bytes);
             (reading, batch)
         });
         // A read that panicked leaves nothing to go on with.
         let (reading, batch) = read.await.map_err(|_| FollowError::Closed)?;
         let batch = batch?;
         self.reading = Some(reading);
-        Ok(Some(batch))
+        Ok(Some(Batch { from: at, ..batch }))
     }
 }
 
@@ -177,10 +210,8 @@ impl Reading {
         match &mut self.lines {
             Some(lines) => Ok(lines),
             unopened @ None => {
-                let opened = Lines::open(&self.dir.join(name(at.file)));
-                let mut lines = opened.map_err(|_| FollowError::Gone(at))?;
-                lines.skip(at.offset).map_err(|_| FollowError::Gone(at))?;
-                Ok(unopened.insert(lines))
+                let opened = Lines::open_at(&self.dir.join(name(at.file)), at.offset);
+                Ok(unopened.insert(opened.map_err(|_| FollowError::Gone(at))?))
             }
         }
     }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError, oneshot, watch};
 
 use super::follow::Position;
+use super::notable::{Durable, Stretch};
 use super::{AuditError, Limits, Stats};
 use crate::audit::{Event, Receipt};
 use crate::model::Timestamp;
@@ -65,7 +66,7 @@ pub(super) struct Shared {
     syncs: AtomicU64,
     lost: AtomicU64,
     /// How far the log is durable; no more once the writer has ended.
-    end: Mutex<Option<watch::Sender<Position>>>,
+    end: Mutex<Option<watch::Sender<Durable>>>,
 }
 
 impl Shared {
@@ -87,7 +88,7 @@ impl Shared {
             records: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
             lost: AtomicU64::new(0),
-            end: Mutex::new(Some(watch::Sender::new(end))),
+            end: Mutex::new(Some(watch::Sender::new(Durable::new(end)))),
         }
     }
 
@@ -258,14 +259,15 @@ impl Shared {
         self.lost.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn set_end(&self, position: Position) {
+    /// The log is durable up to there; of what is new, `notable` is, which is emptied.
+    pub(super) fn set_end(&self, position: Position, notable: &mut Vec<Stretch>) {
         if let Some(end) = &*self.end.lock().unwrap_or_else(PoisonError::into_inner) {
-            end.send_replace(position);
+            end.send_modify(|durable| durable.advance(position, notable));
         }
     }
 
     /// Follows how far the log is durable; None once the writer has ended.
-    pub(super) fn follow_end(&self) -> Option<watch::Receiver<Position>> {
+    pub(super) fn follow_end(&self) -> Option<watch::Receiver<Durable>> {
         let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
         end.as_ref().map(watch::Sender::subscribe)
     }

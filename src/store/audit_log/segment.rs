@@ -1,7 +1,7 @@
 //! The log's files: their names, their order, and their lines, compressed or not.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
@@ -96,22 +96,40 @@ pub(super) enum Line<'a> {
 impl Lines {
     /// The file's, compressed or not.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let buffered = |file| BufReader::with_capacity(READ_BYTES, file);
-        let packed =
-            |file| Box::new(BufReader::with_capacity(READ_BYTES, MultiGzDecoder::new(file)));
-        let reader: Box<dyn BufRead + Send> = if path.extension().is_some_and(|ext| ext == "gz") {
-            packed(buffered(File::open(path)?))
-        } else {
-            match File::open(path) {
-                Ok(file) => Box::new(buffered(file)),
-                // It may be compressed between two looks, but never the other way round.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    packed(buffered(File::open(path.with_extension("jsonl.gz"))?))
+        Self::open_at(path, 0)
+    }
+
+    /// Those behind that many bytes, not compressed.
+    ///
+    /// # Errors
+    /// As files have them; `UnexpectedEof` when there are fewer.
+    pub(super) fn open_at(path: &Path, bytes: u64) -> io::Result<Self> {
+        if path.extension().is_some_and(|ext| ext == "gz") {
+            return Self::unpack(path, bytes);
+        }
+        match File::open(path) {
+            Ok(mut file) => {
+                if file.metadata()?.len() < bytes {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
                 }
-                Err(error) => return Err(error),
+                file.seek(SeekFrom::Start(bytes))?;
+                let reader = Box::new(BufReader::with_capacity(READ_BYTES, file));
+                Ok(Self { reader, line: Vec::new() })
             }
-        };
-        Ok(Self { reader, line: Vec::new() })
+            // It may be compressed between two looks, but never the other way round.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Self::unpack(&path.with_extension("jsonl.gz"), bytes)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn unpack(path: &Path, bytes: u64) -> io::Result<Self> {
+        let packed = BufReader::with_capacity(READ_BYTES, File::open(path)?);
+        let reader = BufReader::with_capacity(READ_BYTES, MultiGzDecoder::new(packed));
+        let mut lines = Self { reader: Box::new(reader), line: Vec::new() };
+        let skipped = io::copy(&mut lines.reader.by_ref().take(bytes), &mut io::sink())?;
+        if skipped == bytes { Ok(lines) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 
     pub(super) fn next(&mut self) -> io::Result<Line<'_>> {
@@ -124,12 +142,6 @@ impl Lines {
             Some(_) if read as u64 == LINE_BYTES_MAX => Line::Endless(&self.line),
             Some(_) => Line::Partial(read as u64),
         })
-    }
-
-    /// Leaves out that many bytes.
-    pub(super) fn skip(&mut self, bytes: u64) -> io::Result<()> {
-        let skipped = io::copy(&mut self.reader.by_ref().take(bytes), &mut io::sink())?;
-        if skipped == bytes { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::follow::Position;
+use super::notable::{Stretch, note};
 use super::queue::{Entry, Phase, Reply, Shared, now};
 use super::{AuditError, Limits, Repair};
 use crate::audit::{Cause, Chain, Checkpoint, Encoder, Event, Lost, Receipt, Repaired};
@@ -57,6 +58,8 @@ pub(super) struct Writer<D: Disk> {
     unsynced: Vec<u8>,
     /// How much of it was written.
     written: usize,
+    /// Which of it rules look for.
+    notable: Vec<Stretch>,
     /// When the oldest of it must be synced.
     sync_at: Option<Instant>,
     waiting: Vec<(Reply, Receipt)>,
@@ -87,6 +90,7 @@ impl<D: Disk> Writer<D> {
             limits,
             unsynced: Vec::new(),
             written: 0,
+            notable: Vec::new(),
             sync_at: None,
             waiting: Vec::new(),
             state: State::Writing,
@@ -176,9 +180,14 @@ impl<D: Disk> Writer<D> {
                 return;
             }
         }
+        let from = self.place();
         match self.encoder.encode(&event, time, &mut self.unsynced) {
             Ok(seq) => {
                 self.count(time);
+                if event.is_notable() {
+                    let record = Stretch { from, to: self.place() };
+                    note(&mut self.notable, record);
+                }
                 if let Event::Retired(_) = event {
                     // Who is not able to sign cannot say so.
                     self.checkpoint(Cause::Retired);
@@ -325,10 +334,16 @@ impl<D: Disk> Writer<D> {
         Duration::try_from((self.clock)().duration_since(begun)).is_ok_and(|age| age >= every)
     }
 
+    /// Behind the last record that was encoded.
+    fn place(&self) -> Position {
+        let (file, durable) = self.disk.place();
+        let offset = durable + self.unsynced.len() as u64;
+        Position { file, offset, seq: self.encoder.next_seq() }
+    }
+
     /// Says how far the log is durable, which everything that was encoded is now.
-    fn tell_end(&self) {
-        let (file, offset) = self.disk.place();
-        self.shared.set_end(Position { file, offset, seq: self.encoder.next_seq() });
+    fn tell_end(&mut self) {
+        self.shared.set_end(self.place(), &mut self.notable);
     }
 
     fn commit_or_fail(&mut self) -> Result<(), ()> {

@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use super::super::segment::name_compressed;
 use super::super::{AuditLog, Limits, verify_dir};
 use super::*;
-use crate::audit::{Event, Record, Stopped};
+use crate::audit::{Event, LoginFailed, Record, Stopped};
 use crate::model::Timestamp;
 
 const T: Timestamp = Timestamp::UNIX_EPOCH;
@@ -110,4 +110,42 @@ async fn a_place_that_is_not_there_is_told() {
     assert!(matches!(follower.next(1).await, Err(FollowError::Gone(_))));
     let mut oldest = log.follow(From::Oldest).unwrap();
     assert!(numbers(&oldest.next(1).await.unwrap().unwrap())[0] > 1);
+}
+
+#[tokio::test]
+async fn who_looks_for_notable_records_gets_those_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    for _ in 0..3 {
+        note(&log).await;
+    }
+    log.shutdown().await.unwrap();
+    let log = open(dir.path());
+    let mut follower = log.follow(From::Oldest).unwrap();
+    let mut notable = Vec::new();
+    for number in 0..30 {
+        let login = |reason| LoginFailed {
+            session: 1,
+            user: "alice".to_owned(),
+            address: None,
+            database: "shop".to_owned(),
+            method: "scram",
+            reason,
+        };
+        if number % 7 < 2 {
+            let event = Event::LoginFailed(login("password"));
+            notable.push(log.append_durable(event, T).await.unwrap().seq());
+        } else {
+            note(&log).await;
+        }
+    }
+    log.shutdown().await.unwrap();
+    let mut seen = Vec::new();
+    while let Some(batch) = follower.next_notable(300).await.unwrap() {
+        assert_eq!(Some(batch.to), follower.position());
+        seen.extend(numbers(&batch));
+    }
+    assert_eq!(follower.position().unwrap().seq, 34, "all was passed");
+    // What an earlier process has written is read, whatever it is.
+    assert_eq!(seen, [vec![1, 2, 3], notable].concat());
 }
