@@ -316,7 +316,7 @@ async fn compressed_and_retired_files_verify_and_changed_ones_do_not() {
         hand.forward(60);
     }
     let mut end = log.end().unwrap();
-    end.wait_for(|end| end.file as usize == FILES).await.unwrap();
+    end.wait_for(|durable| durable.end.file as usize == FILES).await.unwrap();
     drop(end);
     // With it comes the checkpoint that the last file begins with.
     seq = note(&log, &hand, "alice").await.max(seq);
@@ -445,7 +445,7 @@ async fn a_checkpoint_comes_in_time() {
     log.append(event("alice"), hand.now()).await.unwrap();
     let mut end = log.end().unwrap();
     // Opened, the record, its checkpoint.
-    let reached = end.wait_for(|end| end.seq >= 4);
+    let reached = end.wait_for(|durable| durable.end.seq >= 4);
     tokio::time::timeout(Duration::from_secs(60), reached).await.unwrap().unwrap();
     log.shutdown().await.unwrap();
     assert_eq!(kept_whys(&load(dir.path())), ["opened", "interval"]);

@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError, oneshot, watch};
@@ -296,6 +296,25 @@ fn tell(ended: impl IntoIterator<Item = Ended>, outcome: Result<(), ()>) {
 impl Entry {
     pub(super) fn units(&self) -> usize {
         self.units as usize
+    }
+}
+
+/// Tells everybody that the writer has ended, however it ended.
+pub(super) struct Ending(Arc<Shared>);
+
+impl Ending {
+    pub(super) fn of(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    pub(super) fn tell(self, outcome: Result<(), ()>) {
+        self.0.end(outcome);
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.end(Err(()));
     }
 }
 

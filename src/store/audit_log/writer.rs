@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::follow::Position;
 use super::notable::{Stretch, note};
-use super::queue::{Entry, Phase, Reply, Shared, now};
+use super::queue::{Ending, Entry, Phase, Reply, Shared, now};
 use super::{AuditError, Limits, Repair};
 use crate::audit::{Cause, Chain, Checkpoint, Encoder, Event, Lost, Receipt, Repaired};
 use crate::model::Timestamp;
@@ -119,7 +119,7 @@ impl<D: Disk> Writer<D> {
 
     /// Runs until the log is closed.
     pub(super) fn run(mut self) {
-        let ending = Ending(Arc::clone(&self.shared));
+        let ending = Ending::of(Arc::clone(&self.shared));
         let mut entries = Vec::new();
         loop {
             let phase = self.shared.take(&mut entries, self.deadline(), &self.limits);
@@ -391,19 +391,4 @@ impl<D: Disk> Writer<D> {
 fn refuse(reply: Reply) {
     // The session may be gone.
     let _ = reply.send(Err(AuditError::Failing));
-}
-
-/// Tells everybody that the writer has ended, however it ended.
-struct Ending(Arc<Shared>);
-
-impl Ending {
-    fn tell(self, outcome: Result<(), ()>) {
-        self.0.end(outcome);
-    }
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        self.0.end(Err(()));
-    }
 }
