@@ -272,7 +272,10 @@ impl AuditLog {
             }
         }
         if keeping.compress {
-            tended.compressed = self.on_disk(move |dir| closed::compress(dir, current)).await?;
+            let dir = self.handle.dir.clone();
+            let unusable = |source| AuditError::Directory { dir: dir.clone(), source };
+            let compressed = closed::compress_aside(dir.clone(), current).await;
+            tended.compressed = compressed.map_err(unusable)?;
         }
         Ok(tended)
     }
