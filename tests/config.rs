@@ -968,7 +968,7 @@ fn sinks_that_cannot_be_are_told_by_line() {
         ),
         (
             &sink("syslog", "url = 'udp://127.0.0.1'\nconfirm = true"),
-            "5: confirm of sink \"siem\": there is no such thing over Udp",
+            "5: confirm of sink \"siem\": there is no such thing over udp",
         ),
         (
             &sink("syslog", "url = 'udp://127.0.0.1'\ndatagram_len_max = '100B'"),

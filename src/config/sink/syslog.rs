@@ -1,5 +1,6 @@
 //! A sink of `kind = "syslog"`.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use toml::Spanned;
@@ -120,7 +121,7 @@ pub(super) fn build(
         }
     };
     for (key, span) in foreign.into_iter().filter_map(|(key, span)| Some((key, span?))) {
-        builder.wrong(span, format!("{}: there is no such thing over {scheme:?}", of(key)));
+        builder.wrong(span, format!("{}: there is no such thing over {scheme}", of(key)));
     }
     Some(SyslogConfig { host: host.to_owned(), port, way, facility })
 }
@@ -130,6 +131,16 @@ enum Scheme {
     Udp,
     Tcp,
     Tls,
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        })
+    }
 }
 
 fn server(url: &str) -> Result<(Scheme, &str, u16), &'static str> {
