@@ -34,7 +34,7 @@ use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::audit::{Configuration, ConfigurationStep, Event, Pseudonyms, Started, Stopped};
+use crate::audit::{Configuration, ConfigurationStep, Event, Pseudonyms, Started, Stopped, schema};
 use crate::auth::Lasting;
 use crate::config::{Config, EnforcementMode, LogFormat};
 use crate::model::SigningKey;
@@ -196,6 +196,7 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
             EnforcementMode::Enforce => "enforce",
             EnforcementMode::Observe => "observe",
         },
+        schema: schema::VERSION,
     }));
     house.note(Event::Configuration(Configuration {
         step: ConfigurationStep::Loaded,

@@ -75,7 +75,7 @@ fn release(session: u64, statement: u64) -> Event {
 }
 
 fn started() -> Event {
-    Event::Started(Started { version: "0.1.0", mode: "enforce" })
+    Event::Started(Started { version: "0.1.0", mode: "enforce", schema: 1 })
 }
 
 fn open(dir: &Path) -> Result<(AuditLog, Repair), AuditError> {

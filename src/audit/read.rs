@@ -86,6 +86,8 @@ pub struct Record {
     pub severity: Option<String>,
     /// The number of the record that made it one.
     pub trigger: Option<u64>,
+    /// Of a start: the version of [`super::schema`] that records follow from there on.
+    pub schema: Option<u64>,
 }
 
 /// Whose rows of a table a statement showed: [`super::SubjectsOf`].

@@ -333,6 +333,8 @@ pub struct Started {
     pub version: &'static str,
     /// `enforce` or `observe`.
     pub mode: &'static str,
+    /// [`super::schema::VERSION`]: what the records from here on follow.
+    pub schema: u64,
 }
 
 #[derive(Clone, Debug, serde::Serialize)]

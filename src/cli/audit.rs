@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{failed, report, say};
-use crate::audit::Kind;
 use crate::audit::attest::{Attestor, Question, Trust};
+use crate::audit::{Kind, schema};
 use crate::model::PublicKey;
 use crate::store::approvals::steady_clock;
 use crate::store::audit_log::{KeptCheckpoint, Place, Proofs, Verified, scan, scan_proven};
@@ -46,6 +46,11 @@ pub(super) enum Command {
     /// whole log and checks its chain; a broken one is told, behind what was found before the break,
     /// and exits 1. Times are UTC: 2026-01-31, '2026-01-31 09:00', yesterday, '2 hours ago'.
     Search(Box<search::Arguments>),
+    /// Print the JSON Schema (2020-12) of the log's records
+    ///
+    /// Each line of the log is one object that it describes. The record `started` says which version
+    /// of the schema the records behind it follow.
+    Schema,
 }
 
 /// Which records count by their time.
@@ -151,6 +156,10 @@ pub(super) fn run(command: &Command) -> ExitCode {
         Command::Why(question) => why(question),
         Command::Subject(arguments) => subject::run(arguments),
         Command::Search(arguments) => search::run(arguments, steady_clock()()),
+        Command::Schema => {
+            say(schema::SCHEMA.trim_end());
+            ExitCode::SUCCESS
+        }
     }
 }
 
