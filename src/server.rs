@@ -190,6 +190,12 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
     });
     let setup = house.setup.load_full();
     house.go_by(&setup);
+    note_start(&house, &setup);
+    Ok((house, taken))
+}
+
+/// The first records of the process.
+fn note_start(house: &House, setup: &Setup) {
     house.note(Event::Started(Started {
         version: env!("CARGO_PKG_VERSION"),
         mode: match setup.config.enforcement.mode {
@@ -204,7 +210,6 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
         digest: setup.digest.clone(),
         changed: Vec::new(),
     }));
-    Ok((house, taken))
 }
 
 /// The key that signs receipts; no approver's own.

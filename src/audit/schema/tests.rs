@@ -46,22 +46,42 @@ fn text(sql: &str) -> StatementText {
     StatementText::new(Bytes::copy_from_slice(sql.as_bytes()), Strings::Standard)
 }
 
-fn names(full: bool) -> Names {
-    full.then(|| "public.customers.email".to_owned()).into_iter().collect()
+/// Which members a record has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Members {
+    All,
+    Required,
 }
 
-fn list<T>(full: bool, value: T) -> Vec<T> {
-    full.then_some(value).into_iter().collect()
+impl Members {
+    fn then<T>(self, value: impl FnOnce() -> T) -> Option<T> {
+        match self {
+            Self::All => Some(value()),
+            Self::Required => None,
+        }
+    }
+
+    fn then_some<T>(self, value: T) -> Option<T> {
+        self.then(|| value)
+    }
 }
 
-fn client(full: bool) -> Arc<Client> {
+fn names(members: Members) -> Names {
+    members.then(|| "public.customers.email".to_owned()).into_iter().collect()
+}
+
+fn list<T>(members: Members, value: T) -> Vec<T> {
+    members.then_some(value).into_iter().collect()
+}
+
+fn client(members: Members) -> Arc<Client> {
     Arc::new(Client {
         user: User {
             name: "alice".into(),
-            groups: list(full, "support".to_owned()).into(),
+            groups: list(members, "support".to_owned()).into(),
             roles: Arc::default(),
         },
-        address: full.then_some([10, 1, 2, 3].into()),
+        address: members.then_some([10, 1, 2, 3].into()),
         application: "psql".into(),
         database: "shop".into(),
     })
@@ -81,162 +101,162 @@ fn shown() -> Shown {
     Shown { tables: vec![subjects], honey: vec!["public.customers".into()] }
 }
 
-fn statement(full: bool) -> Event {
+fn statement(members: Members) -> Event {
     Event::Statement(Statement {
         session: 7,
         statement: 12,
-        client: client(full),
+        client: client(members),
         text: text("select 'x'"),
-        relations: names(full),
-        pii_columns: names(full),
-        raw_columns: names(full),
-        looked_up_columns: names(full),
-        masked_columns: names(full),
+        relations: names(members),
+        pii_columns: names(members),
+        raw_columns: names(members),
+        looked_up_columns: names(members),
+        masked_columns: names(members),
         gates: Gates {
             mention: Mention::Hit,
             analysis: Analysis::NotRun,
             provenance: Provenance::Unknown,
         },
         decision: Decision::Cut,
-        grants: list(full, 3),
+        grants: list(members, 3),
         rows: 0,
         bytes: u64::MAX,
         duration_us: 187,
-        sqlstate: full.then(|| SqlState::parse(b"42P01").unwrap()),
-        subjects: full.then(|| Box::new(shown())),
+        sqlstate: members.then(|| SqlState::parse(b"42P01").unwrap()),
+        subjects: members.then(|| Box::new(shown())),
     })
 }
 
-fn attestation(full: bool) -> crate::model::receipt::Attestation {
+fn attestation(members: Members) -> crate::model::receipt::Attestation {
     let key = SigningKey::from_seed(&[1; 32]).unwrap();
     let digest = Digest::of(b"x");
     let own = OwnSignature { key: key.public().id(), signature: key.sign(b"x") };
     let approval = Approval {
         by: "dora".to_owned(),
         at: time(),
-        factor: full.then_some(FactorKind::Totp),
-        own: full.then_some(own),
-        receipt: full.then_some(digest),
+        factor: members.then_some(FactorKind::Totp),
+        own: members.then_some(own),
+        receipt: members.then_some(digest),
     };
-    let outcome = Outcome { id: 3, begins: time(), ends: full.then(time), grant: digest };
+    let outcome = Outcome { id: 3, begins: time(), ends: members.then(time), grant: digest };
     let body = ReceiptBody {
         step: Step::Granted,
         matter: Matter {
             store: "one".to_owned(),
-            request: full.then_some(3),
+            request: members.then_some(3),
             requester: "alice".to_owned(),
             subject: "alice".to_owned(),
             database: "*".to_owned(),
             resource: "class:email".to_owned(),
             actions: vec!["read".to_owned()],
-            rows: full.then_some(digest),
+            rows: members.then_some(digest),
             reason: digest,
-            ticket: full.then_some(digest),
-            duration_ms: full.then_some(1),
-            not_before: full.then(time),
+            ticket: members.then_some(digest),
+            duration_ms: members.then_some(1),
+            not_before: members.then(time),
             terms: digest,
         },
-        policy: full.then(|| "p".to_owned()),
+        policy: members.then(|| "p".to_owned()),
         way: Way::Approvals,
-        approvals: list(full, approval),
-        outcome: full.then_some(outcome),
+        approvals: list(members, approval),
+        outcome: members.then_some(outcome),
     };
     body.sign(&key)
 }
 
-fn grant(full: bool) -> Event {
-    let word = |word: &str| full.then(|| word.to_owned());
+fn grant(members: Members) -> Event {
+    let word = |word: &str| members.then(|| word.to_owned());
     Event::Grant(Box::new(Grant {
         step: GrantStep::Granted,
-        request: full.then_some(3),
-        grant: full.then_some(4),
+        request: members.then_some(3),
+        grant: members.then_some(4),
         subject: "group:support".to_owned(),
         database: "shop".to_owned(),
         resources: vec!["public.customers.email".to_owned()],
         actions: vec!["read".to_owned()],
-        rows: full.then(|| text("id = 4")),
-        not_before: full.then(time),
-        expires_at: full.then(time),
+        rows: members.then(|| text("id = 4")),
+        not_before: members.then(time),
+        expires_at: members.then(time),
         reason: word("INC-42"),
         by: word("dora"),
-        approvers: list(full, "dora".to_owned()),
+        approvers: list(members, "dora".to_owned()),
         policy: word("p"),
         conditions: word("from 10.0.0.0/8"),
         limits: word("10 rows"),
         urgency: Urgency::BreakGlass,
-        receipt: Some(Box::new(attestation(full))),
+        receipt: Some(Box::new(attestation(members))),
     }))
 }
 
-fn signal(full: bool) -> Event {
+fn signal(members: Members) -> Event {
     Event::Signal(Box::new(Signal {
         rule: "honey",
         severity: "critical",
-        user: full.then(|| "alice".to_owned()),
-        address: full.then_some([10, 1, 2, 3].into()),
-        session: full.then_some(7),
+        user: members.then(|| "alice".to_owned()),
+        address: members.then_some([10, 1, 2, 3].into()),
+        session: members.then_some(7),
         trigger: 9,
-        since: full.then(time),
-        figures: full.then_some(("count", 3)).into_iter().collect::<BTreeMap<_, _>>(),
-        columns: list(full, "public.customers.email".to_owned()),
-        records: list(full, 9),
+        since: members.then(time),
+        figures: members.then_some(("count", 3)).into_iter().collect::<BTreeMap<_, _>>(),
+        columns: list(members, "public.customers.email".to_owned()),
+        records: list(members, 9),
         actions: vec!["log"],
-        failed: list(full, "kill"),
+        failed: list(members, "kill"),
     }))
 }
 
-fn events(full: bool) -> Vec<Event> {
+fn events(members: Members) -> Vec<Event> {
     let digest = "0".repeat(64);
     vec![
-        statement(full),
+        statement(members),
         Event::Release(Box::new(Release {
             session: 7,
             statement: 12,
-            client: client(full),
+            client: client(members),
             text: text("select 'x'"),
-            columns: names(full),
-            lookups: names(full),
-            grants: list(full, 3),
+            columns: names(members),
+            lookups: names(members),
+            grants: list(members, 3),
         })),
         Event::Login(Login {
             session: 7,
-            client: client(full),
+            client: client(members),
             method: "scram",
-            tls: full.then(|| "TLSv1.3".to_owned()),
+            tls: members.then(|| "TLSv1.3".to_owned()),
         }),
         Event::LoginFailed(LoginFailed {
             session: 7,
             user: "?".to_owned(),
-            address: full.then_some([10, 1, 2, 3].into()),
+            address: members.then_some([10, 1, 2, 3].into()),
             database: "shop".to_owned(),
             method: "scram",
             reason: "password",
         }),
         Event::Logout(Logout {
             session: 7,
-            client: client(full),
+            client: client(members),
             statements: 1,
             duration_us: 2,
             reason: "client",
         }),
-        grant(full),
-        signal(full),
+        grant(members),
+        signal(members),
         Event::Configuration(Configuration {
             step: ConfigurationStep::Reloaded,
-            by: full.then(|| "dora".to_owned()),
+            by: members.then(|| "dora".to_owned()),
             digest,
-            changed: list(full, "policy".to_owned()),
+            changed: list(members, "policy".to_owned()),
         }),
         Event::Catalog(CatalogChange {
             step: CatalogStep::Refreshed,
             database: "shop".to_owned(),
             epoch: 2,
             pii_columns: 3,
-            changed: list(full, "public.customers".to_owned()),
+            changed: list(members, "public.customers".to_owned()),
         }),
         Event::Repaired(Repaired { file: "audit-00000001.jsonl".to_owned(), bytes: 3 }),
         Event::Retired(Retired { file: "audit-00000001.jsonl".to_owned(), through: 3 }),
-        Event::Lost(Lost { records: 3, since: full.then(time) }),
+        Event::Lost(Lost { records: 3, since: members.then(time) }),
         Event::Started(Started { version: "0.1.0", mode: "enforce", schema: VERSION }),
         Event::Stopped(Stopped { reason: "SIGTERM" }),
     ]
@@ -245,7 +265,7 @@ fn events(full: bool) -> Vec<Event> {
 fn records() -> Vec<Value> {
     let mut encoder = Encoder::from(Chain::start());
     let mut out = Vec::new();
-    for event in [events(true), events(false)].iter().flatten() {
+    for event in [events(Members::All), events(Members::Required)].iter().flatten() {
         encoder.encode(event, time(), &mut out).unwrap();
     }
     let key = SigningKey::from_seed(&[7; 32]).unwrap();
