@@ -16,6 +16,7 @@ pub(crate) mod message;
 pub(crate) mod postgres;
 pub(crate) mod programs;
 pub(crate) mod receiver;
+pub(crate) mod schema;
 pub(crate) mod syslog_receiver;
 pub(crate) mod talker;
 pub(crate) mod tap;
