@@ -5,6 +5,9 @@
 //! else, who make the events and queue them.
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "it measures and prints")]
 
+#[path = "audit/questions.rs"]
+mod questions;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -273,6 +276,9 @@ async fn verify(dir: &Path) {
 async fn main() {
     let place = env::args_os().nth(1).map_or_else(env::temp_dir, Into::into);
     let fresh = || tempfile::tempdir_in(&place).expect("a directory");
+    if env::args().nth(2).is_some_and(|only| only == "questions") {
+        return questions::answer(fresh().path()).await;
+    }
     for texts in [Texts::Same, Texts::Other] {
         sustain(fresh().path(), texts, Pace::AsFastAsTheyAreTaken).await;
         sustain(fresh().path(), texts, Pace::PerSecond(50_000)).await;
@@ -281,4 +287,5 @@ async fn main() {
         wait(fresh().path(), sessions).await;
     }
     verify(fresh().path()).await;
+    questions::answer(fresh().path()).await;
 }

@@ -18,6 +18,7 @@ pub mod normalize;
 pub mod query;
 pub mod read;
 pub mod record;
+pub mod report;
 pub mod schema;
 pub mod subject;
 

@@ -1,6 +1,7 @@
 //! `keyhole audit …`: the record, read back.
 
 mod cells;
+mod report;
 mod row;
 mod search;
 mod subject;
@@ -51,6 +52,14 @@ pub(super) enum Command {
     /// Each line of the log is one object that it describes. The record `started` says which version
     /// of the schema the records behind it follow.
     Schema,
+    /// Sum up: who saw how much of what, on whose word, and when
+    ///
+    /// By person, column, class, grant, day and hour: statements, what was shown raw, masked or
+    /// refused, logins, approvals, changes, and what the log says of itself. Prints tables, or
+    /// writes CSV or a page with charts. Reads the whole log and checks its chain; a broken one is
+    /// told, counted up to the break, and exits 1. Times are UTC: 2026-01-31, yesterday,
+    /// '2 hours ago'.
+    Report(report::Arguments),
 }
 
 /// Which records count by their time.
@@ -160,6 +169,7 @@ pub(super) fn run(command: &Command) -> ExitCode {
             say(schema::SCHEMA.trim_end());
             ExitCode::SUCCESS
         }
+        Command::Report(arguments) => report::run(arguments, steady_clock()()),
     }
 }
 

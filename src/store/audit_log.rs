@@ -33,7 +33,7 @@ pub use follow::{Batch, FollowError, Follower, From, Position};
 pub use notable::Durable;
 pub use proof::{KeptCheckpoint, Proofs};
 use queue::Shared;
-pub use verify::{Place, Verified, scan, scan_proven, verify_dir};
+pub use verify::{Place, Verified, gather, scan, scan_proven, verify_dir};
 use writer::{Disk, Writer};
 
 /// Why the audit log cannot be opened or written.

@@ -1,4 +1,4 @@
-//! `keyhole audit search` after a real session.
+//! `keyhole audit search` and `keyhole audit report` after a real session.
 
 use crate::desk::{EMAIL, Shop, email};
 
@@ -33,5 +33,35 @@ fn a_session_is_found_by_who_what_and_how() {
         let (code, lines) = search(filters);
         assert_eq!((code, lines.len()), (Some(0), found), "{filters:?}: {lines:#?}");
         assert!(lines.iter().all(|line| !line.contains(&email())), "no value");
+    }
+}
+
+#[test]
+fn a_session_is_counted_by_person_column_and_grant() {
+    let shop = Shop::open("report");
+    shop.alice().connect().query(EMAIL).ok();
+    shop.dba().grant("public.customers.email", "alice");
+    let mut alice = shop.alice().connect();
+    assert_eq!(alice.query(EMAIL).ok().scalar(), email());
+    // Its own record, and all before it, are durable when it is answered.
+    shop.dba().grant("public.customers.phone", "bob");
+    let dir = shop.proxy.config.path().join("audit");
+    let report = |by: &str| -> Vec<String> {
+        let args = ["audit", "report", "--dir", dir.to_str().unwrap(), "--by", by, "--csv", "-"];
+        let output = shop.proxy.config.command(&args).output().expect("it runs");
+        assert!(output.status.success(), "{by}");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(!text.contains(&email()), "no value");
+        text.lines().map(str::to_owned).collect()
+    };
+    // statements, raw, rows_raw, looked_up, masked, refused, cut, observed, sessions
+    for (by, begins) in [
+        ("person", "person,alice,2,1,1,0,1,0,0,0,2,"),
+        ("column", "column,shop,public.customers.email,,2,1,1,0,1,0,0,0,2,"),
+        ("grant", "grant,1,used,alice,"),
+        ("grant", "grant,2,unused,bob,"),
+    ] {
+        let lines = report(by);
+        assert!(lines.iter().any(|line| line.starts_with(begins)), "{begins}: {lines:#?}");
     }
 }

@@ -153,7 +153,7 @@ impl Arguments {
     }
 }
 
-fn class(config: &Config, name: &str) -> Result<Class, String> {
+pub(super) fn class(config: &Config, name: &str) -> Result<Class, String> {
     let known = |catalog: &crate::catalog::Catalog| catalog.classes.contains_key(name);
     if !config.databases.iter().any(|database| known(&database.catalog)) {
         return Err(format!("--class {name}: no catalog has such a class"));

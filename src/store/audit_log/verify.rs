@@ -74,12 +74,31 @@ pub fn scan_proven<T: Send>(
     pick: impl Fn(Place<'_>, &[u8]) -> Option<T> + Sync,
     mut take: impl FnMut(T),
 ) -> Result<Verified, Broken> {
+    gather(
+        dir,
+        proofs,
+        |picked: &mut Vec<T>, place, line| picked.extend(pick(place, line)),
+        |picked| picked.into_iter().for_each(&mut take),
+    )
+}
+
+/// [`scan_proven`] for who sums up: each file has a sum of its own, made on its thread by `add`,
+/// and `take` is given these in the order of the log.
+///
+/// # Errors
+/// As there; the sum of a file that has a bad record is of those before it.
+pub fn gather<S: Default + Send>(
+    dir: &Path,
+    proofs: &Proofs,
+    add: impl Fn(&mut S, Place<'_>, &[u8]) + Sync,
+    mut take: impl FnMut(S),
+) -> Result<Verified, Broken> {
     let files = list(dir)?;
     let (Some(first), Some(last)) = (files.first(), files.last()) else {
         return Err(broken_file(&name(1), Why::FileMissing));
     };
     let (first, last) = (first.number, last.number);
-    let reader = Reader { keys: &proofs.keys, pick: &pick };
+    let reader = Reader { keys: &proofs.keys, add: &add };
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let mut course = Course::new(proofs);
     let mut chain = (first == 1).then(Chain::start);
@@ -94,7 +113,7 @@ pub fn scan_proven<T: Send>(
             let before = before.unwrap_or_else(Chain::start);
             // A first line that belongs elsewhere comes before whatever else is wrong.
             read.verifier.follows(&before)?;
-            read.picked.into_iter().for_each(&mut take);
+            take(read.sum);
             read.outcome?;
             if read.partial_bytes > 0 && !(file.number == last && in_use(dir)) {
                 return Err(read.verifier.truncated(read.partial_bytes));
@@ -116,9 +135,9 @@ pub fn scan_proven<T: Send>(
 }
 
 /// What a file holds, looked at by itself.
-struct FileRead<T> {
+struct FileRead<S> {
     verifier: Verifier,
-    picked: Vec<T>,
+    sum: S,
     checkpoints: Checkpoints,
     /// The last record that says what was removed.
     retired: Option<Retired>,
@@ -126,13 +145,16 @@ struct FileRead<T> {
     partial_bytes: u64,
 }
 
-struct Reader<'a, P> {
+struct Reader<'a, A> {
     keys: &'a [PublicKey],
-    pick: &'a P,
+    add: &'a A,
 }
 
-impl<T: Send, P: Fn(Place<'_>, &[u8]) -> Option<T> + Sync> Reader<'_, P> {
-    fn all(&self, files: &[LogFile]) -> Vec<FileRead<T>> {
+impl<A> Reader<'_, A> {
+    fn all<S: Default + Send>(&self, files: &[LogFile]) -> Vec<FileRead<S>>
+    where
+        A: Fn(&mut S, Place<'_>, &[u8]) + Sync,
+    {
         if let [file] = files {
             return vec![self.one(file)];
         }
@@ -147,9 +169,12 @@ impl<T: Send, P: Fn(Place<'_>, &[u8]) -> Option<T> + Sync> Reader<'_, P> {
         })
     }
 
-    fn one(&self, file: &LogFile) -> FileRead<T> {
+    fn one<S: Default>(&self, file: &LogFile) -> FileRead<S>
+    where
+        A: Fn(&mut S, Place<'_>, &[u8]) + Sync,
+    {
         let mut verifier = Verifier::from_middle();
-        let (mut picked, mut retired) = (Vec::new(), None);
+        let (mut sum, mut retired) = (S::default(), None);
         let mut checkpoints = Checkpoints::default();
         let name = name(file.number);
         let read = read_each(file, &mut verifier, |line, record| {
@@ -161,14 +186,14 @@ impl<T: Send, P: Fn(Place<'_>, &[u8]) -> Option<T> + Sync> Reader<'_, P> {
             } else if kind == Some(Kind::Retired) {
                 retired = Some(serde_json::from_slice(record).map_err(|_| Why::Shape)?);
             }
-            picked.extend((self.pick)(Place { file: &name, line }, record));
+            (self.add)(&mut sum, Place { file: &name, line }, record);
             Ok(())
         });
         let (outcome, partial_bytes) = match read {
             Ok(end) => (Ok(()), end.partial_bytes),
             Err(broken) => (Err(broken), 0),
         };
-        FileRead { verifier, picked, checkpoints, retired, outcome, partial_bytes }
+        FileRead { verifier, sum, checkpoints, retired, outcome, partial_bytes }
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::audit::exposure::{Exposure, GrantSaid, Sight};
+use crate::cli::audit::cells::escaped;
 
 /// What was asked.
 #[derive(Serialize)]
@@ -225,21 +226,6 @@ pub(super) fn html(about: &About<'_>, exposure: &Exposure) -> String {
     }
     page.push_str("</body></html>");
     page
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
