@@ -1,5 +1,6 @@
 //! Who is at the other end: the client's login, up to the moment when the database can be asked.
 
+pub mod bearer;
 pub mod certificate;
 pub mod ldap;
 pub mod login;
@@ -8,7 +9,9 @@ pub mod password;
 mod peer;
 pub mod rules;
 pub mod scram;
+pub mod session;
 pub mod throttle;
+pub mod token;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,21 +20,38 @@ use scram::{MockKey, Verifier};
 use throttle::{Clock, Throttle};
 
 use crate::config::AuthMethod;
-use crate::model::{Secret, Timestamp};
+use crate::model::{Secret, Timestamp, User};
 
 /// Proof that somebody is who they say. It can only come out of a login.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     user: Arc<str>,
     groups: Arc<[String]>,
-    method: AuthMethod,
+    proof: Proof,
     until: Option<Timestamp>,
+    /// What is left of the user's roles; None: all of them.
+    roles: Option<Arc<[String]>>,
+}
+
+/// How somebody was proven to be who they say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    Login(AuthMethod),
+    /// A `[[token]]` of the configuration.
+    Token,
 }
 
 impl Authenticated {
     /// `groups` are those that the login brought, beside any that the configuration gives.
     fn new(user: &str, groups: Vec<String>, method: AuthMethod) -> Self {
-        Self { user: user.into(), groups: groups.into(), method, until: None }
+        let proof = Proof::Login(method);
+        Self { user: user.into(), groups: groups.into(), proof, until: None, roles: None }
+    }
+
+    /// A machine that acts as `user`, with these roles of theirs at most.
+    fn machine(user: &str, roles: Arc<[String]>, until: Timestamp) -> Self {
+        let (groups, proof) = (Arc::new([]), Proof::Token);
+        Self { user: user.into(), groups, proof, until: Some(until), roles: Some(roles) }
     }
 
     /// The proof does not hold for longer.
@@ -56,19 +76,34 @@ impl Authenticated {
 
     /// How it was proven, in the word of the records.
     pub fn method(&self) -> &'static str {
-        self.method.as_str()
+        match self.proof {
+            Proof::Login(method) => method.as_str(),
+            Proof::Token => token::METHOD,
+        }
+    }
+
+    /// Of `user`, whom this login is about, what the login leaves them.
+    pub fn narrow(&self, user: User) -> User {
+        let Some(left) = &self.roles else { return user };
+        let roles = user.roles.iter().filter(|role| left.contains(role)).cloned().collect();
+        User { roles, ..user }
     }
 
     /// Whether the login is enough to be somebody, as another place keeps the list of people: a
     /// directory, an authority, the database. Otherwise only whom the configuration names is.
     pub fn proves_person(&self) -> bool {
-        match self.method {
-            AuthMethod::Cert
-            | AuthMethod::Ldap
-            | AuthMethod::Oidc
-            | AuthMethod::OauthBearer
-            | AuthMethod::Passthrough => true,
-            AuthMethod::Scram | AuthMethod::Peer | AuthMethod::Trust | AuthMethod::Reject => false,
+        match self.proof {
+            Proof::Login(
+                AuthMethod::Cert
+                | AuthMethod::Ldap
+                | AuthMethod::Oidc
+                | AuthMethod::OauthBearer
+                | AuthMethod::Passthrough,
+            ) => true,
+            Proof::Token
+            | Proof::Login(
+                AuthMethod::Scram | AuthMethod::Peer | AuthMethod::Trust | AuthMethod::Reject,
+            ) => false,
         }
     }
 }

@@ -2,7 +2,6 @@
 //! into plain values. Everything that can be wrong is found here, with its file and line, before
 //! any port opens.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +21,7 @@ mod build;
 mod builder;
 mod catalog;
 mod connections;
+mod control;
 mod identity;
 mod identity_map;
 mod ldap;
@@ -37,6 +37,7 @@ mod risk;
 mod sink;
 mod source;
 mod store;
+mod token;
 mod upstream;
 mod values;
 
@@ -44,6 +45,7 @@ pub use account::NAME_LEN_MAX;
 pub use approver::{ApproverConfig, ReceiptsConfig};
 pub use audit::AuditConfig;
 pub use connections::Connections;
+pub use control::{ControlConfig, RequestLimits};
 pub use identity_map::IdentityMap;
 pub use ldap::{LdapConfig, LdapService, LdapWay, StartTls};
 pub use listen::Listen;
@@ -59,6 +61,7 @@ pub use sink::{
 };
 pub use source::{Place, Problem, Problems};
 pub use store::{SharedStoreConfig, StoreConfig, StoreLocation};
+pub use token::TokenConfig;
 pub use upstream::{
     CertificateFiles, ChannelBinding, LoadBalance, Roots, SessionTarget, SslMode, SslNegotiation,
     UpstreamDatabase, UpstreamHost, UpstreamTls, UpstreamUrl,
@@ -90,6 +93,7 @@ pub struct Config {
     pub logins: Vec<LoginConfig>,
     pub users: Vec<UserConfig>,
     pub groups: Vec<GroupConfig>,
+    pub tokens: Vec<TokenConfig>,
     /// In the order of the file: the first that matches decides.
     pub policies: Vec<PolicyConfig>,
     pub standing: Vec<StandingConfig>,
@@ -125,15 +129,6 @@ pub struct TlsConfig {
 pub enum TlsDemand {
     Prefer,
     Require,
-}
-
-/// `[control]`: ports that do not exist when they are not named.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ControlConfig {
-    /// The console, spoken to with psql.
-    pub listen: Option<SocketAddr>,
-    /// API, web console, metrics, health.
-    pub http: Option<SocketAddr>,
 }
 
 /// `[enforcement]`: what happens to personal data that no grant covers.

@@ -10,7 +10,9 @@ pub mod desk;
 pub mod grammar;
 pub mod http;
 mod lookup;
+mod pace;
 mod show;
+pub mod sign_in;
 pub mod table;
 
 pub use desk::Desk;

@@ -50,7 +50,7 @@ use crate::telemetry::{Metrics, sessions};
 use crew::Crew;
 use databases::Databases;
 use grant_events::GrantEvents;
-use house::{House, Note, approver_keys};
+use house::{House, Note, SessionKey, approver_keys};
 use notices::Notices;
 use ports::Ports;
 use refresher::Around;
@@ -184,6 +184,7 @@ async fn open(config: Config) -> Result<(Arc<House>, mpsc::UnboundedReceiver<Not
         around: surroundings,
         notes,
         deployment,
+        session_key: open_session_key(&setup).await?,
         lasting,
         reloading: Mutex::new(()),
         setup: ArcSwap::from_pointee(setup),
@@ -232,6 +233,18 @@ async fn open_pseudonyms(setup: &Setup) -> Result<Pseudonyms, ServeError> {
     let loading = tokio::task::spawn_blocking(move || subject_key::load_or_create(&file));
     let key = loading.await??;
     Ok(Pseudonyms::new(&key, usize::try_from(config.subjects_max).unwrap_or(usize::MAX)))
+}
+
+/// What sessions on the control port are signed with; proxies that share the file share them.
+async fn open_session_key(setup: &Setup) -> Result<SessionKey, ServeError> {
+    let config = &setup.config;
+    let file = match &config.control.session_key_file {
+        Some(file) => file.clone(),
+        None => config.store.beside().with_added_extension("sessions"),
+    };
+    let path = file.clone();
+    let loading = tokio::task::spawn_blocking(move || subject_key::load_or_create(&path));
+    Ok(SessionKey { key: loading.await??, file })
 }
 
 fn open_audit(setup: &Setup, clock: &Clock, key: &SigningKey) -> Result<AuditLog, AuditError> {

@@ -4,6 +4,7 @@
 pub mod approvals;
 pub mod audit_log;
 pub mod positions;
+pub mod signed_out;
 pub mod signing_key;
 pub mod subject_key;
 pub mod tags;

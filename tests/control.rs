@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,8 +12,12 @@ use keyhole::analysis::sensitive::{Sensitive, Tags, Unclassified};
 use keyhole::auth::Credentials;
 use keyhole::auth::rules::{Method, Rules, Tls};
 use keyhole::auth::scram::{ITERATIONS_DEFAULT, MockKey, Verifier};
+use keyhole::auth::session::Sessions;
+use keyhole::auth::token::{self, MachineToken};
 use keyhole::catalog::{Catalog, Class, Hiding, MaskSpec, Table};
+use keyhole::config::RequestLimits;
 use keyhole::control::desk::{Database, Deed, Desk, Occurrence, Part, Unready};
+use keyhole::control::sign_in::{SignIn, Terms};
 use keyhole::control::{console, http};
 use keyhole::decision::{self, Mode, Notice, Persist, World, Writes};
 use keyhole::grant::{Approvers, Ask, CatalogView, Policies, PolicyText};
@@ -21,9 +25,13 @@ use keyhole::model::{Epoch, RelationName, Secret, SigningKey, SqlState, Timestam
 use keyhole::net::Listener;
 use keyhole::schema::{Column, Relation, RelationKind, Snapshot, ValueType};
 use keyhole::store::approvals::{Approvals, Clock, Location, Settings};
+use keyhole::store::signed_out::SignedOut;
 use keyhole::telemetry::{Metrics, sessions};
 use tokio::sync::oneshot;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+
+#[path = "control/signing_in.rs"]
+mod signing_in;
 
 /// A control port of its own, on a store of its own.
 struct Office {
@@ -35,6 +43,10 @@ struct Office {
     is_ready: Arc<AtomicBool>,
     /// Nobody has a role any more.
     is_demoted: Arc<AtomicBool>,
+    /// By how many seconds its clock is ahead.
+    ahead: Arc<AtomicI64>,
+    /// What machines sign in with.
+    tokens: Arc<Mutex<Vec<MachineToken>>>,
     close: Option<oneshot::Sender<()>>,
     closed: Option<std::thread::JoinHandle<()>>,
     _folder: tempfile::TempDir,
@@ -157,8 +169,27 @@ fn store(folder: &std::path::Path, policies: Policies, clock: Clock) -> Approval
     .expect("a store")
 }
 
+fn sign_in(
+    folder: &std::path::Path,
+    requests: RequestLimits,
+    tokens: Arc<Mutex<Vec<MachineToken>>>,
+) -> SignIn {
+    let sessions = Sessions::new([3; 32], SignedOut::at(&folder.join("sessions.out")));
+    let terms = move || Terms {
+        life: Duration::from_secs(12 * 3600),
+        requests,
+        console_url: None,
+        tokens: tokens.lock().expect("unpoisoned").clone().into(),
+    };
+    SignIn::new(sessions, Box::new(terms))
+}
+
 impl Office {
     fn open() -> Self {
+        Self::open_with(RequestLimits::default())
+    }
+
+    fn open_with(requests: RequestLimits) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = Database {
             name: "shop".into(),
@@ -167,7 +198,13 @@ impl Office {
             world: Some(Arc::new(world())),
         };
         let policies = policy(&database);
-        let clock: Clock = Arc::new(Timestamp::now);
+        let ahead = Arc::new(AtomicI64::new(0));
+        let hand = ahead.clone();
+        let clock: Clock = Arc::new(move || {
+            Timestamp::now() + Duration::from_secs(hand.load(Ordering::SeqCst) as u64)
+        });
+        let tokens = Arc::new(Mutex::new(Vec::new()));
+        let sign_in = sign_in(folder.path(), requests, tokens.clone());
         let approvals = store(folder.path(), policies.clone(), clock.clone());
         let occurrences = Arc::new(Mutex::new(Vec::new()));
         let reloads = Arc::new(AtomicUsize::new(0));
@@ -184,6 +221,7 @@ impl Office {
             databases: Box::new(move || vec![database.clone()]),
             policies: Box::new(move || policies.clone()),
             rules: Box::new(move || rules.clone()),
+            sign_in: Arc::new(sign_in),
             users: Box::new(move |login| {
                 let mut user = users().into_iter().find(|user| user.name == *login.user())?;
                 if demoted.load(Ordering::SeqCst) {
@@ -221,6 +259,8 @@ impl Office {
             reloads,
             is_ready,
             is_demoted,
+            ahead,
+            tokens,
             close,
             closed,
             _folder: folder,

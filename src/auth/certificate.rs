@@ -21,6 +21,12 @@ impl Certificates {
             .iter()
             .any(|identity| self.map.allows(identity, user))
     }
+
+    /// Whom the owner of the certificate (DER) may be.
+    pub(super) fn owners(&self, certificate: &[u8]) -> Vec<String> {
+        let identities = identities(certificate, self.identity);
+        identities.iter().flat_map(|identity| self.map.users(identity)).collect()
+    }
 }
 
 /// The names of that kind in the certificate; none if it cannot be read.

@@ -22,7 +22,7 @@ use rustls::ClientConfig;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use self::jwt::Sealed;
+use self::jwt::{Claims, Sealed};
 use self::keys::{Key, KeySetError};
 use crate::config::OidcConfig;
 use crate::model::{Report, SqlState, Timestamp};
@@ -35,6 +35,13 @@ pub struct Proven {
     pub groups: Vec<String>,
     /// When the session ends; None: not by the token.
     pub until: Option<Timestamp>,
+}
+
+/// A token that counts, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) user: String,
+    pub(super) proven: Proven,
 }
 
 /// Why a token does not count.
@@ -161,18 +168,34 @@ impl Issuer {
     /// # Errors
     /// [`OidcError`].
     pub(super) async fn check(&self, token: &str, user: &str) -> Result<Proven, OidcError> {
-        let proven = self.open(token, user, (self.clock)()).await;
-        if let Err(error) = &proven {
-            tracing::info!(issuer = %self.config.issuer, %error, "a token does not count");
-        }
-        proven
+        let named = self.named(token).await?;
+        if named.user == user { Ok(named.proven) } else { Err(self.refused(OidcError::OtherUser)) }
     }
 
-    async fn open(&self, token: &str, user: &str, now: Timestamp) -> Result<Proven, OidcError> {
+    /// Whose `token` is, and what it says of them. Cancel safe.
+    ///
+    /// # Errors
+    /// [`OidcError`].
+    pub(super) async fn named(&self, token: &str) -> Result<Named, OidcError> {
+        let named = self.open(token, &self.config.audience, (self.clock)()).await;
+        named.map(|(named, _)| named).map_err(|error| self.refused(error))
+    }
+
+    fn refused(&self, error: OidcError) -> OidcError {
+        tracing::info!(issuer = %self.config.issuer, %error, "a token does not count");
+        error
+    }
+
+    async fn open(
+        &self,
+        token: &str,
+        audiences: &[String],
+        now: Timestamp,
+    ) -> Result<(Named, Claims), OidcError> {
         let sealed = Sealed::cut(token, &self.config.algorithms)?;
         let known = self.keys_for(&sealed, now).await?;
         let claims = sealed.open(known.candidates(&sealed))?;
-        claims::check(&claims, &self.config, user, now)
+        Ok((claims::check(&claims, &self.config, audiences, now)?, claims))
     }
 
     /// Keys that are fresh enough, one of which the token may be signed with.

@@ -1,6 +1,5 @@
 //! From the words of `proxy.toml` to a [`Config`]: defaults, limits, and what fits together.
 
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -19,7 +18,7 @@ use super::{
     ApplicationName, AuditConfig, AuthMethod, Config, ControlConfig, DataConfig, DatabaseConfig,
     DatabaseName, Enforcement, EnforcementMode, LogConfig, LogFormat, LoginConfig, Persist,
     SchemaConfig, ShutdownConfig, TlsConfig, TlsDemand, Unclassified, Writes, catalog, identity,
-    login, passthrough, risk, values,
+    login, passthrough, risk, token, values,
 };
 
 const FRAME_LEN_MAX: u64 = 256 << 20;
@@ -51,7 +50,7 @@ impl Builder<'_> {
     fn config(&mut self, raw: raw::Proxy) -> Config {
         let auth_span = raw.data.auth.as_ref().map_or(raw.data.listen.span(), Spanned::span);
         let data = self.data(raw.data);
-        let control = self.control(&raw.control);
+        let control = self.control(raw.control);
         let logins = login::rules(self, raw.login);
         let (ldap, oidc) = (ldap::build(self, raw.ldap), oidc::build(self, raw.oidc));
         let notify = notify::build(self, raw.notify);
@@ -65,6 +64,7 @@ impl Builder<'_> {
         let passwords = logins.is_empty() && data.auth == AuthMethod::Scram;
         let need = if passwords { identity::Passwords::Needed } else { identity::Passwords::Extra };
         let users = identity::users(self, raw.user, need);
+        let tokens = token::build(self, raw.token, &users);
         let problems_before = self.problems.0.len();
         let databases = self.databases(raw.database);
         let default = LoginConfig::of_everybody(data.auth, self.source.place(auth_span));
@@ -105,6 +105,7 @@ impl Builder<'_> {
             logins,
             users,
             groups: login::groups(self, raw.group),
+            tokens,
         }
     }
 
@@ -163,18 +164,6 @@ impl Builder<'_> {
             crl: raw.crl.map(|crl| self.file("crl of tls in [data]", &crl)),
             demand,
         })
-    }
-
-    fn control(&mut self, raw: &raw::Control) -> ControlConfig {
-        let mut address = |key: &str, text: &Option<Text>| {
-            let text = text.clone()?;
-            let any: SocketAddr = ([127, 0, 0, 1], 0).into();
-            Some(self.parsed(key, Some(text), any, values::address))
-        };
-        ControlConfig {
-            listen: address("listen in [control]", &raw.listen),
-            http: address("http in [control]", &raw.http),
-        }
     }
 
     /// `cert` needs TLS, and authorities to go by.

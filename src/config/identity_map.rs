@@ -49,15 +49,19 @@ impl IdentityMap {
 
     /// Whether somebody who has proven to be `identity` may be `user`.
     pub fn allows(&self, identity: &str, user: &str) -> bool {
-        let allows = |entry: &Entry| {
-            entry.pattern.captures(identity).is_some_and(|found| {
-                let group = found.get(1).map_or("", |group| group.as_str());
-                entry.user.replace(GROUP, group) == user
-            })
+        self.users(identity).iter().any(|own| own == user)
+    }
+
+    /// All users that somebody may be who has proven to be `identity`.
+    pub fn users(&self, identity: &str) -> Vec<String> {
+        let user = |entry: &Entry| {
+            let found = entry.pattern.captures(identity)?;
+            let group = found.get(1).map_or("", |group| group.as_str());
+            Some(entry.user.replace(GROUP, group))
         };
         match &self.entries[..] {
-            [] => identity == user,
-            entries => entries.iter().any(allows),
+            [] => vec![identity.to_owned()],
+            entries => entries.iter().filter_map(user).collect(),
         }
     }
 }

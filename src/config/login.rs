@@ -103,6 +103,11 @@ impl AuthMethod {
         Self::Reject,
     ];
 
+    /// None: no method is called so.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::EVERY.into_iter().find(|method| method.as_str() == word)
+    }
+
     /// The word of the configuration, and of the records.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -206,8 +211,7 @@ pub(super) fn rules(builder: &mut Builder<'_>, raw: Vec<Spanned<raw::Login>>) ->
 
 fn method(builder: &mut Builder<'_>, key: &str, text: &Text) -> AuthMethod {
     let words = AuthMethod::EVERY.map(AuthMethod::as_str);
-    let known = AuthMethod::EVERY.into_iter().find(|method| method.as_str() == text.get_ref());
-    known.unwrap_or_else(|| {
+    AuthMethod::parse(text.get_ref()).unwrap_or_else(|| {
         builder.wrong(text.span(), unknown_word(key, text.get_ref(), &words));
         AuthMethod::Reject
     })

@@ -57,6 +57,8 @@ pub(super) struct Proxy {
     #[serde(default)]
     pub(super) group: Vec<Spanned<Group>>,
     #[serde(default)]
+    pub(super) token: Vec<Spanned<Token>>,
+    #[serde(default)]
     pub(super) policy: Vec<Spanned<Policy>>,
     #[serde(default)]
     pub(super) standing: Vec<Spanned<Standing>>,
@@ -97,6 +99,21 @@ pub(super) struct Tls {
 pub(super) struct Control {
     pub(super) listen: Option<Text>,
     pub(super) http: Option<Text>,
+    pub(super) session: Option<Text>,
+    pub(super) session_key_file: Option<Text>,
+    pub(super) requests_per_minute: Option<Spanned<u32>>,
+    pub(super) requests_per_minute_unsigned: Option<Spanned<u32>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Token {
+    pub(super) name: Text,
+    pub(super) sha256: Text,
+    pub(super) user: Text,
+    #[serde(default)]
+    pub(super) roles: Texts,
+    pub(super) expires: Text,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::sign_in::SignIn;
 use crate::auth::Authenticated;
 use crate::auth::rules::Rules;
 use crate::catalog::Catalog;
@@ -40,6 +42,8 @@ pub struct Desk {
     pub policies: Source<Policies>,
     /// How clients of the control port prove who they are, and whether they use TLS.
     pub rules: Source<Rules>,
+    /// How people and machines sign in over HTTP.
+    pub sign_in: Arc<SignIn>,
     /// The user that the login is about; None: nobody.
     pub users: Directory,
     pub is_named: Names,
@@ -212,7 +216,13 @@ pub struct Occurrence {
 /// said on the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
-    Login { method: &'static str },
+    Login {
+        method: &'static str,
+    },
+    /// A session over HTTP is ended before its time.
+    SignOut {
+        after: Duration,
+    },
     Grant,
     Request,
     Extend(u64),
@@ -232,6 +242,7 @@ impl Deed {
     pub fn verb(self) -> &'static str {
         match self {
             Self::Login { .. } => "login",
+            Self::SignOut { .. } => "sign out",
             Self::Grant => "grant",
             Self::Request => "request",
             Self::Extend(_) => "extend",
@@ -259,6 +270,7 @@ impl Deed {
             | Self::Review(id)
             | Self::KillSession(id) => Some(id),
             Self::Login { .. }
+            | Self::SignOut { .. }
             | Self::Grant
             | Self::Request
             | Self::RevokeAll

@@ -7,6 +7,7 @@ mod grants;
 mod pages;
 mod problem;
 mod requests;
+mod session;
 mod sign_in;
 pub mod views;
 
@@ -14,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
@@ -49,6 +50,8 @@ fn routes(desk: Arc<Desk>) -> Router {
         .route("/readyz", get(readyz))
         .nest("/api/v1/requests", requests::routes())
         .nest("/api/v1/grants", grants::routes())
+        .nest("/api/v1/session", session::api())
+        .merge(session::pages())
         .merge(pages::routes())
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)
@@ -64,6 +67,8 @@ async fn guarded(mut response: Response) -> Response {
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; \

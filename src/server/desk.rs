@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use super::house::House;
-use crate::audit::{Event, Login, LoginFailed};
+use crate::audit::{Event, Login, LoginFailed, Logout};
 use crate::auth::rules::Rules;
+use crate::auth::session::Sessions;
 use crate::control::desk::{Database, Deed, Desk, Occurrence};
+use crate::control::sign_in::{SignIn, Terms};
 use crate::model::{Client, SqlState};
+use crate::store::signed_out::SignedOut;
 
 /// What records and rules of logins say instead of a database's name.
 const CONSOLE: &str = "keyhole";
@@ -30,6 +33,7 @@ pub(super) fn build(house: &Arc<House>) -> Desk {
             database: Some(CONSOLE),
             ..rules.setup.load().rules.clone()
         }),
+        sign_in: Arc::new(sign_in(house)),
         users: Box::new(move |login| users.setup.load().person(login)),
         is_named: Box::new(move |name| named.setup.load().user(name).is_some()),
         reload: Box::new(move || {
@@ -40,6 +44,23 @@ pub(super) fn build(house: &Arc<House>) -> Desk {
         sinks: Box::new(move || sinks.sinks.look(sinks.now())),
         record: Box::new(move |occurrence| remember(&record, occurrence)),
     }
+}
+
+fn sign_in(house: &Arc<House>) -> SignIn {
+    let list = house.session_key.beside(".out");
+    let sessions = Sessions::new(house.session_key.key, SignedOut::at(&list));
+    let house = Arc::clone(house);
+    let terms = move || {
+        let setup = house.setup.load();
+        let config = &setup.config;
+        Terms {
+            life: config.control.session,
+            requests: config.control.requests,
+            console_url: config.notify.console_url.clone(),
+            tokens: Arc::clone(&setup.tokens),
+        }
+    };
+    SignIn::new(sessions, Box::new(terms))
 }
 
 fn list_databases(house: &House) -> Vec<Database> {
@@ -56,20 +77,25 @@ fn list_databases(house: &House) -> Vec<Database> {
 /// Logins are records of their own here; what changes requests and grants is one of the store's
 /// events, a reload leaves its own record, and a session that was killed says so at its end.
 fn remember(house: &House, occurrence: &Occurrence) {
-    let Occurrence { user, address, application, deed, refused, .. } = occurrence;
+    let Occurrence { user, address, deed, refused, .. } = occurrence;
     match (deed, refused) {
         (Deed::Login { method }, None) => {
-            let client = Client {
-                user: user.clone(),
-                address: Some(*address),
-                application: Arc::clone(application),
-                database: CONSOLE.into(),
-            };
+            let client = client_of(occurrence);
             house.note(Event::Login(Login {
                 session: NO_SESSION,
                 client: Arc::new(client),
                 method,
                 tls: None,
+            }));
+        }
+        (Deed::SignOut { after }, _) => {
+            let client = client_of(occurrence);
+            house.note(Event::Logout(Logout {
+                session: NO_SESSION,
+                client: Arc::new(client),
+                statements: 0,
+                duration_us: u64::try_from(after.as_micros()).unwrap_or(u64::MAX),
+                reason: "signed_out",
             }));
         }
         (Deed::Login { method }, Some(state)) => house.note(Event::LoginFailed(LoginFailed {
@@ -96,6 +122,15 @@ fn remember(house: &House, occurrence: &Occurrence) {
             | Deed::Reload,
             _,
         ) => {}
+    }
+}
+
+fn client_of(occurrence: &Occurrence) -> Client {
+    Client {
+        user: occurrence.user.clone(),
+        address: Some(occurrence.address),
+        application: Arc::clone(&occurrence.application),
+        database: CONSOLE.into(),
     }
 }
 

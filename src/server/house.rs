@@ -1,6 +1,7 @@
 //! What the process consists of, in one place: everything that ports and sessions share.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -14,6 +15,7 @@ use super::setup::Setup;
 use super::sinks::Sinks;
 use crate::audit::{Configuration, ConfigurationStep, Event};
 use crate::auth::Lasting;
+use crate::auth::session::KEY_LEN;
 use crate::config::{Config, Problems, UserConfig};
 use crate::control::desk::{Part, Unready};
 use crate::model::{PublicKey, Report, SqlState, Timestamp};
@@ -52,9 +54,26 @@ pub(super) struct House {
     pub(super) notes: mpsc::UnboundedSender<Note>,
     /// What receipts are signed with.
     pub(super) deployment: PublicKey,
+    /// What sessions on the control port are signed with.
+    pub(super) session_key: SessionKey,
     pub(super) lasting: Lasting,
     /// Held by the reload under way.
     pub(super) reloading: Mutex<()>,
+}
+
+/// The key of sessions, and where it is kept.
+pub(super) struct SessionKey {
+    pub(super) file: PathBuf,
+    pub(super) key: [u8; KEY_LEN],
+}
+
+impl SessionKey {
+    /// What goes with it.
+    pub(super) fn beside(&self, ending: &str) -> PathBuf {
+        let mut name = self.file.clone().into_os_string();
+        name.push(ending);
+        name.into()
+    }
 }
 
 impl House {
@@ -246,6 +265,7 @@ fn changes(old: &Setup, new: &Setup) -> Vec<String> {
         ("login", a.logins == b.logins),
         ("user", a.users == b.users),
         ("group", a.groups == b.groups),
+        ("token", a.tokens == b.tokens),
         ("policy", text(a) == text(b)),
         ("standing", standing(a) == standing(b)),
     ]
@@ -275,7 +295,12 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     [
         ("listen in [data]", old.data.listen == new.data.listen),
         ("connections_max in [data]", old.data.connections_max == new.data.connections_max),
-        ("[control]", old.control == new.control),
+        ("listen in [control]", old.control.listen == new.control.listen),
+        ("http in [control]", old.control.http == new.control.http),
+        (
+            "session_key_file in [control]",
+            old.control.session_key_file == new.control.session_key_file,
+        ),
         ("[store]", old.store == new.store),
         ("[audit]", old.audit == new.audit),
         ("[receipts]", old.receipts == new.receipts),

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::analysis::sensitive::{Unclassified, Watch};
 use crate::audit::plain_name;
+use crate::auth::token::MachineToken;
 use crate::auth::{Authenticated, Lasting, rules};
 use crate::catalog::Catalog;
 use crate::config::{Config, DatabaseName, Enforcement, EnforcementMode, Persist, Writes};
@@ -46,6 +47,8 @@ pub(super) struct Setup {
     /// Where requests and grants are kept.
     pub(super) store: Location,
     identity: Identity,
+    /// What machines sign in with on the control port.
+    pub(super) tokens: Arc<[MachineToken]>,
     /// SHA-256 of the configuration file, in hexadecimal digits.
     pub(super) digest: String,
     people: People,
@@ -139,8 +142,10 @@ impl Setup {
             throttle: Arc::clone(&lasting.throttle),
         };
         let people = People::of(&config);
+        let tokens = logins::tokens(&config);
         Ok(Self {
             config,
+            tokens,
             rules,
             policies,
             standing,
@@ -163,7 +168,7 @@ impl Setup {
     /// people type passwords in their place. Where a directory knows the names, one that looks like
     /// a name is.
     pub(super) fn claimed(&self, user: &str, method: &str) -> String {
-        let by_directory = !matches!(method, "scram" | "trust" | "reject");
+        let by_directory = !matches!(method, "scram" | "trust" | "reject" | "token" | "session");
         match self.user(user) {
             Some(_) => user.to_owned(),
             None if by_directory => plain_name(user).into_owned(),

@@ -1,7 +1,9 @@
-//! The key of the pseudonyms by which the audit log knows people: 32 random bytes as hexadecimal
-//! digits, readable by its owner only.
+//! Keys of the proxy's own, 32 random bytes as hexadecimal digits each, readable by their owner only:
+//! that of the pseudonyms by which the audit log knows people, and that of sessions on the control
+//! port.
 //!
-//! It is no less worth than the list of keys that it hides: who has it and the log can try values.
+//! The former is no less worth than the list of keys that it hides: who has it and the log can try
+//! values. Who has the latter is whom they please on the control port.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,11 +18,11 @@ use crate::audit::subject::SUBJECT_KEY_LEN;
 /// A key that cannot be used or made.
 #[derive(Debug, thiserror::Error)]
 pub enum SubjectKeyError {
-    #[error("subject key {}: {source}", path.display())]
+    #[error("key file {}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("subject key {} may be read by others than its owner (mode {mode:03o}): chmod 600", path.display())]
+    #[error("key file {} may be read by others than its owner (mode {mode:03o}): chmod 600", path.display())]
     Loose { path: PathBuf, mode: u32 },
-    #[error("subject key {} is not 64 hexadecimal digits", .0.display())]
+    #[error("key file {} is not 64 hexadecimal digits", .0.display())]
     Key(PathBuf),
 }
 

@@ -261,7 +261,7 @@ fn only_who_proves_it_is_let_in_and_no_page_of_another_site() {
     assert_eq!(shop.proxy.http_raw(&form).status, 415, "no form can send JSON");
     let text = shop.proxy.audit_text();
     let failures = text.matches("\"kind\":\"login_failed\"").count();
-    assert_eq!(failures, 3, "each that named somebody and gave a password, or none: {text}");
+    assert_eq!(failures, 4, "each that gave a password, an empty one, or a token: {text}");
     assert!(!text.contains("secret") && !shop.proxy.log().contains("alice-secret"));
 }
 

@@ -4,25 +4,26 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::jwt::Claims;
-use super::{OidcError, Proven};
+use super::{Named, OidcError, Proven};
 use crate::config::{OidcConfig, SessionEnd};
 use crate::model::Timestamp;
 
 /// Groups beyond these are more than anybody is in: such a token is not taken.
 const GROUPS_MAX: usize = 1000;
 
-/// The user's groups and the end of the session, if the claims are about `user`, for us, and now.
+/// Whom the claims name, their groups and the end of the session, if the claims are for one of
+/// `audiences`, and now.
 pub(super) fn check(
     claims: &Claims,
     config: &OidcConfig,
-    user: &str,
+    audiences: &[String],
     now: Timestamp,
-) -> Result<Proven, OidcError> {
+) -> Result<Named, OidcError> {
     let Claims(claims) = claims;
     if text(claims, "iss") != Some(&config.issuer) {
         return Err(OidcError::Issuer);
     }
-    if !audience(claims).any(|audience| config.audience.iter().any(|own| own == audience)) {
+    if !audience(claims).any(|audience| audiences.iter().any(|own| own == audience)) {
         return Err(OidcError::Audience);
     }
     let expires = seconds(claims, "exp")?.ok_or(OidcError::Expired)?;
@@ -44,15 +45,14 @@ pub(super) fn check(
     if config.user_claim == "email" && claims.get("email_verified").is_some_and(is_untrue) {
         return Err(OidcError::Unverified);
     }
-    let named = name(claim.ok_or(OidcError::NoUser)?, config.user_map.as_ref());
-    if named != Some(user) || user.is_empty() {
-        return Err(OidcError::OtherUser);
-    }
+    let user = name(claim.ok_or(OidcError::NoUser)?, config.user_map.as_ref());
+    let user = user.filter(|user| !user.is_empty()).ok_or(OidcError::OtherUser)?.to_owned();
     let until = match config.session_end {
         SessionEnd::WithToken => Some(moment(expires + leeway)),
         SessionEnd::Open => None,
     };
-    Ok(Proven { groups: groups(claims, config.groups_claim.as_deref())?, until })
+    let groups = groups(claims, config.groups_claim.as_deref())?;
+    Ok(Named { user, proven: Proven { groups, until } })
 }
 
 fn text<'c>(claims: &'c Map<String, Value>, name: &str) -> Option<&'c String> {

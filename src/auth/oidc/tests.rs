@@ -103,7 +103,9 @@ fn verdict(config: &OidcConfig, claims: &Value) -> Result<Proven, OidcError> {
     let token = signer.sign(&json!({ "alg": "ES256", "kid": "a" }), &all);
     let keys = read(&[signer.jwk("a")]);
     let claims = Sealed::cut(&token, &config.algorithms)?.open(&keys)?;
-    claims::check(&claims, config, "alice", Timestamp::from_second(1000).unwrap())
+    let now = Timestamp::from_second(1000).unwrap();
+    let named = claims::check(&claims, config, &config.audience, now)?;
+    if named.user == "alice" { Ok(named.proven) } else { Err(OidcError::OtherUser) }
 }
 
 fn read(keys: &[Value]) -> Vec<Key> {

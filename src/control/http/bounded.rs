@@ -35,10 +35,12 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 const TLS_HANDSHAKE: u8 = 0x16;
 
 /// Who is at the other end, and whether others can read what is said.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Peer {
     pub(super) address: SocketAddr,
     pub(super) encryption: Encryption,
+    /// What the client has shown and proven to own (DER), if it has.
+    pub(super) certificate: Option<Arc<[u8]>>,
 }
 
 impl Peer {
@@ -54,7 +56,7 @@ impl Peer {
 
 impl Connected<IncomingStream<'_, Bounded>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
-        *stream.remote_addr()
+        stream.remote_addr().clone()
     }
 }
 
@@ -97,8 +99,9 @@ impl axum::serve::Listener for Bounded {
                         let life = Box::pin(sleep(CONNECTION_LIFE_MAX));
                         let opened = timeout(HANDSHAKE_MAX, open(tcp, tls)).await.ok()??;
                         let (stream, encryption) = opened;
+                        let certificate = stream.peer_certificate().map(Arc::from);
                         let stream = BoundedStream { stream, life, _place: place };
-                        Some((stream, Peer { address, encryption }))
+                        Some((stream, Peer { address, encryption, certificate }))
                     });
                 }
             }
@@ -107,7 +110,7 @@ impl axum::serve::Listener for Bounded {
 
     fn local_addr(&self) -> io::Result<Peer> {
         let address = self.listener.local_addr()?;
-        Ok(Peer { address, encryption: Encryption::None })
+        Ok(Peer { address, encryption: Encryption::None, certificate: None })
     }
 }
 

@@ -5,22 +5,21 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, FromRequest, Request as HttpRequest, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::State;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
 use super::body::Id;
-use super::problem::Problem;
-use super::sign_in::SignedIn;
+use super::problem::{Problem, see};
+use super::sign_in::{FORM_TOKEN, SignedForm, SignedIn};
 use super::views::{GrantJson, LimitsView, RequestView};
 use super::{grants, requests};
 use crate::control::Desk;
 use crate::control::grammar::{Command, Revoked};
 use crate::grant::{GrantState, Proof, RequestState};
-use crate::model::{Secret, SqlState};
+use crate::model::Secret;
 
 const STYLE: &str = include_str!("pages/style.css");
 
@@ -56,40 +55,14 @@ enum Deed {
     Review,
 }
 
-/// A form of one of these pages. Every browser of today says from which page a form comes; without
-/// that it is not taken, as the browser sends the password along whatever page it was.
-struct OwnForm(Said);
-
-impl<S: Send + Sync> FromRequest<S> for OwnForm {
-    type Rejection = Problem;
-
-    async fn from_request(request: HttpRequest, state: &S) -> Result<Self, Problem> {
-        if !says_where_from(request.headers()) {
-            let what = "the browser does not say which page the form is from";
-            return Err(Problem::new(StatusCode::FORBIDDEN, SqlState::INVALID_AUTHORIZATION, what));
-        }
-        let read: Result<Form<Said>, FormRejection> = Form::from_request(request, state).await;
-        match read {
-            Ok(Form(said)) => Ok(Self(said)),
-            Err(rejection) => Err(requests::unreadable(rejection.body_text())),
-        }
-    }
-}
-
-/// What it says, [`SignedIn`] has compared.
-fn says_where_from(headers: &HeaderMap) -> bool {
-    headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN)
-}
-
 async fn request(State(desk): State<Arc<Desk>>, who: SignedIn, Id(id): Id) -> Response {
     request_page(&desk, &who, id, "")
 }
 
 async fn on_request(
     State(desk): State<Arc<Desk>>,
-    who: SignedIn,
     Id(id): Id,
-    OwnForm(Said { deed, code, reason }): OwnForm,
+    SignedForm(who, Said { deed, code, reason }): SignedForm<Said>,
 ) -> Response {
     let done = async {
         match deed {
@@ -123,9 +96,8 @@ async fn grant(State(desk): State<Arc<Desk>>, who: SignedIn, Id(id): Id) -> Resp
 
 async fn on_grant(
     State(desk): State<Arc<Desk>>,
-    who: SignedIn,
     Id(id): Id,
-    OwnForm(Said { deed, code: _, reason }): OwnForm,
+    SignedForm(who, Said { deed, code: _, reason }): SignedForm<Said>,
 ) -> Response {
     let done = async {
         match deed {
@@ -153,14 +125,6 @@ async fn on_grant(
             if page.status() == StatusCode::OK { (status, page).into_response() } else { page }
         }
     }
-}
-
-fn see(place: &str) -> Response {
-    let mut response = StatusCode::SEE_OTHER.into_response();
-    if let Ok(place) = HeaderValue::try_from(place) {
-        response.headers_mut().insert(header::LOCATION, place);
-    }
-    response
 }
 
 fn request_page(desk: &Desk, who: &SignedIn, id: u64, trouble: &str) -> Response {
@@ -195,13 +159,13 @@ fn request_page(desk: &Desk, who: &SignedIn, id: u64, trouble: &str) -> Response
     page.end_lines();
     if request.state == RequestState::Pending {
         if *request.requester == *who.user.name {
-            page.form("cancel", "Cancel", "");
+            page.form(who, "cancel", "Cancel", "");
         } else {
-            page.form("approve", "Approve", CODE);
-            page.form("deny", "Deny", REASON);
+            page.form(who, "approve", "Approve", CODE);
+            page.form(who, "deny", "Deny", REASON);
         }
     }
-    page.end(&who.user.name)
+    page.end(Some(who))
 }
 
 fn grant_page(desk: &Desk, who: &SignedIn, id: u64, trouble: &str) -> Response {
@@ -238,22 +202,64 @@ fn grant_page(desk: &Desk, who: &SignedIn, id: u64, trouble: &str) -> Response {
     }
     page.end_lines();
     if grant.is_open() && grant.state != GrantState::Standing {
-        page.form("revoke", "Revoke", "");
+        page.form(who, "revoke", "Revoke", "");
     }
     if view.review_due.is_some() && view.reviewed_by.is_none() {
-        page.form("review", "I have looked at it", REASON);
+        page.form(who, "review", "I have looked at it", REASON);
     }
-    page.end(&who.user.name)
+    page.end(Some(who))
 }
 
 fn message_page(problem: &Problem) -> Response {
     let mut page = Html::begin("Keyhole", "", &problem.words());
     page.end_lines();
-    (problem.status, page.end("")).into_response()
+    (problem.status, page.end(None)).into_response()
 }
 
 fn with_list(first: &str, list: &[String]) -> String {
     if list.is_empty() { first.to_owned() } else { format!("{first} ({})", list.join(", ")) }
+}
+
+/// Where somebody signs in who then goes on to `next`; `issuer`: somebody else can say who they are.
+pub(super) fn login_page(next: &str, trouble: &str, issuer: Issuer) -> Response {
+    let mut page = Html::begin("Sign in", "", trouble);
+    page.end_lines();
+    page.raw(
+        "<form method=\"post\" action=\"/login\"><label>User <input name=\"user\" required \
+         autofocus autocomplete=\"username\" maxlength=\"256\"></label><label>Password, or token \
+         <input type=\"password\" name=\"password\" required \
+         autocomplete=\"current-password\"></label><input type=\"hidden\" name=\"next\" value=\"",
+    );
+    page.text(next);
+    page.raw("\"><button>Sign in</button></form>");
+    if issuer == Issuer::Offered {
+        let query =
+            form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+        page.raw("<p><a href=\"/login/oidc?");
+        page.text(&query);
+        page.raw("\">Sign in at the identity provider</a></p>");
+    }
+    page.end(None)
+}
+
+/// Leads on to a place of ours at once, as if somebody had followed a link on our page.
+pub(super) fn going_to(place: &str) -> Response {
+    let mut page = Html(String::from(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Keyhole</title>\
+         <meta http-equiv=\"refresh\" content=\"0; url=",
+    ));
+    page.text(place);
+    page.raw("\"></head><body><main><a href=\"");
+    page.text(place);
+    page.raw("\">Go on</a>");
+    page.end(None)
+}
+
+/// Whether people can sign in at an issuer of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Issuer {
+    None,
+    Offered,
 }
 
 const CODE: &str = "<label>Code of the second factor, where one is asked for \
@@ -334,17 +340,32 @@ impl Html {
         self.raw("</dl>");
     }
 
-    fn form(&mut self, deed: &str, label: &str, fields: &str) {
+    fn form(&mut self, who: &SignedIn, deed: &str, label: &str, fields: &str) {
+        self.raw("<form method=\"post\">");
+        self.form_token(who);
         let _ = write!(
             self.0,
-            "<form method=\"post\">{fields}<button name=\"deed\" value=\"{deed}\">{label}</button></form>"
+            "{fields}<button name=\"deed\" value=\"{deed}\">{label}</button></form>"
         );
     }
 
-    fn end(mut self, user: &str) -> Response {
-        if !user.is_empty() {
+    /// What shows that the form is of this session.
+    fn form_token(&mut self, who: &SignedIn) {
+        if let Some(token) = &who.form_token {
+            let _ =
+                write!(self.0, "<input type=\"hidden\" name=\"{FORM_TOKEN}\" value=\"{token}\">");
+        }
+    }
+
+    fn end(mut self, who: Option<&SignedIn>) -> Response {
+        if let Some(who) = who {
             self.raw("<footer>Signed in as ");
-            self.text(user);
+            self.text(&who.user.name);
+            if who.form_token.is_some() {
+                self.raw("<form method=\"post\" action=\"/logout\">");
+                self.form_token(who);
+                self.raw("<button>Sign out</button></form>");
+            }
             self.raw("</footer>");
         }
         self.raw("</main></body></html>");

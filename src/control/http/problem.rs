@@ -1,11 +1,14 @@
 //! Errors as problem details (RFC 9457).
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::pages::going_to;
 use crate::model::{Report, SqlState};
 
 /// Why a request is not carried out.
@@ -13,11 +16,35 @@ use crate::model::{Report, SqlState};
 pub(super) struct Problem {
     pub(super) status: StatusCode,
     report: Report,
+    then: Then,
+}
+
+/// What whoever asked can do.
+#[derive(Debug, Default)]
+enum Then {
+    #[default]
+    Nothing,
+    /// Say who they are.
+    Challenge(Schemes),
+    /// Wait so many seconds.
+    Wait(u64),
+    /// Sign in on our page, and come back to this one.
+    SignIn(String),
+    /// Come from a page of ours to this one, whose cookie browsers send.
+    OnceMore(String),
+}
+
+/// The ways to say who one is in a header.
+#[derive(Clone, Copy, Debug)]
+enum Schemes {
+    All,
+    /// Without the one for which browsers show a dialog of their own.
+    Quiet,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, state: SqlState, detail: impl Into<String>) -> Self {
-        Self { status, report: Report::error(state, detail) }
+        Self { status, report: Report::error(state, detail), then: Then::default() }
     }
 
     pub(super) fn hint(self, hint: &'static str) -> Self {
@@ -26,7 +53,32 @@ impl Problem {
 
     /// Nobody knows who is asking.
     pub(super) fn unauthorized(report: Report) -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, report }
+        Self { status: StatusCode::UNAUTHORIZED, report, then: Then::Challenge(Schemes::All) }
+    }
+
+    /// For scripts of our pages.
+    pub(super) fn without_dialog(self) -> Self {
+        Self { then: Then::Challenge(Schemes::Quiet), ..self }
+    }
+
+    /// Nobody knows who wants to look at this page of ours.
+    pub(super) fn sign_in_first(report: Report, place: &str) -> Self {
+        let then = Then::SignIn(sign_in_place(place));
+        Self { status: StatusCode::SEE_OTHER, report, then }
+    }
+
+    /// The same, where a link elsewhere led to it: browsers send cookies from our pages only.
+    pub(super) fn once_more(report: Report, place: &str) -> Self {
+        Self { status: StatusCode::OK, report, then: Then::OnceMore(place.to_owned()) }
+    }
+
+    /// Too many requests of theirs have come lately.
+    pub(super) fn too_many(wait: Duration) -> Self {
+        let secs = wait.as_secs().saturating_add(1);
+        let what = "too many requests: there is a limit in a minute";
+        let problem =
+            Self::new(StatusCode::TOO_MANY_REQUESTS, SqlState::PROGRAM_LIMIT_EXCEEDED, what);
+        Self { then: Then::Wait(secs), ..problem }
     }
 
     pub(super) fn not_found(what: &str) -> Self {
@@ -62,7 +114,7 @@ impl From<Report> for Problem {
             | SqlState::IO_ERROR => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self { status, report }
+        Self { status, report, then: Then::default() }
     }
 }
 
@@ -86,8 +138,11 @@ impl From<QueryRejection> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        const CHALLENGE: HeaderValue =
-            HeaderValue::from_static("Basic realm=\"keyhole\", charset=\"UTF-8\"");
+        match &self.then {
+            Then::SignIn(place) => return see(place),
+            Then::OnceMore(place) => return going_to(place),
+            Then::Nothing | Then::Challenge(_) | Then::Wait(_) => {}
+        }
         let Report { state, message, detail, hint, .. } = &self.report;
         let body = json!({
             "title": message,
@@ -100,9 +155,36 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, kind);
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
+        match self.then {
+            Then::Challenge(schemes) => {
+                let basic = match schemes {
+                    Schemes::All => Some("Basic realm=\"keyhole\", charset=\"UTF-8\""),
+                    Schemes::Quiet => None,
+                };
+                for scheme in basic.into_iter().chain(["Bearer realm=\"keyhole\""]) {
+                    headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+                }
+            }
+            Then::Wait(secs) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
+            }
+            Then::Nothing | Then::SignIn(_) | Then::OnceMore(_) => {}
         }
         response
     }
+}
+
+/// Has a browser go on to a place of ours.
+pub(super) fn see(place: &str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    if let Ok(place) = HeaderValue::try_from(place) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    response
+}
+
+/// Where to sign in and come back from.
+pub(super) fn sign_in_place(next: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+    format!("/login?{query}")
 }

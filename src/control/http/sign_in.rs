@@ -1,24 +1,34 @@
-//! Who sends a request: HTTP Basic, checked by the [[login]] rules, at each request anew. So who
-//! loses a group or an account has lost it here at once.
+//! Who sends a request. A name and a password (HTTP Basic), a token (Bearer), a session's cookie or
+//! a client's certificate says so, and each is checked by the [[login]] rules at each request anew.
+//! So who loses a group or an account has lost it here at once.
 
+mod carried;
+mod enter;
+mod form;
+mod origin;
+
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use axum::http::{HeaderMap, StatusCode, header};
 
+use self::carried::Credential;
+pub(super) use self::carried::{Way, no_session_cookie, session_cookie};
+pub(super) use self::form::{FORM_TOKEN, Form, SignedForm};
 use super::bounded::Peer;
+use super::pages::Issuer;
 use super::problem::Problem;
-use crate::auth::password::{self, Denied};
-use crate::auth::rules::Origin;
+use crate::auth::rules::Encryption;
+use crate::auth::session::Session;
 use crate::control::Desk;
-use crate::control::desk::{CONTROL, Deed, Occurrence, Operator};
+use crate::control::desk::{CONTROL, Operator};
+use crate::control::pace::{Payer, Wait};
+use crate::control::sign_in::Terms;
 use crate::grant::{GrantView, Request};
-use crate::model::{Report, Secret, SqlState, User};
-use crate::telemetry::labels::LoginResult;
+use crate::model::{Report, SqlState, Timestamp, User};
 
 /// Of the User-Agent header, the part that says which program it is, and no more of it.
 const APPLICATION_LEN_MAX: usize = 64;
@@ -29,11 +39,17 @@ pub(super) struct SignedIn {
     pub(super) address: IpAddr,
     /// The product that the User-Agent header names first.
     pub(super) application: Arc<str>,
+    /// How they have proven it, in the word of the records.
+    pub(super) method: &'static str,
+    /// The session that was shown, if it was one.
+    pub(super) session: Option<Session>,
+    /// What forms have to carry for them, if their browser shows a session by itself.
+    pub(super) form_token: Option<String>,
 }
 
 impl SignedIn {
     pub(super) fn operator(&self) -> Operator {
-        let Self { user, address, application } = self;
+        let Self { user, address, application, .. } = self;
         Operator { user: user.clone(), address: *address, application: Arc::clone(application) }
     }
 
@@ -58,10 +74,63 @@ impl SignedIn {
     }
 }
 
+/// A request that changes something is taken from a browser only with the token of one of our
+/// forms: of a script in a header, of a page as [`SignedForm`] takes it.
 impl FromRequestParts<Arc<Desk>> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
+        let visitor = Visitor::of(parts, desk).await?;
+        let who = visitor.sign_in(desk, &parts.headers).await?;
+        if !visitor.is_safe && !who.form_is_ours(desk, carried::form_token(&parts.headers)) {
+            return Err(forged());
+        }
+        Ok(who)
+    }
+}
+
+impl SignedIn {
+    /// Whether what a browser sends with `token` comes from a page of this session. What comes
+    /// without a session's cookie carries none.
+    fn form_is_ours(&self, desk: &Desk, token: Option<&str>) -> bool {
+        match (&self.session, &self.form_token) {
+            (Some(session), Some(_)) => {
+                token.is_some_and(|token| desk.sign_in.sessions.is_form_token(session, token))
+            }
+            (_, None) | (None, Some(_)) => self.form_token.is_none(),
+        }
+    }
+}
+
+fn forged() -> Problem {
+    let what = "the form is not of this session";
+    let problem = Problem::new(StatusCode::FORBIDDEN, SqlState::INVALID_AUTHORIZATION, what);
+    problem.hint("Load the page again. A script sends the token in the header X-CSRF-Token.")
+}
+
+/// Somebody who is not known yet, on a connection on which they may say who they are.
+pub(super) struct Visitor {
+    peer: Peer,
+    application: Arc<str>,
+    terms: Terms,
+    now: Timestamp,
+    is_safe: bool,
+    from: From,
+}
+
+/// What to do with somebody who is not signed in.
+enum From {
+    Program,
+    /// A script of one of our pages.
+    Script,
+    /// Somebody who wants to look at this page.
+    Page(String),
+    /// The same, by a link elsewhere: their browser has not shown its cookie.
+    Link(String),
+}
+
+impl Visitor {
+    async fn of(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
         let peer = ConnectInfo::<Peer>::from_request_parts(parts, desk).await;
         let ConnectInfo(peer) = peer.map_err(|_| unexpected())?;
         if !peer.is_private() {
@@ -70,93 +139,138 @@ impl FromRequestParts<Arc<Desk>> for SignedIn {
                 Problem::new(StatusCode::FORBIDDEN, SqlState::INVALID_AUTHORIZATION, what);
             return Err(problem.hint("Ask with https, or from the machine of the proxy."));
         }
-        if parts.method != Method::GET && !is_same_origin(&parts.headers) {
+        let headers = &parts.headers;
+        let is_safe = origin::is_safe(&parts.method);
+        if !is_safe && !origin::is_same_origin(headers) {
             let what = "a page of another site may not ask for this";
             return Err(Problem::new(StatusCode::FORBIDDEN, SqlState::INVALID_AUTHORIZATION, what));
         }
-        let (name, password) = credentials(&parts.headers).ok_or_else(|| {
-            let message = "nobody is signed in";
-            let report = Report::error(SqlState::INVALID_AUTHORIZATION, message);
-            Problem::unauthorized(report.hint(
-                "Send the user's name and password, or token, with HTTP's Basic authentication.",
-            ))
-        })?;
-        let application = application(&parts.headers);
-        let rules = (desk.rules)();
-        let origin = Origin::Address(peer.ip());
-        let checking = password::check(&rules, origin, peer.encryption, &name, password);
-        let Ok(checked) = tokio::time::timeout(rules.limit, checking).await else {
-            desk.metrics.logins.of(LoginResult::Timeout).inc();
-            let what = "the login took too long";
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            return Err(Problem::new(status, SqlState::CANNOT_CONNECT_NOW, what));
+        let path = parts.uri.path();
+        let is_page = origin::wants_page(headers) && !path.starts_with("/api/");
+        let place = || {
+            let whole = parts.uri.path_and_query().filter(|_| is_safe);
+            whole.map_or(path, |whole| whole.as_str()).to_owned()
         };
-        let at = (desk.clock)();
-        let note = |user, method, refused| {
-            (desk.record)(&Occurrence {
-                at,
-                user,
-                address: peer.ip(),
-                application: Arc::clone(&application),
-                deed: Deed::Login { method },
-                refused,
-            });
+        let from = if is_page && is_safe && origin::is_led_here(headers) {
+            From::Link(place())
+        } else if is_page {
+            From::Page(place())
+        } else if origin::is_fetch(headers) {
+            From::Script
+        } else {
+            From::Program
         };
-        let authenticated = match checked {
-            Ok(authenticated) => authenticated,
-            Err(Denied { attempt, report }) => {
-                desk.metrics.logins.of(LoginResult::of_refusal(report.state)).inc();
-                if let Some(delay) = attempt.delay {
-                    desk.metrics.login_delays.of(delay).inc();
-                }
-                note(User::nobody(&attempt.user), attempt.method, Some(report.state));
-                return Err(Problem::unauthorized(report));
-            }
-        };
-        let is_over = authenticated.until().is_some_and(|until| at >= until);
-        let user = (desk.users)(&authenticated).filter(|_| !is_over);
-        let Some(user) = user else {
-            desk.metrics.logins.of(LoginResult::NotAllowed).inc();
-            let state = SqlState::INVALID_AUTHORIZATION;
-            note(User::nobody(authenticated.user()), authenticated.method(), Some(state));
-            let report = Report::error(state, "this user is not known to the proxy");
-            return Err(Problem::unauthorized(report));
-        };
-        desk.metrics.logins.of(LoginResult::Ok).inc();
-        note(user.clone(), authenticated.method(), None);
-        Ok(Self { user, address: peer.ip(), application })
+        let (terms, now) = ((desk.sign_in.terms)(), (desk.clock)());
+        Ok(Self { peer, application: application(headers), terms, now, is_safe, from })
     }
+
+    /// Who it is, by what the request carries.
+    async fn sign_in(&self, desk: &Desk, headers: &HeaderMap) -> Result<SignedIn, Problem> {
+        let proven = match carried::credential(headers, self.way()) {
+            Some(Credential::Password { user, password }) => {
+                self.by_password(desk, &user, password).await
+            }
+            Some(Credential::Bearer(token)) => self.by_token(desk, &token).await,
+            Some(Credential::Cookie(token)) => self.by_cookie(desk, &token),
+            None if headers.contains_key(header::AUTHORIZATION) => {
+                Err(self.challenged(nobody("the header Authorization cannot be read")))
+            }
+            None => self.by_nothing(desk),
+        };
+        let Wait(wait) = match proven {
+            Ok(who) => {
+                let limit = self.terms.requests.per_user;
+                match desk.sign_in.pace.take(Payer::user(&who.user), limit, self.now) {
+                    Ok(()) => return Ok(who),
+                    Err(wait) => wait,
+                }
+            }
+            Err(problem) => match self.pay(desk) {
+                Ok(()) => return Err(problem),
+                Err(wait) => wait,
+            },
+        };
+        Err(Problem::too_many(wait))
+    }
+
+    /// Counts a request of somebody who is not signed in.
+    fn pay(&self, desk: &Desk) -> Result<(), Wait> {
+        let payer = Payer::address(self.peer.ip());
+        desk.sign_in.pace.take(payer, self.terms.requests.per_address, self.now)
+    }
+
+    /// Whether others could read a cookie. Somebody else may do TLS for us on this machine.
+    pub(super) fn way(&self) -> Way {
+        let url = self.terms.console_url.as_deref().unwrap_or_default();
+        let tls = self.peer.encryption == Encryption::Tls || url.starts_with("https://");
+        if tls { Way::Tls } else { Way::Near }
+    }
+
+    /// What somebody is told whom nobody knows.
+    fn unknown(&self, report: Report) -> Problem {
+        match &self.from {
+            From::Program => self.challenged(report),
+            From::Script => Problem::unauthorized(report).without_dialog(),
+            From::Page(place) => Problem::sign_in_first(report, place),
+            From::Link(place) => Problem::once_more(report, place),
+        }
+    }
+
+    /// The same, if they have tried with a header, which the browser's own dialog may have made.
+    fn challenged(&self, report: Report) -> Problem {
+        match self.from {
+            From::Script => Problem::unauthorized(report).without_dialog(),
+            From::Program | From::Page(_) | From::Link(_) => Problem::unauthorized(report),
+        }
+    }
+
+    pub(super) fn offers_issuer(&self) -> Issuer {
+        Issuer::None
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+/// Nobody, or nobody who counts, is no reason not to go on.
+impl OptionalFromRequestParts<Arc<Desk>> for SignedIn {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        desk: &Arc<Desk>,
+    ) -> Result<Option<Self>, Infallible> {
+        let Ok(visitor) = Visitor::of(parts, desk).await else { return Ok(None) };
+        let token = match carried::credential(&parts.headers, visitor.way()) {
+            Some(Credential::Cookie(token)) => token,
+            Some(Credential::Password { .. } | Credential::Bearer(_)) | None => return Ok(None),
+        };
+        Ok(visitor.by_cookie(desk, &token).ok())
+    }
+}
+
+/// For what anybody may ask for; it counts.
+impl FromRequestParts<Arc<Desk>> for Visitor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
+        let visitor = Self::of(parts, desk).await?;
+        visitor.pay(desk).map_err(|Wait(wait)| Problem::too_many(wait))?;
+        Ok(visitor)
+    }
+}
+
+fn nobody(message: &str) -> Report {
+    Report::error(SqlState::INVALID_AUTHORIZATION, message).hint(
+        "Send the user's name and password, or token, with HTTP's Basic authentication, or a token \
+         with Bearer.",
+    )
 }
 
 fn unexpected() -> Problem {
     let what = "the connection is not known";
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, SqlState::INTERNAL_ERROR, what)
-}
-
-/// Name and password, as RFC 7617 has them.
-fn credentials(headers: &HeaderMap) -> Option<(String, Secret)> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (name, password) = decoded.split_once(':')?;
-    Some((name.to_owned(), Secret::new(password)))
-}
-
-/// Browsers send a password that they know along with what other sites' pages ask for, and say
-/// that it is so. Programs say nothing.
-fn is_same_origin(headers: &HeaderMap) -> bool {
-    let word = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    match (word("sec-fetch-site"), word("origin")) {
-        (Some(site), _) => site == "same-origin" || site == "none",
-        (None, Some(origin)) => {
-            let host = origin.split_once("://").map(|(_, host)| host);
-            host.is_some() && host == word("host")
-        }
-        (None, None) => true,
-    }
 }
 
 fn application(headers: &HeaderMap) -> Arc<str> {
@@ -169,38 +283,11 @@ fn application(headers: &HeaderMap) -> Arc<str> {
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    pub(super) fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         let pair = |(name, value): &(&'static str, &'static str)| {
             (header::HeaderName::from_static(name), header::HeaderValue::from_static(value))
         };
         pairs.iter().map(pair).collect()
-    }
-
-    #[test]
-    fn only_basic_credentials_are_read() {
-        let read = |value| credentials(&headers(&[("authorization", value)]));
-        let (name, password) = read("basic YWxpY2U6YTpi").unwrap();
-        assert_eq!((name.as_str(), password.expose()), ("alice", "a:b"));
-        for wrong in ["Basic", "Basic ???", "Basic YWxpY2U=", "Bearer YWxpY2U6YTpi", ""] {
-            assert!(read(wrong).is_none(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn pages_of_other_sites_are_told_from_programs_and_from_ours() {
-        for (pairs, same) in [
-            (&[][..], true),
-            (&[("sec-fetch-site", "same-origin")], true),
-            (&[("sec-fetch-site", "none")], true),
-            (&[("sec-fetch-site", "same-site")], false),
-            (&[("sec-fetch-site", "cross-site"), ("origin", "http://k:1"), ("host", "k:1")], false),
-            (&[("origin", "http://k:1"), ("host", "k:1")], true),
-            (&[("origin", "http://k:1"), ("host", "k:2")], false),
-            (&[("origin", "null"), ("host", "k:2")], false),
-            (&[("origin", "null")], false),
-        ] {
-            assert_eq!(is_same_origin(&headers(pairs)), same, "{pairs:?}");
-        }
     }
 
     #[test]

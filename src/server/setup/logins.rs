@@ -9,10 +9,11 @@ use super::identity::Identity;
 use crate::auth::certificate::Certificates;
 use crate::auth::rules::{Method, Rule, Tls};
 use crate::auth::scram::{ITERATIONS_DEFAULT, SALT_LEN, Verifier};
+use crate::auth::token::MachineToken;
 use crate::auth::{Credentials, Lasting};
 use crate::config::{
     AuthMethod, CertIdentity, Config, Credential, IdentityMap, LoginWhen, TlsConfig, TlsDemand,
-    UserConfig,
+    TokenConfig, UserConfig,
 };
 use crate::net::tls::{ClientCertificates, TlsError, end_point_of, server_config};
 
@@ -40,6 +41,18 @@ pub(super) fn rules(
 /// The groups of the configured users.
 pub(super) fn groups(config: &Config) -> HashMap<String, Arc<[String]>> {
     config.users.iter().map(|user| (user.name.clone(), user.groups.clone().into())).collect()
+}
+
+/// The tokens of machines.
+pub(super) fn tokens(config: &Config) -> Arc<[MachineToken]> {
+    let token = |token: &TokenConfig| MachineToken {
+        name: token.name.clone(),
+        digest: token.digest,
+        user: token.user.as_str().into(),
+        roles: token.roles.iter().map(|role| role.as_str().to_owned()).collect(),
+        expires: token.expires,
+    };
+    config.tokens.iter().map(token).collect()
 }
 
 /// Makes methods; what several rules share is made once.

@@ -1,0 +1,378 @@
+//! Sessions on the control port: a signed token says who signed in, how, and until when. Nothing is
+//! kept of it here, so a restart signs nobody out, and proxies that share the key share sessions.
+//!
+//! It proves a login and nothing else: who the user is, with which roles, is looked up at each use,
+//! and it counts only where the login would be asked for in the same way again.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::BASE64URL_NOPAD;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use super::{Authenticated, Proof};
+use crate::config::AuthMethod;
+use crate::model::{Secret, Timestamp};
+use crate::store::signed_out::{SESSION_ID_LEN, SessionId, SignedOut, SignedOutError};
+
+/// What records call a session that is refused.
+pub const METHOD: &str = "session";
+
+/// What whoever shows a session is told that was signed out.
+pub const SIGNED_OUT: &str = "The session was signed out.";
+
+/// What a session's token begins with.
+pub const PREFIX: &str = "khs_";
+
+/// Bytes of the key.
+pub const KEY_LEN: usize = 32;
+
+/// Bytes of the longest token: browsers keep cookies of 4,096, name and attributes among them.
+const TOKEN_LEN_MAX: usize = 3_800;
+
+/// By how much the clocks of proxies that share sessions may differ.
+const LEEWAY: Duration = Duration::from_secs(60);
+
+// What the key signs, each in words of its own, so that nothing that is signed as one can be shown
+// as another.
+const SESSION: &[u8] = b"keyhole session 1\0";
+const FORM: &[u8] = b"keyhole form 1\0";
+const FLOW: &[u8] = b"keyhole sign-in 1\0";
+
+/// Makes sessions and knows them again.
+pub struct Sessions {
+    key: [u8; KEY_LEN],
+    signed_out: SignedOut,
+}
+
+/// Somebody's session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    id: SessionId,
+    authenticated: Authenticated,
+    method: AuthMethod,
+    issued: Timestamp,
+    expires: Timestamp,
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    #[error("not a session of this proxy")]
+    Unknown,
+    #[error("the session of this user has expired")]
+    Expired { user: Arc<str> },
+    #[error("the session of this user was signed out")]
+    SignedOut { user: Arc<str> },
+    #[error("a token's holder gets no session")]
+    Machine,
+    #[error("the user is in too many groups for a session")]
+    TooLong,
+    #[error(transparent)]
+    List(#[from] SignedOutError),
+}
+
+/// What is signed. Names are short, as a cookie is sent with every request.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Contents {
+    /// User.
+    u: String,
+    /// Groups that the login brought, which nobody else could say later.
+    g: Vec<String>,
+    /// Method.
+    m: String,
+    /// Issued, in seconds since 1970.
+    i: i64,
+    /// Expires, likewise.
+    e: i64,
+    /// Id.
+    n: String,
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sessions(…)")
+    }
+}
+
+impl Sessions {
+    pub fn new(key: [u8; KEY_LEN], signed_out: SignedOut) -> Self {
+        Self { key, signed_out }
+    }
+
+    /// A session for somebody who has just signed in, and its token. It ends after `life`, or with
+    /// what the login was proven by. `id` has to come from a cryptographic generator.
+    ///
+    /// # Errors
+    /// `Machine`, `TooLong`.
+    pub fn begin(
+        &self,
+        authenticated: &Authenticated,
+        id: SessionId,
+        now: Timestamp,
+        life: Duration,
+    ) -> Result<(Session, Secret), SessionError> {
+        let Proof::Login(method) = authenticated.proof else { return Err(SessionError::Machine) };
+        let latest = now.checked_add(life).unwrap_or(Timestamp::MAX);
+        let expires = authenticated.until.map_or(latest, |until| until.min(latest));
+        let contents = Contents {
+            u: authenticated.user.to_string(),
+            g: authenticated.groups.to_vec(),
+            m: method.as_str().to_owned(),
+            i: now.as_second(),
+            e: expires.as_second(),
+            n: BASE64URL_NOPAD.encode(&id),
+        };
+        // Text and lists of text are always JSON.
+        let body = serde_json::to_vec(&contents).map_err(|_| SessionError::TooLong)?;
+        let mac = self.mac(SESSION, &body);
+        let (body, mac) = (BASE64URL_NOPAD.encode(&body), BASE64URL_NOPAD.encode(&mac));
+        let token = format!("{PREFIX}{body}.{mac}");
+        if token.len() > TOKEN_LEN_MAX {
+            return Err(SessionError::TooLong);
+        }
+        Ok((contents.session().ok_or(SessionError::Unknown)?, Secret::new(token)))
+    }
+
+    /// The session of a token, if it has neither ended nor lasted longer than `life`.
+    ///
+    /// # Errors
+    /// `Unknown`, `Expired`, `SignedOut`; `List`: nobody can say whether it was signed out.
+    pub fn find(
+        &self,
+        token: &Secret,
+        now: Timestamp,
+        life: Duration,
+    ) -> Result<Session, SessionError> {
+        let contents = self.contents(token).ok_or(SessionError::Unknown)?;
+        let session = contents.session().ok_or(SessionError::Unknown)?;
+        let user = || Arc::clone(session.authenticated.user());
+        let issued = session.issued;
+        // One from the future is none: clocks do not go back here.
+        if issued.checked_sub(LEEWAY).unwrap_or(Timestamp::MIN) > now {
+            return Err(SessionError::Unknown);
+        }
+        let over = issued.checked_add(life).is_ok_and(|over| now >= over);
+        if over || now >= session.expires {
+            return Err(SessionError::Expired { user: user() });
+        }
+        if self.signed_out.has(&session.id)? {
+            return Err(SessionError::SignedOut { user: user() });
+        }
+        Ok(session)
+    }
+
+    /// Ends a session before its time, for good. Blocks.
+    ///
+    /// # Errors
+    /// It goes on.
+    pub fn end(&self, session: &Session, now: Timestamp) -> Result<(), SignedOutError> {
+        self.signed_out.add(session.id, session.expires, now)
+    }
+
+    /// What forms of the session's pages carry, which no other site knows.
+    pub fn form_token(&self, session: &Session) -> String {
+        BASE64URL_NOPAD.encode(&self.mac(FORM, &session.id))
+    }
+
+    /// Whether a form is of one of the session's pages. Takes as long whatever is wrong with it.
+    pub fn is_form_token(&self, session: &Session, token: &str) -> bool {
+        let given = BASE64URL_NOPAD.decode(token.as_bytes()).unwrap_or_default();
+        self.keyed(FORM, &session.id).verify_slice(&given).is_ok()
+    }
+
+    /// Signs what a browser carries from one page of a sign-in to the next.
+    pub fn seal(&self, text: &str) -> String {
+        let mac = BASE64URL_NOPAD.encode(&self.mac(FLOW, text.as_bytes()));
+        format!("{}.{mac}", BASE64URL_NOPAD.encode(text.as_bytes()))
+    }
+
+    /// What was sealed; None: not by us.
+    pub fn unseal(&self, sealed: &str) -> Option<String> {
+        let (text, mac) = sealed.split_once('.')?;
+        let text = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+        let mac = BASE64URL_NOPAD.decode(mac.as_bytes()).ok()?;
+        self.keyed(FLOW, &text).verify_slice(&mac).ok()?;
+        String::from_utf8(text).ok()
+    }
+
+    /// What the key has signed.
+    fn contents(&self, token: &Secret) -> Option<Contents> {
+        let token = token.expose();
+        if token.len() > TOKEN_LEN_MAX {
+            return None;
+        }
+        let (body, mac) = token.strip_prefix(PREFIX)?.split_once('.')?;
+        let body = BASE64URL_NOPAD.decode(body.as_bytes()).ok()?;
+        let mac = BASE64URL_NOPAD.decode(mac.as_bytes()).ok()?;
+        self.keyed(SESSION, &body).verify_slice(&mac).ok()?;
+        serde_json::from_slice(&body).ok()
+    }
+
+    fn mac(&self, what: &[u8], text: &[u8]) -> Vec<u8> {
+        self.keyed(what, text).finalize().into_bytes().to_vec()
+    }
+
+    fn keyed(&self, what: &[u8], text: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+        mac.update(what);
+        mac.update(text);
+        mac
+    }
+}
+
+impl Session {
+    pub fn authenticated(&self) -> &Authenticated {
+        &self.authenticated
+    }
+
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
+    /// How long ago it was begun.
+    pub fn age(&self, now: Timestamp) -> Duration {
+        now.duration_since(self.issued).try_into().unwrap_or_default()
+    }
+
+    /// How it was begun.
+    pub(super) fn method(&self) -> AuthMethod {
+        self.method
+    }
+}
+
+impl Contents {
+    fn session(&self) -> Option<Session> {
+        let Self { u, g, m, i, e, n } = self;
+        let method = AuthMethod::parse(m)?;
+        let issued = Timestamp::from_second(*i).ok()?;
+        let expires = Timestamp::from_second(*e).ok()?;
+        let id = BASE64URL_NOPAD.decode(n.as_bytes()).ok()?;
+        let id: [u8; SESSION_ID_LEN] = id.try_into().ok()?;
+        let authenticated = Authenticated::new(u, g.clone(), method).ending(Some(expires));
+        Some(Session { id, authenticated, method, issued, expires })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIFE: Duration = Duration::from_secs(1_000);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn sessions(key: u8) -> (Sessions, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let list = SignedOut::at(&dir.path().join("sessions.out"));
+        (Sessions::new([key; KEY_LEN], list), dir)
+    }
+
+    fn login(user: &str, groups: &[&str]) -> Authenticated {
+        let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+        Authenticated::new(user, groups, AuthMethod::Ldap)
+    }
+
+    #[test]
+    fn a_session_says_who_signed_in_and_ends() {
+        let (sessions, _dir) = sessions(1);
+        let (begun, token) =
+            sessions.begin(&login("zoë\"\n", &["dba"]), [7; 16], at(1_000), LIFE).unwrap();
+        assert_eq!(begun.expires(), at(2_000));
+        let found = sessions.find(&token, at(1_999), LIFE).unwrap();
+        let proof = found.authenticated();
+        assert_eq!((&**proof.user(), &**proof.groups()), ("zoë\"\n", &["dba".to_owned()][..]));
+        assert_eq!((proof.method(), proof.proves_person()), ("ldap", true));
+        let find = |now, life| sessions.find(&token, at(now), life).unwrap_err();
+        assert!(matches!(find(2_000, LIFE), SessionError::Expired { .. }));
+        // The configuration has become stricter since.
+        assert!(matches!(find(1_010, Duration::from_secs(10)), SessionError::Expired { .. }));
+        // The clock went back, by more than clocks differ.
+        assert!(matches!(find(900, LIFE), SessionError::Unknown));
+        assert!(sessions.find(&token, at(950), LIFE).is_ok());
+    }
+
+    #[test]
+    fn a_session_ends_with_what_the_login_was_proven_by() {
+        let (sessions, _dir) = sessions(1);
+        let login = login("ada", &[]).ending(Some(at(1_100)));
+        let (begun, _) = sessions.begin(&login, [7; 16], at(1_000), LIFE).unwrap();
+        assert_eq!(begun.expires(), at(1_100));
+    }
+
+    #[test]
+    fn a_session_that_was_signed_out_does_not_come_back() {
+        let (sessions, dir) = sessions(1);
+        let (begun, token) = sessions.begin(&login("ada", &[]), [7; 16], at(0), LIFE).unwrap();
+        let (_, other) = sessions.begin(&login("ada", &[]), [8; 16], at(0), LIFE).unwrap();
+        sessions.end(&begun, at(1)).unwrap();
+        let after = Sessions::new([1; KEY_LEN], SignedOut::at(&dir.path().join("sessions.out")));
+        for sessions in [&sessions, &after] {
+            let found = sessions.find(&token, at(2), LIFE);
+            assert!(matches!(found, Err(SessionError::SignedOut { .. })));
+            assert!(sessions.find(&other, at(2), LIFE).is_ok());
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_a_session() {
+        let (own, _dir) = sessions(1);
+        let (_, token) = own.begin(&login("ada", &[]), [7; 16], at(0), LIFE).unwrap();
+        let (other, _dir) = sessions(2);
+        assert!(matches!(other.find(&token, at(1), LIFE), Err(SessionError::Unknown)));
+        // What the same key has signed for something else.
+        let text = token.expose().strip_prefix(PREFIX).unwrap().split_once('.').unwrap().0;
+        let body = String::from_utf8(BASE64URL_NOPAD.decode(text.as_bytes()).unwrap()).unwrap();
+        let sealed = Secret::new(format!("{PREFIX}{}", own.seal(&body)));
+        assert!(matches!(own.find(&sealed, at(1), LIFE), Err(SessionError::Unknown)));
+        assert_eq!(own.unseal(token.expose().strip_prefix(PREFIX).unwrap()), None);
+        let long = Secret::new(format!("{PREFIX}{}.x", "A".repeat(TOKEN_LEN_MAX)));
+        assert!(matches!(own.find(&long, at(1), LIFE), Err(SessionError::Unknown)));
+    }
+
+    #[test]
+    fn a_form_is_of_one_session() {
+        let (sessions, _dir) = sessions(1);
+        let begin = |id| sessions.begin(&login("ada", &[]), id, at(0), LIFE).unwrap().0;
+        let (one, other) = (begin([7; 16]), begin([8; 16]));
+        let form = sessions.form_token(&one);
+        assert!(sessions.is_form_token(&one, &form) && !sessions.is_form_token(&other, &form));
+        for wrong in ["", "AAAA", "?", &form[1..]] {
+            assert!(!sessions.is_form_token(&one, wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn machines_and_people_of_a_thousand_groups_get_none() {
+        let (sessions, _dir) = sessions(1);
+        let machine = Authenticated::machine("ci", Arc::new([]), at(100));
+        let begun = sessions.begin(&machine, [7; 16], at(0), LIFE);
+        assert!(matches!(begun, Err(SessionError::Machine)));
+        let groups = vec!["a-group"; 1_000];
+        let begun = sessions.begin(&login("ada", &groups), [7; 16], at(0), LIFE);
+        assert!(matches!(begun, Err(SessionError::TooLong)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_changed_token_counts(index in 0_usize..200, byte in 0x21_u8..0x7f) {
+            let (sessions, _dir) = sessions(1);
+            let (_, token) = sessions.begin(&login("ada", &[]), [7; 16], at(0), LIFE).unwrap();
+            let mut bytes = token.expose().as_bytes().to_vec();
+            let index = index % bytes.len();
+            prop_assume!(bytes[index] != byte);
+            bytes[index] = byte;
+            let changed = Secret::new(String::from_utf8(bytes).unwrap());
+            let found = sessions.find(&changed, at(1), LIFE);
+            prop_assert!(matches!(found, Err(SessionError::Unknown)));
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Signing in and out: `/api/v1/session` for programs, `/login` and `/logout` for browsers.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::body::Body;
+use super::pages::login_page;
+use super::problem::{Problem, see};
+use super::sign_in::{Form, SignedForm, SignedIn, Visitor, Way, no_session_cookie, session_cookie};
+use crate::auth::session::Session;
+use crate::control::Desk;
+use crate::control::desk::{Deed, Occurrence};
+use crate::model::{Secret, SqlState, Timestamp, User};
+
+/// Where people go who did not say where.
+const HOME: &str = "/";
+
+/// Bytes of the longest place of ours.
+const PLACE_LEN_MAX: usize = 1024;
+
+pub(super) fn api() -> Router<Arc<Desk>> {
+    Router::new().route("/", get(show).post(create).delete(end))
+}
+
+pub(super) fn pages() -> Router<Arc<Desk>> {
+    Router::new().route("/login", get(login).post(on_login)).route("/logout", post(on_logout))
+}
+
+/// What somebody signs in with. A token is one of an issuer: those of machines need no session, and
+/// a session is no reason for another one.
+#[derive(Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum Proof {
+    Password { user: String, password: String },
+    Token { token: String },
+}
+
+async fn create(
+    State(desk): State<Arc<Desk>>,
+    visitor: Visitor,
+    Body(proof): Body<Proof>,
+) -> Result<Response, Problem> {
+    let (authenticated, user) = match proof {
+        Proof::Password { user, password } => {
+            visitor.proven(&desk, &user, Secret::new(password)).await?
+        }
+        Proof::Token { token } => visitor.issued(&desk, &Secret::new(token)).await?,
+    };
+    let (session, token) = visitor.begin(&desk, &authenticated)?;
+    let mut body = about(&user, authenticated.method(), Some(session.expires()));
+    body["token"] = token.expose().into();
+    Ok((StatusCode::CREATED, Json(body)).into_response())
+}
+
+async fn show(who: SignedIn) -> Json<serde_json::Value> {
+    Json(about(&who.user, who.method, who.session.as_ref().map(Session::expires)))
+}
+
+fn about(user: &User, method: &str, expires: Option<Timestamp>) -> serde_json::Value {
+    let User { name, groups, roles } = user;
+    json!({
+        "user": name, "groups": groups, "roles": roles, "method": method, "expires_at": expires,
+    })
+}
+
+async fn end(State(desk): State<Arc<Desk>>, who: SignedIn) -> Result<Response, Problem> {
+    let Some(session) = &who.session else {
+        return Err(Problem::not_found("there is no session, so nothing to sign out from"));
+    };
+    let session = session.clone();
+    sign_out(&desk, &who, session).await?;
+    Ok(forgetting(StatusCode::NO_CONTENT.into_response(), &who))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Next {
+    next: String,
+}
+
+async fn login(
+    visitor: Visitor,
+    next: Result<Query<Next>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    // Nothing but ours is looked for in it, and whatever else there is comes from elsewhere.
+    let next = next.map(|Query(Next { next })| next).unwrap_or_default();
+    login_page(own_place(&next), "", visitor.offers_issuer()).into_response()
+}
+
+#[derive(Deserialize)]
+struct Login {
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+async fn on_login(
+    State(desk): State<Arc<Desk>>,
+    visitor: Visitor,
+    before: Option<SignedIn>,
+    Form(Login { user, password, next }): Form<Login>,
+) -> Response {
+    let next = own_place(&next);
+    match enter(&desk, &visitor, before, &user, Secret::new(password)).await {
+        Ok(cookie) => with_cookie(see(next), cookie),
+        Err(problem) => {
+            let page = login_page(next, &problem.words(), visitor.offers_issuer());
+            (problem.status, page).into_response()
+        }
+    }
+}
+
+async fn enter(
+    desk: &Desk,
+    visitor: &Visitor,
+    before: Option<SignedIn>,
+    user: &str,
+    password: Secret,
+) -> Result<HeaderValue, Problem> {
+    let (authenticated, _) = visitor.proven(desk, user, password).await?;
+    let (session, token) = visitor.begin(desk, &authenticated)?;
+    // Who signs in as somebody else does not leave a session behind.
+    if let Some(who) = before
+        && let Some(session) = who.session.clone()
+    {
+        sign_out(desk, &who, session).await?;
+    }
+    let cookie = session_cookie(&token, visitor.way(), visitor.now(), session.expires());
+    cookie.ok_or_else(|| Problem::from(no_cookie()))
+}
+
+fn no_cookie() -> crate::model::Report {
+    crate::model::Report::error(SqlState::INTERNAL_ERROR, "the session makes no cookie")
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+async fn on_logout(
+    State(desk): State<Arc<Desk>>,
+    SignedForm(who, Nothing {}): SignedForm<Nothing>,
+) -> Result<Response, Problem> {
+    if let Some(session) = who.session.clone() {
+        sign_out(&desk, &who, session).await?;
+    }
+    Ok(forgetting(see("/login"), &who))
+}
+
+/// The session ends for good, also for whoever has copied its token.
+async fn sign_out(desk: &Desk, who: &SignedIn, session: Session) -> Result<(), Problem> {
+    let at = (desk.clock)();
+    let after = session.age(at);
+    let sign_in = Arc::clone(&desk.sign_in);
+    let ending = tokio::task::spawn_blocking(move || sign_in.sessions.end(&session, at));
+    let failed = |error: String| {
+        tracing::error!(%error, "somebody cannot be signed out");
+        let what = "the session could not be ended: it goes on";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, SqlState::IO_ERROR, what)
+    };
+    match ending.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(failed(error.to_string())),
+        Err(error) => return Err(failed(error.to_string())),
+    }
+    (desk.record)(&Occurrence {
+        at,
+        user: who.user.clone(),
+        address: who.address,
+        application: Arc::clone(&who.application),
+        deed: Deed::SignOut { after },
+        refused: None,
+    });
+    Ok(())
+}
+
+fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    response
+}
+
+/// Has the browser forget the session, if it has one.
+fn forgetting(response: Response, who: &SignedIn) -> Response {
+    if who.form_token.is_none() {
+        return response;
+    }
+    [Way::Tls, Way::Near].into_iter().filter_map(no_session_cookie).fold(response, with_cookie)
+}
+
+/// A place of ours, or else where everybody begins: who signs in is led to no other site, and not
+/// here again.
+fn own_place(next: &str) -> &str {
+    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
+    let path = next.split(['?', '#']).next().unwrap_or_default();
+    let own = next.starts_with('/')
+        && !next.starts_with("//")
+        && next.len() <= PLACE_LEN_MAX
+        && next.bytes().all(plain)
+        && !["/login", "/logout"].iter().any(|way| path.starts_with(way));
+    if own { next } else { HOME }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_signs_in_is_led_to_no_other_site() {
+        for place in ["/requests/5", "/requests?state=pending&x=%2F", "/"] {
+            assert_eq!(own_place(place), place);
+        }
+        let long = format!("/{}", "x".repeat(PLACE_LEN_MAX));
+        for place in [
+            "",
+            "requests",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "/\t/evil.example",
+            "/a\r\nset-cookie: x",
+            " /a",
+            "/ä",
+            "/login?next=/a",
+            "/login/oidc",
+            "/logout",
+            &long,
+        ] {
+            assert_eq!(own_place(place), HOME, "{place}");
+        }
+    }
+}
