@@ -13,6 +13,7 @@ mod access;
 mod api;
 mod audit;
 mod check;
+mod credentials;
 mod demo;
 mod explain;
 mod install_trigger;
@@ -21,7 +22,9 @@ mod prompt;
 mod receipts;
 mod risk;
 mod serve;
+mod sign_in;
 mod store;
+mod token;
 mod user;
 
 const WORKERS_LEAST: usize = 2;
@@ -55,6 +58,12 @@ enum Command {
     /// Installs two event triggers, in schema keyhole_internal, that NOTIFY the proxy; it takes a
     /// superuser. Without them, the schema is read again now and then. Exits 2 if it failed.
     InstallTrigger(install_trigger::Arguments),
+    /// Sign in at a running proxy, for the commands that ask it
+    ///
+    /// The session is kept in ~/.config/keyhole/credentials until it ends.
+    Login(sign_in::Login),
+    /// End the session of `keyhole login`
+    Logout(sign_in::Logout),
     #[command(flatten)]
     Access(Box<access::Command>),
     /// Look after the audit log
@@ -75,6 +84,9 @@ enum Command {
     /// Try the rules over the audit log out
     #[command(subcommand)]
     Risk(risk::Command),
+    /// Make what machines sign in with
+    #[command(subcommand)]
+    Token(token::Command),
     /// Look after the proxy's users
     #[command(subcommand)]
     User(user::Command),
@@ -116,6 +128,9 @@ pub fn main() -> ExitCode {
         Command::Receipts(command) => receipts::receipts(&command),
         Command::Approvals(command) => receipts::approvals(&command),
         Command::Risk(command) => risk::run(&command),
+        Command::Login(arguments) => runtime.block_on(sign_in::login(&arguments)),
+        Command::Logout(arguments) => runtime.block_on(sign_in::logout(&arguments)),
+        Command::Token(command) => token::run(&command),
         Command::User(command) => runtime.block_on(user::run(&command)),
         Command::Demo(arguments) => runtime.block_on(demo::run(&arguments)),
     };

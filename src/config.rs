@@ -54,7 +54,7 @@ pub use login::{
 };
 pub use notice_kind::NoticeKind;
 pub use notify::{NotifyConfig, SmtpConfig, SmtpEncryption, WebhookConfig, WebhookFormat};
-pub use oidc::{Algorithm, OidcConfig, SessionEnd};
+pub use oidc::{Algorithm, OidcClient, OidcConfig, SessionEnd};
 pub use sink::{
     Confirm, Facility, PostConfig, SinkConfig, SinkKind, SinkStart, SinkWay, SyslogConfig,
     SyslogWay, TableConfig,

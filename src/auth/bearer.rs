@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Authenticated;
 use super::login::Attempt;
+use super::oidc::code::{CodeError, Secrets};
 use super::oidc::{Issuer, Named, OidcError};
 use super::password::Denied;
 use super::rules::{Asking, Encryption, Method, Origin, Rules};
@@ -122,6 +123,56 @@ impl Bearer<'_> {
         self.answer(checked).await
     }
 
+    /// Who signed in at the issuer, by a token that says so and was made for no page of ours.
+    ///
+    /// # Errors
+    /// As [`Bearer::check`].
+    pub async fn identified(&self, token: &Secret) -> Result<Authenticated, Denied> {
+        let checked = match self.issuer() {
+            None => Err(CodeError::NoClient),
+            Some(issuer) => {
+                let named = issuer.identified(token.expose(), None).await;
+                named.map(|named| (issuer, named))
+            }
+        };
+        self.came_from_issuer(checked).await
+    }
+
+    /// Who signed in on the issuer's pages, by the code with which they came back.
+    ///
+    /// # Errors
+    /// As [`Bearer::check`].
+    pub async fn redeemed(
+        &self,
+        code: &Secret,
+        secrets: &Secrets,
+        back: &str,
+    ) -> Result<Authenticated, Denied> {
+        let checked = match self.issuer() {
+            None => Err(CodeError::NoClient),
+            Some(issuer) => {
+                let named = issuer.redeem(code.expose(), secrets, back).await;
+                named.map(|named| (issuer, named))
+            }
+        };
+        self.came_from_issuer(checked).await
+    }
+
+    async fn came_from_issuer(
+        &self,
+        checked: Result<(Arc<Issuer>, Named), CodeError>,
+    ) -> Result<Authenticated, Denied> {
+        let method = AuthMethod::Oidc.as_str();
+        let checked = match checked {
+            Ok((issuer, named)) => self.issued_to(&issuer, named),
+            Err(error) => {
+                tracing::info!(%error, "a sign-in at the issuer does not count");
+                Err((String::new(), error.report()))
+            }
+        };
+        self.answer(checked.map_err(|(user, report)| (user, method, report))).await
+    }
+
     /// The token of an issuer that the rules name, whose user they ask for such a token.
     async fn of_issuer(&self, token: &Secret) -> Result<Authenticated, Refusal> {
         let method = AuthMethod::OauthBearer;
@@ -135,7 +186,7 @@ impl Bearer<'_> {
     }
 
     /// The login of somebody whom the issuer names, if the rules ask them for its tokens.
-    pub(super) fn issued_to(
+    fn issued_to(
         &self,
         issuer: &Arc<Issuer>,
         named: Named,
@@ -155,7 +206,7 @@ impl Bearer<'_> {
     }
 
     /// The issuer of the rules; there is one in a configuration.
-    pub(super) fn issuer(&self) -> Option<Arc<Issuer>> {
+    pub fn issuer(&self) -> Option<Arc<Issuer>> {
         self.rules.list.iter().find_map(|rule| match &rule.method {
             Method::Oidc(issuer) | Method::OauthBearer(issuer) => Some(Arc::clone(issuer)),
             Method::Scram(_)

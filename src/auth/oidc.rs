@@ -9,6 +9,7 @@
 
 pub mod bearer;
 mod claims;
+pub mod code;
 mod jwt;
 mod keys;
 
@@ -16,7 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use hyper::Uri;
 use rustls::ClientConfig;
 use serde::Deserialize;
@@ -134,6 +135,8 @@ pub struct Issuer {
     fetcher: Fetcher,
     clock: Clock,
     known: ArcSwap<KeySet>,
+    /// Where people sign in, and when that was read.
+    pages: ArcSwapOption<(code::Pages, Timestamp)>,
     /// When it was asked last, whatever came of it. Held by the login that asks.
     asked: Mutex<Option<Timestamp>>,
 }
@@ -156,7 +159,8 @@ impl Issuer {
     /// Asks nobody yet. `tls` says whose certificates are trusted.
     pub fn new(config: OidcConfig, tls: Arc<ClientConfig>, clock: Clock) -> Self {
         let fetcher = Fetcher::new(tls, config.timeout);
-        Self { config, fetcher, clock, known: ArcSwap::default(), asked: Mutex::new(None) }
+        let (known, pages) = (ArcSwap::default(), ArcSwapOption::empty());
+        Self { config, fetcher, clock, known, pages, asked: Mutex::new(None) }
     }
 
     pub fn config(&self) -> &OidcConfig {
@@ -268,7 +272,7 @@ impl Issuer {
 
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { config, fetcher: _, clock: _, known, asked: _ } = self;
+        let Self { config, fetcher: _, clock: _, known, pages: _, asked: _ } = self;
         f.debug_struct("Issuer").field("config", config).field("known", known).finish()
     }
 }

@@ -12,6 +12,7 @@ use hyper::{Method, StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::credentials::Credentials;
 use super::prompt;
 use crate::model::Secret;
 use crate::net::fetch::{FetchError, Fetcher};
@@ -26,7 +27,8 @@ pub(super) struct Connection {
     /// The HTTP address of the proxy; https, or http on this machine
     #[arg(long, value_name = "URL", env = "KEYHOLE_URL", default_value = "http://127.0.0.1:8432")]
     url: String,
-    /// Who asks; the password is in KEYHOLE_PASSWORD or --password-file, or is asked for
+    /// Who asks; the password is in KEYHOLE_PASSWORD or --password-file. Without one, the session
+    /// of `keyhole login` counts, or the token in KEYHOLE_TOKEN, and else the password is asked for
     #[arg(short = 'U', long, value_name = "NAME", env = "KEYHOLE_USER")]
     user: Option<String>,
     /// A file with the password, or token, in its first line
@@ -78,6 +80,14 @@ impl std::fmt::Display for Problem {
 }
 
 impl ApiError {
+    /// Whether the proxy does not know who asks.
+    pub(super) fn is_unauthorized(&self) -> bool {
+        match self {
+            Self::Refused(problem) => problem.status == 401,
+            Self::Failed(_) | Self::Fetch { .. } => false,
+        }
+    }
+
     /// Whether the proxy understood and said no: to whoever asked, not to anybody.
     pub(super) fn is_refusal(&self) -> bool {
         match self {
@@ -99,23 +109,36 @@ impl Api {
     /// # Errors
     /// No name or password, or a password would go over the net for others to read.
     pub(super) async fn open(connection: &Connection) -> Result<Self, ApiError> {
-        let base = connection.url.trim_end_matches('/').to_owned();
+        let api = Self::nobody(connection)?;
+        if let Some(token) = connection.token(&api.base)? {
+            return api.as_holder(&token);
+        }
+        let (user, password) = connection.user_and_password().await?;
+        let basic = STANDARD.encode(format!("{user}:{}", password.expose()));
+        api.authorized("Basic", &basic)
+    }
+
+    /// As whoever holds a token.
+    ///
+    /// # Errors
+    /// As [`Api::open`].
+    pub(super) fn with_token(connection: &Connection, token: &str) -> Result<Self, ApiError> {
+        Self::nobody(connection)?.as_holder(&Secret::new(token))
+    }
+
+    /// As nobody yet.
+    ///
+    /// # Errors
+    /// What is said would go over the net for others to read.
+    pub(super) fn nobody(connection: &Connection) -> Result<Self, ApiError> {
+        let base = connection.base();
         let uri: Uri = base.parse().map_err(|_| failed(format!("{base} is not a URL")))?;
         if uri.scheme_str() != Some("https") && !is_near(&uri) {
             return Err(failed(format!(
                 "{base} would send the password readable to others: use https"
             )));
         }
-        let user = connection.user.clone().or_else(|| std::env::var("USER").ok());
-        let user = user.filter(|user| !user.is_empty() && !user.contains(':'));
-        let user = user.ok_or_else(|| failed("who asks? --user NAME, or KEYHOLE_USER"))?;
-        let password = connection.password().await.map_err(failed)?;
-        let basic = STANDARD.encode(format!("{user}:{}", password.expose()));
-        let mut value = HeaderValue::try_from(format!("Basic {basic}"))
-            .map_err(|_| failed("the password cannot be sent"))?;
-        value.set_sensitive(true);
         let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, value);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let authorities =
             match &connection.ca {
@@ -128,6 +151,27 @@ impl Api {
         Ok(Self { base, headers, fetcher: Fetcher::new(tls, PATIENCE) })
     }
 
+    fn as_holder(self, token: &Secret) -> Result<Self, ApiError> {
+        self.authorized("Bearer", token.expose())
+    }
+
+    fn authorized(mut self, scheme: &str, proof: &str) -> Result<Self, ApiError> {
+        let mut value = HeaderValue::try_from(format!("{scheme} {proof}"))
+            .map_err(|_| failed("the password cannot be sent"))?;
+        value.set_sensitive(true);
+        self.headers.insert(AUTHORIZATION, value);
+        Ok(self)
+    }
+
+    /// The address of the proxy.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub(super) fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
+    }
+
     pub(super) async fn get(&self, path: &str) -> Result<Value, ApiError> {
         self.ask(Method::GET, path, Bytes::new()).await
     }
@@ -136,12 +180,19 @@ impl Api {
         self.ask(Method::POST, path, body.to_string().into()).await
     }
 
+    pub(super) async fn delete(&self, path: &str) -> Result<Value, ApiError> {
+        self.ask(Method::DELETE, path, Bytes::new()).await
+    }
+
     async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Value, ApiError> {
         let url = format!("{}/api/v1{path}", self.base);
         let uri = url.parse().map_err(|_| failed(format!("{url} is not a URL")))?;
         let asked = self.fetcher.exchange(method, &uri, self.headers.clone(), body).await;
         let (status, body) =
             asked.map_err(|source| ApiError::Fetch { url: url.clone(), source })?;
+        if status == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
         if status.is_success() {
             return serde_json::from_slice(&body)
                 .map_err(|error| failed(format!("the answer of {url} cannot be read: {error}")));
@@ -154,6 +205,38 @@ impl Api {
 }
 
 impl Connection {
+    /// The address of the proxy, without a slash at its end.
+    pub(super) fn base(&self) -> String {
+        self.url.trim_end_matches('/').to_owned()
+    }
+
+    /// Who asks, and what proves it.
+    ///
+    /// # Errors
+    /// Either is missing.
+    pub(super) async fn user_and_password(&self) -> Result<(String, Secret), ApiError> {
+        let user = self.user.clone().or_else(|| std::env::var("USER").ok());
+        let user = user.filter(|user| !user.is_empty() && !user.contains(':'));
+        let user = user.ok_or_else(|| failed("who asks? --user NAME, or KEYHOLE_USER"))?;
+        Ok((user, self.password().await.map_err(failed)?))
+    }
+
+    /// What serves instead, where no password is given: a machine's token, or the session of this
+    /// user, or of anybody if none is named.
+    fn token(&self, base: &str) -> Result<Option<Secret>, ApiError> {
+        if self.password_file.is_some() || std::env::var_os("KEYHOLE_PASSWORD").is_some() {
+            return Ok(None);
+        }
+        if let Some(token) = std::env::var("KEYHOLE_TOKEN").ok().filter(|token| !token.is_empty()) {
+            return Ok(Some(Secret::new(token)));
+        }
+        // Without a home there is nothing to find.
+        let Ok(credentials) = Credentials::of_user() else { return Ok(None) };
+        let kept = credentials.find(base).map_err(|error| failed(error.to_string()))?;
+        let own = kept.filter(|kept| self.user.as_ref().is_none_or(|user| *user == kept.user));
+        Ok(own.map(|kept| Secret::new(kept.token)))
+    }
+
     async fn password(&self) -> Result<Secret, String> {
         if let Some(file) = &self.password_file {
             let text = std::fs::read_to_string(file)
@@ -172,7 +255,7 @@ fn is_near(uri: &Uri) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn failed(message: impl Into<String>) -> ApiError {
+pub(super) fn failed(message: impl Into<String>) -> ApiError {
     ApiError::Failed(message.into())
 }
 

@@ -10,6 +10,7 @@ use super::builder::Builder;
 use super::raw::{self, Text};
 use super::source::unknown_word;
 use super::values;
+use crate::model::Secret;
 
 const LEEWAY: Duration = Duration::from_secs(30);
 /// A longer one would make expiry a matter of taste.
@@ -38,6 +39,8 @@ pub struct OidcConfig {
     pub groups_claim: Option<String>,
     /// What OAUTHBEARER clients are told to ask the issuer for.
     pub scope: String,
+    /// As whom people sign in over HTTP on the issuer's pages; None: they do not.
+    pub client: Option<OidcClient>,
     /// By how much clocks may differ.
     pub leeway: Duration,
     /// Keys that are older are read again.
@@ -49,6 +52,16 @@ pub struct OidcConfig {
     /// For each question to the issuer.
     pub timeout: Duration,
     pub session_end: SessionEnd,
+}
+
+/// What the issuer knows the console as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OidcClient {
+    pub id: String,
+    /// None: it has none, as programs on people's machines.
+    pub secret: Option<Secret>,
+    /// What the issuer is asked for.
+    pub scope: String,
 }
 
 /// Whether a session may outlive the token that began it.
@@ -108,8 +121,8 @@ impl Algorithm {
 /// A pattern has no equality but its text's.
 impl PartialEq for OidcConfig {
     fn eq(&self, other: &Self) -> bool {
-        // Every field is in it, and none is a secret.
-        format!("{self:?}") == format!("{other:?}")
+        // Every field is in it, and the text of no secret.
+        format!("{self:?}") == format!("{other:?}") && self.client == other.client
     }
 }
 
@@ -117,7 +130,8 @@ pub(super) fn build(
     builder: &mut Builder<'_>,
     raw: Option<Spanned<raw::Oidc>>,
 ) -> Option<OidcConfig> {
-    let raw = raw?.into_inner();
+    let mut raw = raw?.into_inner();
+    let client = client(builder, &mut raw);
     for (key, url) in [("issuer", Some(&raw.issuer)), ("jwks_url", raw.jwks_url.as_ref())] {
         if let Some(url) = url
             && let Err(message) = check_url(url.get_ref())
@@ -164,6 +178,7 @@ pub(super) fn build(
         user_map: raw.user_map.and_then(|text| pattern(builder, &text)),
         groups_claim: raw.groups_claim.map(Spanned::into_inner),
         scope: or(raw.scope, "openid"),
+        client,
         leeway,
         refresh,
         refresh_min,
@@ -171,6 +186,42 @@ pub(super) fn build(
         timeout,
         session_end,
     })
+}
+
+fn client(builder: &mut Builder<'_>, raw: &mut raw::Oidc) -> Option<OidcClient> {
+    let (variable, file) = (raw.client_secret_env.take(), raw.client_secret_file.take());
+    let scope = raw.sign_in_scope.take();
+    let more = [&variable, &file, &scope].into_iter().flatten().map(Spanned::span).next();
+    let Some(id) = raw.client_id.take() else {
+        if let Some(span) = more {
+            builder.wrong(span, "[oidc]: this key goes with client_id");
+        }
+        return None;
+    };
+    if id.get_ref().is_empty() {
+        builder.wrong(id.span(), "client_id in [oidc] is empty");
+    }
+    let secret = match (variable, file) {
+        (None, None) => None,
+        (Some(variable), None) => builder.secret_from_env("client_secret_env in [oidc]", &variable),
+        (None, Some(file)) => builder.secret_from_file("client_secret_file in [oidc]", &file),
+        (Some(_), Some(file)) => {
+            let message = "client_secret_file in [oidc] excludes client_secret_env";
+            builder.wrong(file.span(), message);
+            None
+        }
+    };
+    let scope = match scope {
+        Some(text) => {
+            if !text.get_ref().split(' ').any(|word| word == "openid") {
+                builder
+                    .wrong(text.span(), "sign_in_scope in [oidc] has \"openid\" among its words");
+            }
+            text.into_inner()
+        }
+        None => "openid".to_owned(),
+    };
+    Some(OidcClient { id: id.into_inner(), secret, scope })
 }
 
 /// Whoever can change what comes from there can log in as anybody.

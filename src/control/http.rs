@@ -1,6 +1,7 @@
 //! HTTP: `/metrics`, `/healthz`, `/readyz` for machines that watch, without login and without
 //! personal data; `/api/v1` for requests and grants, and a page for each that messages link to.
 
+mod at_issuer;
 mod body;
 mod bounded;
 mod grants;
@@ -52,6 +53,7 @@ fn routes(desk: Arc<Desk>) -> Router {
         .nest("/api/v1/grants", grants::routes())
         .nest("/api/v1/session", session::api())
         .merge(session::pages())
+        .merge(at_issuer::routes())
         .merge(pages::routes())
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)

@@ -83,13 +83,14 @@ impl SignedOut {
         self.read_again(&mut known)?;
         let mut until_by_id = known.until.clone();
         until_by_id.retain(|_, until| *until > now);
-        until_by_id.insert(id, until);
+        // Rounded up: it stays for as long as the session could.
+        let until = Timestamp::from_second(until.as_second().saturating_add(1));
+        until_by_id.insert(id, until.unwrap_or(Timestamp::MAX));
         if until_by_id.len() > LISTED_MAX {
             return Err(SignedOutError::Full);
         }
         let line = |(id, until): (&SessionId, &Timestamp)| {
-            // Rounded up: it stays for as long as the session could.
-            format!("{} {}\n", HEXLOWER.encode(id), until.as_second().saturating_add(1))
+            format!("{} {}\n", HEXLOWER.encode(id), until.as_second())
         };
         let text: String = until_by_id.iter().map(line).collect();
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -170,9 +171,9 @@ mod tests {
         let path = dir.path().join("sessions.out");
         let list = SignedOut::at(&path);
         list.add([1; 16], at(100), at(0)).unwrap();
-        list.add([2; 16], at(300), at(101)).unwrap();
+        list.add([2; 16], at(300), at(100)).unwrap();
         assert!(list.has(&[1; 16]).unwrap(), "rounded up");
-        list.add([3; 16], at(300), at(102)).unwrap();
+        list.add([3; 16], at(300), at(101)).unwrap();
         assert!(!list.has(&[1; 16]).unwrap() && list.has(&[2; 16]).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
     }

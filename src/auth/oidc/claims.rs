@@ -2,6 +2,7 @@
 
 use regex::Regex;
 use serde_json::{Map, Value};
+use subtle::ConstantTimeEq;
 
 use super::jwt::Claims;
 use super::{Named, OidcError, Proven};
@@ -53,6 +54,26 @@ pub(super) fn check(
     };
     let groups = groups(claims, config.groups_claim.as_deref())?;
     Ok(Named { user, proven: Proven { groups, until } })
+}
+
+/// Whether a token that says who somebody is was made for `client`, and for the sign-in with this
+/// `nonce`; None: for none with one (OpenID Connect Core 1.0, 3.1.3.7).
+pub(super) fn is_for(claims: &Claims, client: &str, nonce: Option<&str>) -> bool {
+    let Claims(claims) = claims;
+    let one = audience(claims).count() == 1;
+    let party = match claims.get("azp") {
+        None => one,
+        Some(_) => text(claims, "azp").is_some_and(|party| party == client),
+    };
+    let same = match (claims.get("nonce"), nonce) {
+        (None, None) => true,
+        (Some(_), Some(nonce)) => {
+            let own = text(claims, "nonce").map_or("", String::as_str);
+            bool::from(own.as_bytes().ct_eq(nonce.as_bytes()))
+        }
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    party && same
 }
 
 fn text<'c>(claims: &'c Map<String, Value>, name: &str) -> Option<&'c String> {

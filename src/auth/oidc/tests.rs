@@ -81,6 +81,7 @@ fn config() -> OidcConfig {
         user_map: None,
         groups_claim: Some("groups".to_owned()),
         scope: "openid".to_owned(),
+        client: None,
         leeway: Duration::from_secs(30),
         refresh: Duration::from_secs(300),
         refresh_min: Duration::from_secs(10),

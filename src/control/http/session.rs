@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::at_issuer;
 use super::body::Body;
 use super::pages::login_page;
 use super::problem::{Problem, see};
@@ -27,20 +28,21 @@ const HOME: &str = "/";
 const PLACE_LEN_MAX: usize = 1024;
 
 pub(super) fn api() -> Router<Arc<Desk>> {
-    Router::new().route("/", get(show).post(create).delete(end))
+    Router::new().route("/", get(show).post(create).delete(end)).merge(at_issuer::api())
 }
 
 pub(super) fn pages() -> Router<Arc<Desk>> {
     Router::new().route("/login", get(login).post(on_login)).route("/logout", post(on_logout))
 }
 
-/// What somebody signs in with. A token is one of an issuer: those of machines need no session, and
-/// a session is no reason for another one.
+/// What somebody signs in with. A token is one of an issuer, for access here or about who somebody
+/// is: those of machines need no session, and a session is no reason for another one.
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum Proof {
     Password { user: String, password: String },
     Token { token: String },
+    Identity { id_token: String },
 }
 
 async fn create(
@@ -53,6 +55,7 @@ async fn create(
             visitor.proven(&desk, &user, Secret::new(password)).await?
         }
         Proof::Token { token } => visitor.issued(&desk, &Secret::new(token)).await?,
+        Proof::Identity { id_token } => visitor.identified(&desk, &Secret::new(id_token)).await?,
     };
     let (session, token) = visitor.begin(&desk, &authenticated)?;
     let mut body = about(&user, authenticated.method(), Some(session.expires()));
@@ -82,17 +85,18 @@ async fn end(State(desk): State<Arc<Desk>>, who: SignedIn) -> Result<Response, P
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Next {
-    next: String,
+pub(super) struct Next {
+    pub(super) next: String,
 }
 
 async fn login(
+    State(desk): State<Arc<Desk>>,
     visitor: Visitor,
     next: Result<Query<Next>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     // Nothing but ours is looked for in it, and whatever else there is comes from elsewhere.
     let next = next.map(|Query(Next { next })| next).unwrap_or_default();
-    login_page(own_place(&next), "", visitor.offers_issuer()).into_response()
+    login_page(own_place(&next), "", visitor.offers_issuer(&desk)).into_response()
 }
 
 #[derive(Deserialize)]
@@ -115,7 +119,7 @@ async fn on_login(
     match enter(&desk, &visitor, before, &user, Secret::new(password)).await {
         Ok(cookie) => with_cookie(see(next), cookie),
         Err(problem) => {
-            let page = login_page(next, &problem.words(), visitor.offers_issuer());
+            let page = login_page(next, &problem.words(), visitor.offers_issuer(&desk));
             (problem.status, page).into_response()
         }
     }
@@ -185,7 +189,7 @@ async fn sign_out(desk: &Desk, who: &SignedIn, session: Session) -> Result<(), P
     Ok(())
 }
 
-fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
+pub(super) fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
     response.headers_mut().append(header::SET_COOKIE, cookie);
     response
 }
@@ -200,7 +204,7 @@ fn forgetting(response: Response, who: &SignedIn) -> Response {
 
 /// A place of ours, or else where everybody begins: who signs in is led to no other site, and not
 /// here again.
-fn own_place(next: &str) -> &str {
+pub(super) fn own_place(next: &str) -> &str {
     let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
     let path = next.split(['?', '#']).next().unwrap_or_default();
     let own = next.starts_with('/')

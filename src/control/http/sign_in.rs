@@ -16,11 +16,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 
 use self::carried::Credential;
-pub(super) use self::carried::{Way, no_session_cookie, session_cookie};
+pub(super) use self::carried::{Way, flow, flow_cookie, no_session_cookie, session_cookie};
 pub(super) use self::form::{FORM_TOKEN, Form, SignedForm};
 use super::bounded::Peer;
 use super::pages::Issuer;
 use super::problem::Problem;
+use crate::auth::oidc;
 use crate::auth::rules::Encryption;
 use crate::auth::session::Session;
 use crate::control::Desk;
@@ -224,8 +225,24 @@ impl Visitor {
         }
     }
 
-    pub(super) fn offers_issuer(&self) -> Issuer {
-        Issuer::None
+    /// The issuer at which people sign in, and who it is.
+    pub(super) fn issuer(&self, desk: &Desk) -> Option<Arc<oidc::Issuer>> {
+        let rules = (desk.rules)();
+        self.bearer(&rules).issuer().filter(|issuer| issuer.config().client.is_some())
+    }
+
+    /// Whether people can sign in on an issuer's pages: it has to lead them back to a place that
+    /// the configuration names, not to one that a request claims.
+    pub(super) fn offers_issuer(&self, desk: &Desk) -> Issuer {
+        match (self.issuer(desk), &self.terms.console_url) {
+            (Some(_), Some(_)) => Issuer::Offered,
+            (_, None) | (None, _) => Issuer::None,
+        }
+    }
+
+    /// The whole address of a place of ours; None: nobody said where we are.
+    pub(super) fn address_of(&self, place: &str) -> Option<String> {
+        self.terms.console_url.as_ref().map(|url| format!("{url}{place}"))
     }
 
     pub(super) fn now(&self) -> Timestamp {

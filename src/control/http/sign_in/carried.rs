@@ -13,6 +13,9 @@ const COOKIE_TLS: &str = "__Host-keyhole";
 /// That of a session on this machine without TLS.
 const COOKIE_PLAIN: &str = "keyhole";
 
+/// The name, without `__Host-`, of what a browser carries through a sign-in at an issuer.
+const FLOW: &str = "keyhole-sign-in";
+
 /// Where a script of ours says what a form says in a field.
 const FORM_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 
@@ -64,6 +67,11 @@ pub(super) fn form_token(headers: &HeaderMap) -> Option<&str> {
     headers.get(FORM_TOKEN)?.to_str().ok()
 }
 
+/// What a browser has kept of a sign-in that it began.
+pub(in crate::control::http) fn flow(headers: &HeaderMap, way: Way) -> Option<String> {
+    cookie(headers, &flow_name(way)).map(str::to_owned)
+}
+
 /// The value of the only cookie of that name.
 fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
@@ -71,6 +79,11 @@ fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let mut own = pairs.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim());
     // Of two, nobody can say whose is whose.
     own.next().filter(|_| own.next().is_none()).filter(|value| !value.is_empty())
+}
+
+fn flow_name(way: Way) -> String {
+    let prefix = if way == Way::Tls { "__Host-" } else { "" };
+    format!("{prefix}{FLOW}")
 }
 
 /// The cookie of a session, until it ends. None: no such token can be a cookie.
@@ -89,6 +102,15 @@ pub(in crate::control::http) fn session_cookie(
 pub(in crate::control::http) fn no_session_cookie(way: Way) -> Option<HeaderValue> {
     let name = if way == Way::Tls { COOKIE_TLS } else { COOKIE_PLAIN };
     set(name, "", "SameSite=Strict; Max-Age=0", way)
+}
+
+/// What a browser carries through a sign-in, and sends when the issuer's page leads back here.
+pub(in crate::control::http) fn flow_cookie(
+    sealed: &str,
+    way: Way,
+    secs: u64,
+) -> Option<HeaderValue> {
+    set(&flow_name(way), sealed, &format!("SameSite=Lax; Max-Age={secs}"), way)
 }
 
 fn set(name: &str, value: &str, attributes: &str, way: Way) -> Option<HeaderValue> {
@@ -155,6 +177,8 @@ mod tests {
         );
         assert!(cookie(Way::Tls).is_sensitive());
         assert!(no_session_cookie(Way::Tls).unwrap().to_str().unwrap().contains("Max-Age=0"));
+        let flow = flow_cookie("a.b", Way::Tls, 600).unwrap();
+        assert!(flow.to_str().unwrap().starts_with("__Host-keyhole-sign-in=a.b; Path=/; HttpOnly"));
         assert!(session_cookie(&Secret::new("a\nb"), Way::Tls, at(0), at(60)).is_none());
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{SignedIn, Visitor, nobody};
 use crate::auth::bearer::{Bearer, Holder};
+use crate::auth::oidc::code::Secrets;
 use crate::auth::password::{self, Denied};
 use crate::auth::rules::{Origin, Rules};
 use crate::auth::session::{Session, SessionError};
@@ -89,6 +90,36 @@ impl Visitor {
         Ok((authenticated, user))
     }
 
+    /// The login of a token that says who signed in at an issuer on a page of its own, and whom it
+    /// is about.
+    pub(in crate::control::http) async fn identified(
+        &self,
+        desk: &Desk,
+        token: &Secret,
+    ) -> Result<(Authenticated, User), Problem> {
+        let rules = (desk.rules)();
+        let bearer = self.bearer(&rules);
+        let authenticated = self.within(desk, &rules, bearer.identified(token)).await?;
+        let user = self.admit(desk, &authenticated)?;
+        Ok((authenticated, user))
+    }
+
+    /// The login of somebody who has come back from the issuer's pages with a code.
+    pub(in crate::control::http) async fn redeemed(
+        &self,
+        desk: &Desk,
+        code: &Secret,
+        secrets: &Secrets,
+        back: &str,
+    ) -> Result<(Authenticated, User), Problem> {
+        let rules = (desk.rules)();
+        let bearer = self.bearer(&rules);
+        let checking = bearer.redeemed(code, secrets, back);
+        let authenticated = self.within(desk, &rules, checking).await?;
+        let user = self.admit(desk, &authenticated)?;
+        Ok((authenticated, user))
+    }
+
     /// A session's cookie. One that has ended is as good as none; one that was signed out may have
     /// been stolen.
     pub(super) fn by_cookie(&self, desk: &Desk, token: &Secret) -> Result<SignedIn, Problem> {
@@ -143,7 +174,7 @@ impl Visitor {
         })
     }
 
-    fn bearer<'r>(&self, rules: &'r Rules) -> Bearer<'r> {
+    pub(super) fn bearer<'r>(&self, rules: &'r Rules) -> Bearer<'r> {
         let origin = Origin::Address(self.peer.ip());
         Bearer { rules, origin, encryption: self.peer.encryption, now: self.now }
     }
