@@ -460,7 +460,7 @@ fn the_tables_in_the_sample_are_good() {
         let lines = lines.filter(|line| !without.iter().any(|key| line.starts_with(key)));
         lines.collect::<Vec<_>>().join("\n")
     };
-    let without = ["bind_dn", "password_file", "ca_file"];
+    let without = ["bind_dn", "password_file", "ca_file", "client_secret_file"];
     let text = with_table(&format!("{}\n{}", shown("ldap", &without), shown("oidc", &without)));
     let config = load(&text, CATALOG).expect("good");
     assert_eq!(config.ldap.expect("a directory").servers.len(), 2);
@@ -506,6 +506,20 @@ fn mistakes_about_a_directory_or_an_issuer_are_told_with_their_line() {
         (OIDC, "audience", "stale_max = \"1s\"\naudience", "stale_max", "at least refresh"),
         (OIDC, "audience", "user_map = \"a)|(b\"\naudience", "user_map", "no regular expression"),
         (OIDC, "audience", "user_map = \"alice\"\naudience", "user_map", "one group"),
+        (
+            OIDC,
+            "audience",
+            "client_secret_env = \"A_SECRET\"\naudience",
+            "client_secret_env",
+            "goes with client_id",
+        ),
+        (
+            OIDC,
+            "audience",
+            "client_id = \"a\"\nsign_in_scope = \"email\"\naudience",
+            "sign_in_scope",
+            "\"openid\"",
+        ),
     ] {
         let text = with_table(&table.replacen(from, to, 1));
         let said = load(&text, CATALOG).expect_err(to);
@@ -577,6 +591,47 @@ fn mistakes_about_approvers_are_told() {
     assert!(problems.contains("go with totp_env or totp_file"), "{problems}");
     let said = complaints("approvals    = 1", "approvals = 1\nsecond_factor = \"sms\"");
     assert!(said[0].contains("second_factor of policy \"anything else\""), "{said:?}");
+}
+
+const TOKEN: &str = "[[token]]
+name = 'ci'
+sha256 = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'
+user = 'dora'
+roles = ['control']
+expires = '2027-01-31T00:00:00Z'
+";
+
+#[test]
+fn machines_have_tokens_and_people_sessions() {
+    let config = load(&format!("{SAMPLE}\n{TOKEN}"), CATALOG).expect("good");
+    let [token] = &config.tokens[..] else { panic!("{:?}", config.tokens) };
+    assert_eq!((token.name.as_str(), token.user.as_str()), ("ci", "dora"));
+    assert_eq!(
+        (&token.roles[..], token.expires.as_second()),
+        (&[Role::Control][..], 1_801_353_600)
+    );
+    assert_eq!(config.control.session, Duration::from_secs(12 * 3600));
+    for (from, to, expected) in [
+        (
+            "'dora'",
+            "'dara'",
+            "user of token \"ci\": there is no [[user]] \"dara\" (did you mean \"dora\"?)",
+        ),
+        ("'9f86", "'9F86", "sha256 of token \"ci\" is 64 hexadecimal digits"),
+        ("'control'", "'admin'", "roles of token \"ci\""),
+        ("2027-01-31T00:00:00Z", "tomorrow", "expires of token \"ci\": a time is"),
+        ("'ci'", "''", "has no name"),
+        ("roles", "rolls", "rolls"),
+    ] {
+        let said = load(&format!("{SAMPLE}\n{}", TOKEN.replacen(from, to, 1)), CATALOG);
+        let said = said.expect_err(to);
+        assert!(said.len() == 1 && said[0].contains(expected), "{to}: {said:?}");
+    }
+    let twice = load(&format!("{SAMPLE}\n{TOKEN}{TOKEN}"), CATALOG).expect_err("twice");
+    assert!(twice.iter().any(|said| said.contains("is defined twice")), "{twice:?}");
+    assert!(twice.iter().any(|said| said.contains("is that of token \"ci\"")), "{twice:?}");
+    let control = complaints("[control]", "[control]\nsession = \"31d\"\nrequests_per_minute = 0");
+    assert_eq!(control.len(), 2, "{control:?}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use keyhole::auth::Credentials;
 use keyhole::auth::rules::{Method, Rules, Tls};
 use keyhole::auth::scram::{ITERATIONS_DEFAULT, MockKey, Verifier};
 use keyhole::auth::session::Sessions;
+use keyhole::auth::throttle::Throttle;
 use keyhole::auth::token::{self, MachineToken};
 use keyhole::catalog::{Catalog, Class, Hiding, MaskSpec, Table};
 use keyhole::config::RequestLimits;
@@ -30,6 +31,8 @@ use keyhole::telemetry::{Metrics, sessions};
 use tokio::sync::oneshot;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
+#[path = "control/matrix.rs"]
+mod matrix;
 #[path = "control/signing_in.rs"]
 mod signing_in;
 
@@ -65,6 +68,10 @@ fn users() -> Vec<User> {
         user("alice", "support", &[]),
         user("dora", "dba", &["control"]),
         user("erik", "dba", &["control"]),
+        // Decides on requests, and has no console.
+        user("bert", "dba", &[]),
+        // Decides on others' requests.
+        user("olga", "ops", &[]),
     ]
 }
 
@@ -72,14 +79,15 @@ fn password(name: &str) -> String {
     format!("secret of {name}")
 }
 
-fn rules() -> Rules {
+fn rules(clock: &Clock) -> Rules {
     let verifier = |name: &str| {
         Verifier::from_password(&Secret::new(password(name)), &[7; 16], ITERATIONS_DEFAULT)
     };
     let verifiers: HashMap<_, _> =
         users().iter().map(|user| (user.name.to_string(), verifier(&user.name))).collect();
     let credentials = Credentials::new(verifiers, MockKey::new([1; 32]));
-    Rules::one(Tls::Off, Method::Scram(Arc::new(credentials)))
+    let throttle = Arc::new(Throttle::new(clock.clone()));
+    Rules { throttle, ..Rules::one(Tls::Off, Method::Scram(Arc::new(credentials))) }
 }
 
 fn catalog() -> Catalog {
@@ -147,11 +155,18 @@ fn world() -> World {
 }
 
 fn policy(database: &Database) -> Policies {
-    let text = "name = 'anything'\nsubjects = ['*']\nresources = ['*']\nactions = ['read']\n\
-                max_duration = '1h'\napprovals = 1\napprovers = ['group:dba']";
-    let text: PolicyText = toml::from_str(text).expect("a policy");
-    let policy = text.resolve(&[database.view(&database.name)]).expect("a policy");
-    Policies(vec![policy])
+    let policy = |name: &str, subject: &str, approvers: &str| {
+        let text = format!(
+            "name = '{name}'\nsubjects = ['{subject}']\nresources = ['*']\nactions = ['read']\n\
+             max_duration = '1h'\napprovals = 1\napprovers = ['{approvers}']"
+        );
+        let text: PolicyText = toml::from_str(&text).expect("a policy");
+        text.resolve(&[database.view(&database.name)]).expect("a policy")
+    };
+    Policies(vec![
+        policy("what erik asks for", "erik", "group:ops"),
+        policy("anything", "*", "group:dba"),
+    ])
 }
 
 fn store(folder: &std::path::Path, policies: Policies, clock: Clock) -> Approvals {
@@ -212,7 +227,7 @@ impl Office {
         let is_demoted = Arc::new(AtomicBool::new(false));
         let demoted = is_demoted.clone();
         let (remembered, counted, ready) = (occurrences.clone(), reloads.clone(), is_ready.clone());
-        let rules = rules();
+        let rules = rules(&clock);
         let desk = Arc::new(Desk {
             approvals,
             sessions: Arc::new(sessions::Registry::default()),

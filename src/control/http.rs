@@ -8,6 +8,7 @@ mod grants;
 mod pages;
 mod problem;
 mod requests;
+mod routes;
 mod session;
 mod sign_in;
 pub mod views;
@@ -23,6 +24,7 @@ use axum::{Json, Router, middleware};
 
 use self::bounded::{Bounded, Peer};
 use self::problem::Problem;
+pub use self::routes::{ROUTES, Route};
 use super::desk::{Desk, Sink, Unready};
 use crate::model::SqlState;
 use crate::net::Listener;
@@ -56,7 +58,8 @@ fn routes(desk: Arc<Desk>) -> Router {
         .merge(at_issuer::routes())
         .merge(pages::routes())
         .fallback(nowhere)
-        .method_not_allowed_fallback(not_so)
+        .method_not_allowed_fallback(routes::not_so)
+        .layer(middleware::from_fn(routes::listed))
         .layer(DefaultBodyLimit::max(BODY_LEN_MAX))
         .layer(middleware::map_response(guarded))
         .with_state(desk)
@@ -132,9 +135,4 @@ fn sink(sink: &Sink) -> serde_json::Value {
 
 async fn nowhere() -> Problem {
     Problem::not_found("there is nothing here: /api/v1, /metrics, /healthz, /readyz")
-}
-
-async fn not_so() -> Problem {
-    let what = "this is not done with that method";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, SqlState::FEATURE_NOT_SUPPORTED, what)
 }

@@ -7,14 +7,14 @@ use super::*;
 
 /// What HTTP answers.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
+pub(super) struct Answer {
+    pub(super) status: u16,
     head: String,
     body: String,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
         let mut found = lines.filter(|(key, _)| key.eq_ignore_ascii_case(name));
         found.next().map(|(_, value)| value)
@@ -33,16 +33,23 @@ impl Answer {
         rest.split('"').next().expect("a value").to_owned()
     }
 
-    fn json(&self) -> serde_json::Value {
+    pub(super) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 }
 
-const OURS: &str = "Sec-Fetch-Site: same-origin\r\n";
+pub(super) const OURS: &str = "Sec-Fetch-Site: same-origin\r\n";
 const PAGE: &str = "Accept: text/html\r\n";
 
 impl Office {
-    fn ask(&self, method: &str, path: &str, head: &str, kind: &str, body: &str) -> Answer {
+    pub(super) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        head: &str,
+        kind: &str,
+        body: &str,
+    ) -> Answer {
         let kind =
             if kind.is_empty() { String::new() } else { format!("Content-Type: {kind}\r\n") };
         let mut stream = TcpStream::connect(self.http).expect("HTTP listens");
@@ -67,7 +74,7 @@ impl Office {
         self.ask("POST", path, head, "application/x-www-form-urlencoded", form)
     }
 
-    fn post(&self, path: &str, head: &str, body: &serde_json::Value) -> Answer {
+    pub(super) fn post(&self, path: &str, head: &str, body: &serde_json::Value) -> Answer {
         self.ask("POST", path, head, "application/json", &body.to_string())
     }
 
@@ -77,7 +84,7 @@ impl Office {
     }
 
     /// A session's token for programs.
-    fn session(&self, name: &str) -> String {
+    pub(super) fn session(&self, name: &str) -> String {
         let body = serde_json::json!({ "user": name, "password": password(name) });
         let answer = self.post("/api/v1/session", "", &body);
         assert_eq!(answer.status, 201, "{answer:?}");
@@ -85,7 +92,7 @@ impl Office {
     }
 
     /// A machine's token of `user`, with these of the user's roles, for an hour.
-    fn machine(&self, user: &str, roles: &[&str]) -> String {
+    pub(super) fn machine(&self, user: &str, roles: &[&str]) -> String {
         let random =
             std::array::from_fn(|index| self.tokens.lock().unwrap().len() as u8 + index as u8);
         let text = token::text_of(random);
@@ -100,16 +107,16 @@ impl Office {
         text.expose().to_owned()
     }
 
-    fn wait(&self, seconds: i64) {
+    pub(super) fn wait(&self, seconds: i64) {
         self.ahead.fetch_add(seconds, Ordering::SeqCst);
     }
 }
 
-fn bearer(token: &str) -> String {
+pub(super) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
-fn basic(user: &str, password: &str) -> String {
+pub(super) fn basic(user: &str, password: &str) -> String {
     format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("{user}:{password}")))
 }
 

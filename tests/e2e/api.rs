@@ -398,3 +398,60 @@ fn over_tls_the_api_is_for_other_machines_too() {
     assert!(code == 2 && said.contains("TLS handshake failed"), "{said}");
     assert_eq!(shop.proxy.http("/healthz").0, 200, "and plain, as before");
 }
+
+#[test]
+fn the_command_line_signs_in_once_and_machines_have_tokens() {
+    let mut shop = Shop::open("api_sessions");
+    let home = tempfile::tempdir().expect("a folder");
+    let run = |shop: &Shop, user: &str, password: Option<&str>, args: &[&str]| {
+        let mut command = shop.keyhole(user, args);
+        command.env("XDG_CONFIG_HOME", home.path()).env_remove("KEYHOLE_PASSWORD");
+        if let Some(password) = password {
+            command.env("KEYHOLE_PASSWORD", password);
+        }
+        finish(command.spawn().expect("it runs"))
+    };
+    let (code, said, _) = run(&shop, "alice", Some(password("alice")), &["login"]);
+    assert!(code == 0 && said.starts_with("signed in as alice until 2"), "{said}");
+    let file = home.path().join("keyhole/credentials");
+    let kept = std::fs::read_to_string(&file).expect("it is kept");
+    assert!(kept.contains("khs_") && !kept.contains(password("alice")));
+    assert_eq!(run(&shop, "alice", None, &["requests"]).0, 0);
+    let (code, _, said) = run(&shop, "dora", None, &["requests"]);
+    assert_eq!(code, 2, "the session is alice's, and dora gave no password: {said}");
+    assert_eq!(run(&shop, "alice", Some("wrong"), &["requests"]).0, 2, "what is given counts");
+
+    // A restart signs nobody out.
+    shop.proxy.restart();
+    let moved = kept.replace(
+        kept.split('"').nth(1).expect("a place"),
+        &format!("http://127.0.0.1:{}", shop.proxy.http_port()),
+    );
+    std::fs::write(&file, moved).expect("it is ours");
+    assert_eq!(run(&shop, "alice", None, &["requests"]).0, 0);
+    assert_eq!(run(&shop, "alice", None, &["logout"]).0, 0);
+    assert_ne!(run(&shop, "alice", None, &["requests"]).0, 0);
+
+    let made =
+        ["token", "new", "-U", "dora", "--role", "control", "--expires", "90d", "--name", "ci"];
+    let (code, lines, told) = run(&shop, "dora", None, &made);
+    assert_eq!(code, 0, "{told}");
+    let token = told.lines().find(|line| line.starts_with("kht_")).expect("a token").to_owned();
+    assert!(!lines.contains("kht_"), "{lines}");
+    let text = shop.proxy.config.text();
+    shop.proxy.config.write_text(&format!("{text}\n{lines}"));
+    shop.proxy.signal("HUP");
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let status = || shop.ask_with(&bearer, "GET", "/session", None).status;
+    until("the token counts", || (status() == 200).then_some(()));
+    let mut command = shop.keyhole("dora", &["grants"]);
+    command.env_remove("KEYHOLE_PASSWORD").env("KEYHOLE_TOKEN", &token);
+    assert_eq!(finish(command.spawn().expect("it runs")).0, 0);
+    shop.proxy.config.write_text(&text);
+    shop.proxy.signal("HUP");
+    until("the token counts no more", || (status() == 401).then_some(()));
+    let text = shop.proxy.audit_text();
+    assert!(text.contains("\"method\":\"token\"") && text.contains("\"reason\":\"signed_out\""));
+    let told = format!("{text}{}", shop.proxy.log());
+    assert!(!told.contains("kht_") && !told.contains("khs_"), "no token is told");
+}

@@ -4,6 +4,8 @@
 mod directory;
 #[path = "idp/oauthbearer.rs"]
 mod oauthbearer;
+#[path = "idp/pages.rs"]
+mod pages;
 #[path = "idp/tokens.rs"]
 mod tokens;
 

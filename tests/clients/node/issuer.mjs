@@ -4,6 +4,9 @@
 // { "<client>": { "<claim>": … } }. Each client is a person of that name; its secret is "secret".
 // Keys are made when they are first named and kept in <dir>; the first one signs.
 //
+// People sign in as client "console" without being asked anything: as whoever comes first in
+// people.json. So do devices whose code is confirmed.
+//
 // A token's audience, life in seconds and algorithm are in the resource that is asked for:
 // urn:<audience>:<ttl>:<alg>.
 import { generateKeyPairSync } from 'node:crypto';
@@ -38,11 +41,36 @@ const client = (id) => ({
   response_types: [],
 });
 
+// A program on people's own machines, as far as the provider knows: it does not look at the port.
+const console_ = {
+  application_type: 'native',
+  client_id: 'console',
+  grant_types: ['authorization_code', 'urn:ietf:params:oauth:grant-type:device_code'],
+  redirect_uris: ['http://127.0.0.1/login/oidc/callback'],
+  response_types: ['code'],
+  token_endpoint_auth_method: 'none',
+};
+
 const provider = new Provider(`https://127.0.0.1:${port}`, {
-  clients: Object.keys(people()).map(client),
+  claims: { openid: ['sub', 'groups'] },
+  clients: [...Object.keys(people()).map(client), console_],
+  conformIdTokenClaims: false,
+  findAccount: (_ctx, id) => ({
+    accountId: id,
+    claims: async () => ({ sub: id, ...people()[id] }),
+  }),
+  interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+  async loadExistingGrant(ctx) {
+    const { client, session, provider } = ctx.oidc;
+    const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
+    grant.addOIDCScope('openid');
+    await grant.save();
+    return grant;
+  },
   jwks: { keys: names.map(key) },
   features: {
     clientCredentials: { enabled: true },
+    deviceFlow: { enabled: true },
     devInteractions: { enabled: false },
     resourceIndicators: {
       enabled: true,
@@ -66,6 +94,12 @@ const tls = {
   key: readFileSync(join(dir, 'tls.key')),
   cert: readFileSync(join(dir, 'tls.pem')),
 };
-createServer(tls, provider.callback()).listen(Number(port), '127.0.0.1', () => {
+const answer = provider.callback();
+async function serve(request, response) {
+  if (!request.url.startsWith('/interaction/')) return answer(request, response);
+  const login = { accountId: Object.keys(people())[0] };
+  return provider.interactionFinished(request, response, { login });
+}
+createServer(tls, serve).listen(Number(port), '127.0.0.1', () => {
   console.log('ready');
 });
