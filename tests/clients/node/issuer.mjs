@@ -98,7 +98,8 @@ const answer = provider.callback();
 async function serve(request, response) {
   if (!request.url.startsWith('/interaction/')) return answer(request, response);
   const login = { accountId: Object.keys(people())[0] };
-  return provider.interactionFinished(request, response, { login });
+  // Programs on people's machines are asked about each time: whoever confirms, confirms.
+  return provider.interactionFinished(request, response, { login, consent: {} });
 }
 createServer(tls, serve).listen(Number(port), '127.0.0.1', () => {
   console.log('ready');

@@ -198,7 +198,11 @@ impl Visitor {
                 desk.metrics.login_delays.of(delay).inc();
             }
             self.note(desk, User::nobody(&attempt.user), attempt.method, Some(report.state));
-            self.challenged(report)
+            match report.state {
+                // Nobody can say whether it was wrong.
+                SqlState::CANNOT_CONNECT_NOW | SqlState::CONNECTION_FAILURE => report.into(),
+                _ => self.challenged(report),
+            }
         })
     }
 
