@@ -702,7 +702,8 @@ fn every_topic_shows_a_table() {
         assert_eq!(cell(&catalog[1], "hiding"), "partial, first 0 and last 2 kept");
         assert_eq!(cell(&catalog[1], "upstream"), "missing");
         let policies = rows(&dora, "SHOW POLICIES").await;
-        assert_eq!(cell(&policies[0], "approvers"), "group:dba");
+        assert_eq!(cell(&policies[0], "approvers"), "group:ops");
+        assert_eq!(cell(&policies[1], "approvers"), "group:dba");
         let databases = rows(&dora, "SHOW DATABASES").await;
         assert_eq!(cell(&databases[0], "upstream"), "127.0.0.1:5432/shop");
         assert_eq!(cell(&databases[0], "server_version"), "150018");

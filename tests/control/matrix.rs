@@ -50,9 +50,10 @@ const TABLE: &[(Route, Sent, [u16; 8])] = &[
         [401, 401, 401, 201, 403, 404, 403, 404],
     ),
     (
+        // It was no emergency, so nothing is to be looked at.
         ("POST", "/api/v1/grants/{id}/review"),
         Json("{\"note\":\"seen\"}"),
-        [401, 401, 401, 403, 403, 404, 403, 404],
+        [401, 401, 401, 422, 422, 404, 422, 404],
     ),
     (("POST", "/api/v1/grants/{id}/revoke"), Json("{}"), [401, 401, 401, 200, 200, 404, 200, 404]),
     (("GET", "/api/v1/requests"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
