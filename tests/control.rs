@@ -184,6 +184,14 @@ fn store(folder: &std::path::Path, policies: Policies, clock: Clock) -> Approval
     .expect("a store")
 }
 
+/// A clock so many seconds ahead.
+fn clock(ahead: Arc<AtomicI64>) -> Clock {
+    Arc::new(move || {
+        let seconds = ahead.load(Ordering::SeqCst);
+        Timestamp::now() + Duration::from_secs(seconds.unsigned_abs())
+    })
+}
+
 fn sign_in(
     folder: &std::path::Path,
     requests: RequestLimits,
@@ -214,10 +222,7 @@ impl Office {
         };
         let policies = policy(&database);
         let ahead = Arc::new(AtomicI64::new(0));
-        let hand = ahead.clone();
-        let clock: Clock = Arc::new(move || {
-            Timestamp::now() + Duration::from_secs(hand.load(Ordering::SeqCst) as u64)
-        });
+        let clock = clock(ahead.clone());
         let tokens = Arc::new(Mutex::new(Vec::new()));
         let sign_in = sign_in(folder.path(), requests, tokens.clone());
         let approvals = store(folder.path(), policies.clone(), clock.clone());

@@ -41,7 +41,7 @@ pub enum Holder {
 }
 
 /// Who was refused, as far as it is known, by which method, and in which words.
-type Refusal = (String, &'static str, Report);
+type Refusal = (String, &'static str, Box<Report>);
 
 impl Holder {
     pub fn authenticated(&self) -> &Authenticated {
@@ -84,12 +84,12 @@ impl Bearer<'_> {
             Ok(found)
         } else {
             let message = "the session does not count here: sign in again";
-            Err((user.to_string(), session::METHOD, refusal(message)))
+            Err((user.to_string(), session::METHOD, Box::new(refusal(message))))
         }
     }
 
     fn machine(&self, token: &Secret, tokens: &[MachineToken]) -> Result<Authenticated, Refusal> {
-        let refused = |user: &str, report| (user.to_owned(), token::METHOD, report);
+        let refused = |user: &str, report| (user.to_owned(), token::METHOD, Box::new(report));
         let found = token::find(tokens, token, self.now).map_err(|rejected| match rejected {
             Rejected::Unknown => refused("", unknown()),
             Rejected::Expired { user } => {
@@ -170,15 +170,15 @@ impl Bearer<'_> {
                 Err((String::new(), error.report()))
             }
         };
-        self.answer(checked.map_err(|(user, report)| (user, method, report))).await
+        self.answer(checked.map_err(|(user, report)| (user, method, Box::new(report)))).await
     }
 
     /// The token of an issuer that the rules name, whose user they ask for such a token.
     async fn of_issuer(&self, token: &Secret) -> Result<Authenticated, Refusal> {
         let method = AuthMethod::OauthBearer;
-        let refused = |user: &str, report| (user.to_owned(), method.as_str(), report);
+        let refused = |user: &str, report| (user.to_owned(), method.as_str(), Box::new(report));
         let Some(issuer) = self.issuer().filter(|_| token.expose().contains('.')) else {
-            return Err(("".to_owned(), token::METHOD, unknown()));
+            return Err((String::new(), token::METHOD, Box::new(unknown())));
         };
         let named = issuer.named(token.expose()).await;
         let named = named.map_err(|error| refused("", because_of(error)))?;
@@ -234,7 +234,7 @@ impl Bearer<'_> {
             }
             Some(_) | None => {
                 let report = refusal("certificate authentication failed");
-                Err((user.to_owned(), AuthMethod::Cert.as_str(), report))
+                Err((user.to_owned(), AuthMethod::Cert.as_str(), Box::new(report)))
             }
         };
         self.answer(checked).await
@@ -275,7 +275,7 @@ impl Bearer<'_> {
         let database = self.rules.database.unwrap_or_default().to_owned();
         let mut attempt = Attempt { user, database, method, delay: None };
         attempt.hold_back(&self.rules.throttle, self.origin, report.state).await;
-        Err(Denied { attempt, report })
+        Err(Denied { attempt, report: *report })
     }
 }
 
@@ -295,7 +295,7 @@ fn of_session(error: SessionError) -> Refusal {
             (String::new(), Report::fatal(SqlState::CANNOT_CONNECT_NOW, message))
         }
     };
-    (user, session::METHOD, report)
+    (user, session::METHOD, Box::new(report))
 }
 
 fn because_of(error: OidcError) -> Report {

@@ -1,5 +1,5 @@
-//! Tokens of machines: named in the configuration by their hash, so that whoever reads it cannot use
-//! them.
+//! Tokens of machines: named in the configuration by their hash, so that whoever reads it cannot
+//! use them.
 
 use std::sync::Arc;
 

@@ -111,7 +111,7 @@ impl Api {
     pub(super) async fn open(connection: &Connection) -> Result<Self, ApiError> {
         let api = Self::nobody(connection)?;
         if let Some(token) = connection.token(&api.base)? {
-            return api.as_holder(&token);
+            return api.held_by(&token);
         }
         let (user, password) = connection.user_and_password().await?;
         let basic = STANDARD.encode(format!("{user}:{}", password.expose()));
@@ -123,7 +123,7 @@ impl Api {
     /// # Errors
     /// As [`Api::open`].
     pub(super) fn with_token(connection: &Connection, token: &str) -> Result<Self, ApiError> {
-        Self::nobody(connection)?.as_holder(&Secret::new(token))
+        Self::nobody(connection)?.held_by(&Secret::new(token))
     }
 
     /// As nobody yet.
@@ -151,7 +151,7 @@ impl Api {
         Ok(Self { base, headers, fetcher: Fetcher::new(tls, PATIENCE) })
     }
 
-    fn as_holder(self, token: &Secret) -> Result<Self, ApiError> {
+    fn held_by(self, token: &Secret) -> Result<Self, ApiError> {
         self.authorized("Bearer", token.expose())
     }
 

@@ -1,5 +1,5 @@
-//! Keys of the proxy's own, 32 random bytes as hexadecimal digits each, readable by their owner only:
-//! that of the pseudonyms by which the audit log knows people, and that of sessions on the control
+//! Keys of the proxy's own, 32 random bytes as hexadecimal digits each, readable by their owner
+//! only: that of the pseudonyms by which the audit log knows people, and that of sessions on the control
 //! port.
 //!
 //! The former is no less worth than the list of keys that it hides: who has it and the log can try

@@ -68,8 +68,8 @@ pub(super) fn is_for(claims: &Claims, client: &str, nonce: Option<&str>) -> bool
     let same = match (claims.get("nonce"), nonce) {
         (None, None) => true,
         (Some(_), Some(nonce)) => {
-            let own = text(claims, "nonce").map_or("", String::as_str);
-            bool::from(own.as_bytes().ct_eq(nonce.as_bytes()))
+            let same = |own: &String| bool::from(own.as_bytes().ct_eq(nonce.as_bytes()));
+            text(claims, "nonce").is_some_and(same)
         }
         (Some(_), None) | (None, Some(_)) => false,
     };

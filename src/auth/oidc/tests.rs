@@ -368,3 +368,29 @@ proptest! {
         let _ = keys::read_set(&body);
     }
 }
+
+#[test]
+fn who_signed_in_is_said_to_one_client_and_once() {
+    let signer = Signer::p256();
+    let keys = read(&[signer.jwk("a")]);
+    let is_for = |claims: Value, nonce: Option<&str>| {
+        let token = signer.sign(&json!({ "alg": "ES256", "kid": "a" }), &claims);
+        let claims = Sealed::cut(&token, &Algorithm::ALL).unwrap().open(&keys).unwrap();
+        claims::is_for(&claims, "console", nonce)
+    };
+    let both = json!(["console", "other"]);
+    for (claims, nonce, fits) in [
+        (json!({ "aud": "console" }), None, true),
+        (json!({ "aud": "console", "nonce": "n" }), Some("n"), true),
+        (json!({ "aud": "console", "nonce": "n" }), None, false),
+        (json!({ "aud": "console", "nonce": "n" }), Some("m"), false),
+        (json!({ "aud": "console", "nonce": 1 }), Some(""), false),
+        (json!({ "aud": "console" }), Some("n"), false),
+        (json!({ "aud": both }), None, false),
+        (json!({ "aud": both, "azp": "console" }), None, true),
+        (json!({ "aud": "console", "azp": "other" }), None, false),
+        (json!({ "aud": "console", "azp": null }), None, false),
+    ] {
+        assert_eq!(is_for(claims.clone(), nonce), fits, "{claims} {nonce:?}");
+    }
+}

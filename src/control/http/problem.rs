@@ -15,7 +15,7 @@ use crate::model::{Report, SqlState};
 #[derive(Debug)]
 pub(super) struct Problem {
     pub(super) status: StatusCode,
-    report: Report,
+    report: Box<Report>,
     then: Then,
 }
 
@@ -44,16 +44,20 @@ enum Schemes {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, state: SqlState, detail: impl Into<String>) -> Self {
-        Self { status, report: Report::error(state, detail), then: Then::default() }
+        Self::from_report(status, Report::error(state, detail), Then::default())
+    }
+
+    fn from_report(status: StatusCode, report: Report, then: Then) -> Self {
+        Self { status, report: Box::new(report), then }
     }
 
     pub(super) fn hint(self, hint: &'static str) -> Self {
-        Self { report: self.report.hint(hint), ..self }
+        Self { report: Box::new(self.report.hint(hint)), ..self }
     }
 
     /// Nobody knows who is asking.
     pub(super) fn unauthorized(report: Report) -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, report, then: Then::Challenge(Schemes::All) }
+        Self::from_report(StatusCode::UNAUTHORIZED, report, Then::Challenge(Schemes::All))
     }
 
     /// For scripts of our pages.
@@ -64,12 +68,12 @@ impl Problem {
     /// Nobody knows who wants to look at this page of ours.
     pub(super) fn sign_in_first(report: Report, place: &str) -> Self {
         let then = Then::SignIn(sign_in_place(place));
-        Self { status: StatusCode::SEE_OTHER, report, then }
+        Self::from_report(StatusCode::SEE_OTHER, report, then)
     }
 
     /// The same, where a link elsewhere led to it: browsers send cookies from our pages only.
     pub(super) fn once_more(report: Report, place: &str) -> Self {
-        Self { status: StatusCode::OK, report, then: Then::OnceMore(place.to_owned()) }
+        Self::from_report(StatusCode::OK, report, Then::OnceMore(place.to_owned()))
     }
 
     /// Too many requests of theirs have come lately.
@@ -91,7 +95,7 @@ impl Problem {
 
     /// In words, for people.
     pub(super) fn words(&self) -> String {
-        let Report { message, detail, hint, .. } = &self.report;
+        let Report { message, detail, hint, .. } = &*self.report;
         let parts = [Some(message.as_str()), detail.as_deref(), hint.as_deref()];
         parts.into_iter().flatten().collect::<Vec<_>>().join(". ")
     }
@@ -114,7 +118,7 @@ impl From<Report> for Problem {
             | SqlState::IO_ERROR => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self { status, report, then: Then::default() }
+        Self::from_report(status, report, Then::default())
     }
 }
 
@@ -143,7 +147,7 @@ impl IntoResponse for Problem {
             Then::OnceMore(place) => return going_to(place),
             Then::Nothing | Then::Challenge(_) | Then::Wait(_) => {}
         }
-        let Report { state, message, detail, hint, .. } = &self.report;
+        let Report { state, message, detail, hint, .. } = &*self.report;
         let body = json!({
             "title": message,
             "status": self.status.as_u16(),

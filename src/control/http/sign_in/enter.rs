@@ -1,4 +1,5 @@
-//! The ways in: each ends with somebody whom the configuration knows, or with a record of who failed.
+//! The ways in: each ends with somebody whom the configuration knows, or with a record of who
+//! failed.
 
 use std::sync::Arc;
 
@@ -130,8 +131,8 @@ impl Visitor {
                 self.note(desk, User::nobody(&user), method, Some(report.state));
             }
             match report.state {
-                SqlState::CANNOT_CONNECT_NOW => Problem::from(report),
-                _ => self.unknown(report),
+                SqlState::CANNOT_CONNECT_NOW => Problem::from(*report),
+                _ => self.unknown(*report),
             }
         })?;
         let user = self.known(desk, session.authenticated());

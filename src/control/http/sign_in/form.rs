@@ -18,8 +18,8 @@ pub(in crate::control::http) const FORM_TOKEN: &str = "csrf";
 
 /// A form of one of our pages, sent by somebody who is signed in. Every browser of today says from
 /// which page a form comes; without that it is not taken, as browsers send passwords and
-/// certificates along whatever page it was. With a session's cookie, it carries the session's token,
-/// too.
+/// certificates along whatever page it was. With a session's cookie, it carries the session's
+/// token, too.
 pub(in crate::control::http) struct SignedForm<T>(
     pub(in crate::control::http) SignedIn,
     pub(in crate::control::http) T,
