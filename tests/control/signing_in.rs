@@ -126,6 +126,7 @@ const SESSION: &str = "/api/v1/session";
 #[test]
 fn a_browser_signs_in_looks_and_signs_out() {
     let office = Office::open();
+    assert_eq!(office.look("/api/v1/requests/1", PAGE).status, 401, "the API has no pages");
     let shown = office.look("/requests/1?x=y", PAGE);
     assert_eq!(
         (shown.status, shown.header("location")),

@@ -11,7 +11,7 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts};
+use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 
@@ -146,10 +146,13 @@ impl Visitor {
             let what = "a page of another site may not ask for this";
             return Err(Problem::new(StatusCode::FORBIDDEN, SqlState::INVALID_AUTHORIZATION, what));
         }
-        let path = parts.uri.path();
+        // Nested routers cut off their part of it.
+        let whole = parts.extensions.get::<OriginalUri>().map(|OriginalUri(uri)| uri.clone());
+        let uri = whole.unwrap_or_else(|| parts.uri.clone());
+        let path = uri.path();
         let is_page = origin::wants_page(headers) && !path.starts_with("/api/");
         let place = || {
-            let whole = parts.uri.path_and_query().filter(|_| is_safe);
+            let whole = uri.path_and_query().filter(|_| is_safe);
             whole.map_or(path, |whole| whole.as_str()).to_owned()
         };
         let from = if is_page && is_safe && origin::is_led_here(headers) {

@@ -124,7 +124,7 @@ fn a_token_of_the_issuer_is_taken_as_bearer_where_the_rules_say_so() {
     };
     let session = begin(json!({ "token": ada }));
     assert_eq!(ask(session["token"].as_str().expect("a token"))["user"], "ada");
-    assert_eq!(begin(json!({ "id_token": ada }))["status"], 403, "it says nothing of a sign-in");
+    assert_eq!(begin(json!({ "id_token": ada }))["status"], 401, "it says nothing of a sign-in");
     let told = format!("{}{}", place.proxy.log(), place.proxy.audit_text());
     assert!(!told.contains(&ada) && !told.contains("khs_"));
 }
