@@ -238,10 +238,8 @@ async fn open_pseudonyms(setup: &Setup) -> Result<Pseudonyms, ServeError> {
 /// What sessions on the control port are signed with; proxies that share the file share them.
 async fn open_session_key(setup: &Setup) -> Result<SessionKey, ServeError> {
     let config = &setup.config;
-    let file = match &config.control.session_key_file {
-        Some(file) => file.clone(),
-        None => config.store.beside().with_added_extension("sessions"),
-    };
+    let beside = || config.store.beside().with_added_extension("sessions");
+    let file = config.control.session_key_file.clone().unwrap_or_else(beside);
     if config.control.http.is_none() {
         return Ok(SessionKey { key: rand::random(), file });
     }

@@ -221,13 +221,12 @@ impl Office {
             world: Some(Arc::new(world())),
         };
         let policies = policy(&database);
-        let ahead = Arc::new(AtomicI64::new(0));
+        let occurrences = Arc::<Mutex<Vec<Occurrence>>>::default();
+        let (reloads, ahead) = (Arc::<AtomicUsize>::default(), Arc::<AtomicI64>::default());
         let clock = clock(ahead.clone());
         let tokens = Arc::new(Mutex::new(Vec::new()));
         let sign_in = sign_in(folder.path(), requests, tokens.clone());
         let approvals = store(folder.path(), policies.clone(), clock.clone());
-        let occurrences = Arc::new(Mutex::new(Vec::new()));
-        let reloads = Arc::new(AtomicUsize::new(0));
         let is_ready = Arc::new(AtomicBool::new(true));
         let is_demoted = Arc::new(AtomicBool::new(false));
         let demoted = is_demoted.clone();
