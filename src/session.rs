@@ -45,7 +45,7 @@ use crate::audit;
 use crate::audit::{Pseudonyms, Receipt};
 use crate::decision::{Dates, Encoding, Forms, Standpoint, World};
 use crate::grant::{Claim, LiveTable, LookupMeter};
-use crate::model::{Client, ColumnId, Oid, Report, Timestamp};
+use crate::model::{Client, Oid, Report, Timestamp};
 use crate::wire::TxStatus;
 
 pub use cancel::Reach;
@@ -53,6 +53,7 @@ pub use explain::{Column, Explanation, Gates, Needed, State, Verdict};
 pub use in_band::{InBandCall, InBandColumn, InBandTable, InBandType, Patience};
 pub use plan::PlanCache;
 use queue::Queue;
+pub use record::Tally;
 use tables::Tables;
 
 /// What a step may look at; handed in anew each time, so that nothing stale is kept.
@@ -89,20 +90,6 @@ pub enum Cancel {
 pub enum Close {
     /// The client said goodbye, or broke the protocol and was told so.
     Done,
-}
-
-/// What metrics count; added up by the shell.
-#[derive(Clone, Debug, Default)]
-pub struct Tally {
-    pub clear: u64,
-    pub shown: u64,
-    pub computed: u64,
-    pub raw: u64,
-    pub refused: u64,
-    pub cut: u64,
-    pub violations: u64,
-    pub masked_cells: Vec<(ColumnId, u64)>,
-    pub raw_cells: Vec<(ColumnId, u64)>,
 }
 
 /// Why the client's next message has to wait, and what the shell must do about it.

@@ -14,6 +14,7 @@ use crate::grant::{CatalogView, GrantState, GrantView, Policies, Request, Reques
 use crate::model::{Client, SqlState, Timestamp, User};
 use crate::schema::Snapshot;
 use crate::store::approvals::{Approvals, Clock};
+pub use crate::telemetry::labels::Part;
 use crate::telemetry::{Metrics, sessions};
 
 /// Gives what holds now; asked again for every command, so a reload shows at once.
@@ -122,25 +123,6 @@ impl Database {
 pub struct Unready {
     pub part: Part,
     pub reason: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    Store,
-    Audit,
-    Schema,
-    Upstream,
-}
-
-impl Part {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Store => "store",
-            Self::Audit => "audit",
-            Self::Schema => "schema",
-            Self::Upstream => "upstream",
-        }
-    }
 }
 
 /// A sink of the audit log.

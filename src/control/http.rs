@@ -7,6 +7,7 @@ mod bounded;
 mod grants;
 mod pages;
 mod problem;
+mod readiness;
 mod requests;
 mod routes;
 mod session;
@@ -25,7 +26,7 @@ use axum::{Json, Router, middleware};
 use self::bounded::{Bounded, Peer};
 use self::problem::Problem;
 pub use self::routes::{ROUTES, Route};
-use super::desk::{Desk, Sink, Unready};
+use super::desk::Desk;
 use crate::model::SqlState;
 use crate::net::Listener;
 
@@ -50,7 +51,7 @@ fn routes(desk: Arc<Desk>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
+        .route("/readyz", get(readiness::readyz))
         .nest("/api/v1/requests", requests::routes())
         .nest("/api/v1/grants", grants::routes())
         .nest("/api/v1/session", session::api())
@@ -101,36 +102,6 @@ async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
 
 async fn healthz() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "up", "version": env!("CARGO_PKG_VERSION") }))
-}
-
-async fn readyz(State(desk): State<Arc<Desk>>) -> Response {
-    let reasons = (desk.unready)();
-    if reasons.is_empty() {
-        // For information: a proxy whose sinks are behind serves all the same.
-        let sinks: Vec<_> = (desk.sinks)().iter().map(sink).collect();
-        let mut answer = serde_json::json!({ "status": "ready" });
-        if !sinks.is_empty() {
-            answer["sinks"] = sinks.into();
-        }
-        return Json(answer).into_response();
-    }
-    let shown: Vec<_> = reasons
-        .iter()
-        .map(|Unready { part, reason }| {
-            serde_json::json!({ "part": part.as_str(), "reason": reason })
-        })
-        .collect();
-    let body = Json(serde_json::json!({ "status": "not ready", "reasons": shown }));
-    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
-}
-
-fn sink(sink: &Sink) -> serde_json::Value {
-    serde_json::json!({
-        "name": sink.name,
-        "state": sink.state(),
-        "behind_records": sink.behind_records,
-        "behind_seconds": sink.behind_secs,
-    })
 }
 
 async fn nowhere() -> Problem {

@@ -141,6 +141,11 @@ impl Ledger {
         self.grants.values().map(|entry| entry.view(now)).collect()
     }
 
+    /// How many break-glass grants wait for their review, however long ago they ended.
+    pub fn unreviewed_count(&self) -> usize {
+        self.history.unreviewed_count()
+    }
+
     fn entry(&self, id: GrantId) -> Result<&Entry, Report> {
         self.grants.get(&id).ok_or_else(|| unknown("grant", id))
     }

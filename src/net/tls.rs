@@ -10,6 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 pub use end_point::end_point;
 pub use toward::{OwnCertificate, ServerCertificate, client_config, system_roots};
@@ -94,6 +95,22 @@ pub fn end_point_of(certificates_pem: &[u8]) -> Result<Option<Vec<u8>>, TlsError
     Ok(chain.first().and_then(|certificate| end_point(certificate)))
 }
 
+/// When the first of these certificates (PEM) that ends does so, in seconds since 1970; None where
+/// a certificate cannot be read.
+///
+/// # Errors
+/// PEM that cannot be read.
+pub fn end_of(certificates_pem: &[u8]) -> Result<Option<i64>, TlsError> {
+    let ends = certificates("certificate", certificates_pem)?
+        .iter()
+        .map(|der| {
+            let (_, certificate) = X509Certificate::from_der(der).ok()?;
+            Some(certificate.validity().not_after.timestamp())
+        })
+        .collect::<Option<Vec<i64>>>();
+    Ok(ends.and_then(|ends| ends.into_iter().min()))
+}
+
 fn revocations(pem: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
     let what = "revocation list";
     let lists = CertificateRevocationListDer::pem_slice_iter(pem)
@@ -128,6 +145,19 @@ pub fn roots(pem: &[u8]) -> Result<Arc<RootCertStore>, TlsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_chain_is_the_first_end_in_it() {
+        let made = |year| {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+            params.not_after = rcgen::date_time_ymd(year, 1, 1);
+            params.self_signed(&key).unwrap().pem()
+        };
+        let chain = format!("{}{}", made(2041), made(2040));
+        assert_eq!(end_of(chain.as_bytes()).unwrap(), Some(2_208_988_800));
+        assert!(end_of(b"nothing").is_err());
+    }
 
     #[test]
     fn no_session_is_resumed_on_the_word_of_an_earlier_handshake() {

@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use dashmap::DashMap;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use crate::decision::World;
 use crate::grant::LookupMeter;
-use crate::model::{Epoch, ROLE_DDL, User};
+use crate::model::{ColumnId, Epoch, ROLE_DDL, User};
 use crate::session::PlanCache;
+use crate::telemetry::ColumnCells;
 
 /// How long a session waits for a newer world.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,6 +30,8 @@ pub struct Database {
     name: Arc<str>,
     pub(super) cache: PlanCache,
     pub(super) lookups: LookupMeter,
+    /// The counters of its columns of personal data, of the world that holds.
+    pub(super) cells: DashMap<(Epoch, ColumnId), ColumnCells>,
     /// Empty until the schema was read for the first time; never empty again.
     published: OnceLock<Published>,
     epoch: watch::Sender<Epoch>,
@@ -73,6 +77,7 @@ impl Database {
             name,
             cache: PlanCache::default(),
             lookups: LookupMeter::default(),
+            cells: DashMap::new(),
             published: OnceLock::new(),
             epoch: watch::Sender::new(Epoch::default()),
             asked: AtomicU64::new(0),
@@ -125,6 +130,8 @@ impl Database {
         published.for_everyone.store(world);
         published.for_ddl.store(for_ddl);
         self.epoch.send_replace(epoch);
+        // What a session puts back of the old world meanwhile is a few entries that nobody asks for.
+        self.cells.retain(|(of, _), _| *of == epoch);
     }
 
     /// Wakes at every publication.

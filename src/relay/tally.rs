@@ -4,7 +4,8 @@ use super::Relay;
 use crate::audit::{Event, Names, Statement};
 use crate::model::{ColumnId, ColumnPath, RelationName};
 use crate::session::{Rest, Tally};
-use crate::telemetry::labels::Verdict;
+use crate::telemetry::ColumnCells;
+use crate::telemetry::labels::{Refusal, Verdict};
 use crate::telemetry::sessions::{Exposure, State};
 
 /// Somebody was shown what nobody has a reason to look at. The record says who.
@@ -65,6 +66,7 @@ impl<C, S> Relay<'_, C, S> {
 
     fn count(&self, tally: Tally) {
         let Tally {
+            decided,
             clear,
             shown,
             computed,
@@ -80,24 +82,39 @@ impl<C, S> Relay<'_, C, S> {
             (metrics.statements.of(Verdict::Clear), clear),
             (metrics.statements.of(Verdict::Show), shown + raw),
             (metrics.statements.of(Verdict::Compute), computed),
-            (metrics.statements.of(Verdict::Refuse), refused),
+            (metrics.statements.of(Verdict::Refuse), refused.len() as u64),
             (metrics.cuts.of(self.cut_cause), cut),
             (&metrics.gate3_violations, violations),
         ];
         for (counter, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             counter.inc_by(count);
         }
+        for state in refused {
+            metrics.refused.of(Refusal::of(state)).inc();
+        }
+        if decided > 0 {
+            let took = (self.around.clock)().duration_since(self.now);
+            metrics.decision.observe(took.as_secs_f64());
+        }
         for (column, count) in masked_cells {
-            self.with_class(column, |class| metrics.masked_cells(class).inc_by(count));
+            self.with_cells(column, |cells| cells.masked(count));
         }
         for (column, count) in raw_cells {
-            self.with_class(column, |class| metrics.raw_cells(class).inc_by(count));
+            self.with_cells(column, |cells| cells.raw(count));
         }
     }
 
-    fn with_class(&self, column: ColumnId, act: impl FnOnce(&str)) {
-        if let Some(column) = self.worlds.load().sensitive.column(column) {
-            act(&column.class);
+    /// Once per result and column. What a column is counted as changes with the world only.
+    fn with_cells(&self, id: ColumnId, act: impl FnOnce(&ColumnCells)) {
+        let world = self.worlds.load();
+        let key = (world.epoch, id);
+        if let Some(cells) = self.database.cells.get(&key) {
+            return act(&cells);
+        }
+        if let Some(column) = world.sensitive.column(id) {
+            let cells = self.around.metrics.column(&column.class, &column.path.dotted());
+            act(&cells);
+            self.database.cells.insert(key, cells);
         }
     }
 }

@@ -107,6 +107,9 @@ impl House {
         if valid_until.is_some_and(|until| self.now() >= until) {
             add(Part::Store, "out of reach: no grant counts".to_owned());
         }
+        if *self.phase.borrow() != Phase::Serving {
+            add(Part::Shutdown, "it ends: no new sessions".to_owned());
+        }
         if !self.audit.healthy() {
             add(Part::Audit, "the audit log cannot be written".to_owned());
         }
@@ -194,6 +197,7 @@ impl House {
         self.databases.reconcile(setup);
         self.notices.reconcile(&setup.channels);
         self.sinks.reconcile(&setup.sinks);
+        self.metrics.certificate_end.set(setup.certificate_end.unwrap_or(0));
     }
 
     /// Ends the sessions of users and databases that are no longer what they were.

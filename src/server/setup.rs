@@ -46,6 +46,8 @@ pub(super) struct Setup {
     pub(super) sinks: Vec<SinkPlan>,
     /// Where requests and grants are kept.
     pub(super) store: Location,
+    /// When the ports' certificate ends, in seconds since 1970.
+    pub(super) certificate_end: Option<i64>,
     identity: Identity,
     /// What machines sign in with on the control port.
     pub(super) tokens: Arc<[MachineToken]>,
@@ -131,7 +133,8 @@ impl Setup {
         else {
             return Err(problems);
         };
-        let ((tls, end_point), (identity, list)) = ready;
+        let (encryption, (identity, list)) = ready;
+        let logins::Encryption { tls, end_point, end } = encryption;
         let rules = rules::Rules {
             tls,
             end_point,
@@ -152,6 +155,7 @@ impl Setup {
             channels,
             sinks,
             store,
+            certificate_end: end,
             identity,
             digest,
             people,

@@ -159,11 +159,15 @@ impl Session {
         if is_settled {
             return Settled::Forward(Some(prepared));
         }
-        let plan = match self.plan_again(&prepared, env) {
-            Ok(Planned::Clear) => None,
-            Ok(Planned::Known(plan)) => Some(plan),
-            Ok(Planned::Refused(report)) => return Settled::Refuse(prepared.text.clone(), report),
+        let planned = match self.plan_again(&prepared, env) {
+            Ok(planned) => planned,
             Err(missing) => return Settled::Wait(missing),
+        };
+        out.tally.plans(&planned);
+        let plan = match planned {
+            Planned::Clear => None,
+            Planned::Known(plan) => Some(plan),
+            Planned::Refused(report) => return Settled::Refuse(prepared.text.clone(), report),
         };
         let epoch = env.world.epoch;
         let now = match plan {

@@ -47,6 +47,7 @@ impl Session {
             Ok(planned) => planned,
             Err(missing) => return self.wait_for(missing, kept(frame), out),
         };
+        out.tally.plans(&planned);
         let text = Bytes::copy_from_slice(message.sql.as_bytes());
         if self.tables.is_full() {
             return self.refuse_in_batch(text, too_many_names().into(), env, out);

@@ -120,6 +120,7 @@ impl Session {
             Ok(planned) => planned,
             Err(missing) => return self.wait_for(missing, kept(frame), out),
         };
+        out.tally.plans(&planned);
         self.note_settings(hits);
         let copy = Bytes::copy_from_slice(text.as_bytes());
         match planned {

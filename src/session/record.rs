@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::plan::{Plan, Statement};
+use super::plan::{Plan, Planned, Statement};
 use super::prepared::Made;
 use super::queue::{Completes, Progress, Run, Show};
 use super::shared::{Shared, SharedRelease};
@@ -11,6 +11,33 @@ use crate::analysis::facts::Analysis;
 use crate::audit::{self, Event, StatementText};
 use crate::decision::{Decision, Release, Scrub, Way, World};
 use crate::model::{ColumnId, Report, SqlState};
+
+/// What metrics count; added up by the shell.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Texts about which gate 2 and the decision were asked.
+    pub decided: u64,
+    pub clear: u64,
+    pub shown: u64,
+    pub computed: u64,
+    pub raw: u64,
+    /// With what; None: it is not known.
+    pub refused: Vec<Option<SqlState>>,
+    pub cut: u64,
+    pub violations: u64,
+    pub masked_cells: Vec<(ColumnId, u64)>,
+    pub raw_cells: Vec<(ColumnId, u64)>,
+}
+
+impl Tally {
+    /// A text has been planned.
+    pub(super) fn plans(&mut self, planned: &Planned) {
+        match planned {
+            Planned::Clear => {}
+            Planned::Known(_) | Planned::Refused(_) => self.decided += 1,
+        }
+    }
+}
 
 /// Gates of a statement that mentioned nothing.
 const CLEAR: audit::Gates = audit::Gates {
@@ -174,7 +201,7 @@ impl Session {
             audit::Decision::Shown => tally.shown += 1,
             audit::Decision::Computed | audit::Decision::Local => tally.computed += 1,
             audit::Decision::Raw | audit::Decision::Observed => tally.raw += 1,
-            audit::Decision::Refused => tally.refused += 1,
+            audit::Decision::Refused => tally.refused.push(state),
             audit::Decision::Cut => tally.cut += 1,
         }
         if progress.rows > 0 {

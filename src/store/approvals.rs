@@ -274,6 +274,11 @@ impl Approvals {
         self.inner.shared.ledger().grants(self.now())
     }
 
+    /// How many break-glass grants wait for their review.
+    pub fn unreviewed_count(&self) -> usize {
+        self.inner.shared.ledger().unreviewed_count()
+    }
+
     async fn change(&self, work: Work) -> Result<Vec<RecordedEvent>, Report> {
         let (answer, done) = oneshot::channel();
         self.send(Command::Change { work, answer })?;

@@ -82,7 +82,6 @@ impl LoginResult {
 labels! {
     /// What became of a statement.
     Verdict as "verdict" {
-        Pass = "pass",
         Clear = "clear",
         Show = "show",
         Compute = "compute",
@@ -93,20 +92,48 @@ labels! {
 labels! {
     /// Why a statement was refused.
     Refusal as "reason" {
+        // Personal data that no grant covers, side doors, DDL, writes, cut results.
         Denied = "denied",
         Unparsable = "unparsable",
         Unresolved = "unresolved",
-        Opaque = "opaque",
-        Persist = "persist",
-        Write = "write",
-        Ddl = "ddl",
-        Stale = "stale",
+        // Too long, too deep, too many names.
         Limit = "limit",
-        Encoding = "encoding",
-        Audit = "audit",
-        Protocol = "protocol",
-        Provenance = "provenance",
         Unsupported = "unsupported",
+        // The record of the release could not be written.
+        Audit = "audit",
+        Cancelled = "cancelled",
+        Other = "other",
+    }
+}
+
+impl Refusal {
+    /// What a refusal with this code is counted as.
+    pub fn of(state: Option<SqlState>) -> Self {
+        let known = [
+            (SqlState::INSUFFICIENT_PRIVILEGE, Self::Denied),
+            (SqlState::SYNTAX_ERROR, Self::Unparsable),
+            (SqlState::UNDEFINED_TABLE, Self::Unresolved),
+            (SqlState::UNDEFINED_OBJECT, Self::Unresolved),
+            (SqlState::PROGRAM_LIMIT_EXCEEDED, Self::Limit),
+            (SqlState::STATEMENT_TOO_COMPLEX, Self::Limit),
+            (SqlState::CONFIGURATION_LIMIT_EXCEEDED, Self::Limit),
+            (SqlState::FEATURE_NOT_SUPPORTED, Self::Unsupported),
+            (SqlState::IO_ERROR, Self::Audit),
+            (SqlState::QUERY_CANCELED, Self::Cancelled),
+        ];
+        let found = known.into_iter().find(|(code, _)| Some(*code) == state);
+        found.map_or(Self::Other, |(_, reason)| reason)
+    }
+}
+
+labels! {
+    /// What has to be in order for the proxy to be ready.
+    Part as "part" {
+        Store = "store",
+        Audit = "audit",
+        Schema = "schema",
+        // It drains, or ends.
+        Shutdown = "shutdown",
     }
 }
 
@@ -199,5 +226,13 @@ mod tests {
         every_value_stands_at_its_index::<Direction>();
         every_value_stands_at_its_index::<NoticeChannel>();
         every_value_stands_at_its_index::<Rule>();
+        every_value_stands_at_its_index::<Part>();
+    }
+
+    #[test]
+    fn a_refusal_counts_by_its_code() {
+        assert_eq!(Refusal::of(Some(SqlState::SYNTAX_ERROR)), Refusal::Unparsable);
+        assert_eq!(Refusal::of(Some(SqlState::INTERNAL_ERROR)), Refusal::Other);
+        assert_eq!(Refusal::of(None), Refusal::Other);
     }
 }

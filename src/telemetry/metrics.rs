@@ -1,16 +1,15 @@
 //! The numbers, one typed field each, handed around by `Arc`; there is no global registry.
 
-use std::marker::PhantomData;
+mod register;
 
-use prometheus::core::Collector;
 use prometheus::proto::MetricType;
-use prometheus::{
-    Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
-};
+use prometheus::{Encoder, Gauge, Histogram, IntCounter, IntGauge, TextEncoder};
 
+pub use self::register::{Described, Family, Gauges};
+pub(super) use self::register::{Register, Series};
+use super::cells::{CellFamilies, ColumnCells};
 use super::labels::{
-    CutCause, Direction, Label, LoginDelay, LoginResult, NoticeChannel, Refresh, Refusal,
+    CutCause, Direction, LoginDelay, LoginResult, NoticeChannel, Part, Refresh, Refusal,
     UpstreamError, Verdict,
 };
 use super::sinks::SinkFamilies;
@@ -20,29 +19,18 @@ use crate::risk::Rule;
 const SYNC_BUCKETS_SECS: &[f64] =
     &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
-/// Counters over a closed set of label values, each resolved once: counting is one atomic add.
-#[derive(Debug)]
-pub struct Family<L> {
-    counters: Vec<IntCounter>,
-    label: PhantomData<L>,
-}
-
-impl<L: Label> Family<L> {
-    /// The counter of one label value.
-    pub fn of(&self, label: L) -> &IntCounter {
-        &self.counters[label.index()]
-    }
-
-    /// Over all label values.
-    pub fn total(&self) -> u64 {
-        self.counters.iter().map(IntCounter::get).sum()
-    }
-}
+/// From a plan that is kept to a statement of the longest text, in seconds.
+const DECISION_BUCKETS_SECS: &[f64] = &[
+    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.025, 0.1,
+    1.0,
+];
 
 /// Everything that `/metrics` and `SHOW STATS` show.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    register: Register,
+    /// When the process started, in seconds since 1970.
+    pub start: IntGauge,
     /// Sessions on the data port; like the other two gauges of state, `grants_live` and
     /// `requests_open`, it is set when somebody looks: see `control::Desk::take_stock`.
     pub sessions: IntGauge,
@@ -50,18 +38,27 @@ pub struct Metrics {
     /// Answers to failed logins that were, or ought to have been, held back.
     pub login_delays: Family<LoginDelay>,
     pub statements: Family<Verdict>,
-    masked_cells: IntCounterVec,
-    raw_cells: IntCounterVec,
+    /// Seconds of a step in which gate 2 and the decision, or a plan that was kept, were asked.
+    pub decision: Histogram,
+    cells: CellFamilies,
     pub refused: Family<Refusal>,
     /// Results stopped because the server's own column ids disagreed with the analysis.
     pub gate3_violations: IntCounter,
     pub grants_live: IntGauge,
     pub requests_open: IntGauge,
+    /// Seconds that the oldest of them has waited.
+    pub request_oldest: IntGauge,
+    /// Break-glass grants in force.
+    pub break_glass_live: IntGauge,
+    /// Break-glass grants that nobody has reviewed.
+    pub break_glass_unreviewed: IntGauge,
     /// Seconds since it was last certain that nothing in the approval store is unknown here.
     pub store_sync_age: Gauge,
     pub audit_records: IntCounter,
     /// 1 while the audit log cannot be written: nothing raw is released.
     pub audit_failing: IntGauge,
+    /// Records that could not be kept.
+    pub audit_lost: IntCounter,
     /// Seconds from handing records over until they are durable.
     pub audit_sync: Histogram,
     pub schema_refreshes: Family<Refresh>,
@@ -79,80 +76,96 @@ pub struct Metrics {
     pub sinks: SinkFamilies,
     /// Signals of the rules over the audit log.
     pub signals: Family<Rule>,
+    /// 1 for each part for which the proxy is not ready.
+    pub unready: Gauges<Part>,
+    /// When the certificate of the ports ends, in seconds since 1970; 0 without one.
+    pub certificate_end: IntGauge,
 }
 
 impl Metrics {
     /// # Errors
     /// Only if two metrics of this file have the same name.
     pub fn new() -> Result<Self, prometheus::Error> {
-        let registry = Registry::new_custom(Some("keyhole".to_owned()), None)?;
-        let r = &registry;
+        let mut register = Register::new()?;
+        let r = &mut register;
+        name_version(r)?;
         Ok(Self {
-            sessions: gauge(r, "sessions", "sessions on the data port")?,
-            logins: family(r, "logins_total", "logins by result")?,
-            login_delays: family(r, "login_delays_total", "answers to guesses held back")?,
-            statements: family(r, "statements_total", "statements by verdict")?,
-            masked_cells: by_class(r, "masked_cells_total", "fields that were masked")?,
-            raw_cells: by_class(r, "raw_cells_total", "fields released raw under a grant")?,
-            refused: family(r, "refused_total", "statements refused by reason")?,
-            gate3_violations: counter(
-                r,
+            start: r.gauge("start_timestamp_seconds", "when the process started")?,
+            sessions: r.gauge("sessions", "sessions on the data port")?,
+            logins: r.family("logins_total", "logins on all ports by result")?,
+            login_delays: r.family("login_delays_total", "answers to guesses held back")?,
+            statements: r.family("statements_total", "statements by verdict")?,
+            decision: r.histogram(
+                "decision_seconds",
+                "time of steps in which statements were analysed and decided; statements that \
+                 gate 1 clears are not in it",
+                DECISION_BUCKETS_SECS,
+            )?,
+            cells: CellFamilies::new(r)?,
+            refused: r.family("refused_total", "statements refused by reason")?,
+            gate3_violations: r.counter(
                 "gate3_violations_total",
                 "results stopped because the server's column ids disagreed with the analysis",
             )?,
-            grants_live: gauge(r, "grants_live", "grants in force")?,
-            requests_open: gauge(r, "requests_open", "requests that wait for approval")?,
-            store_sync_age: register(
-                r,
-                Gauge::new(
-                    "store_sync_age_seconds",
-                    "time since everything in the approval store was known",
-                )?,
+            grants_live: r.gauge("grants_live", "grants in force, standing ones included")?,
+            requests_open: r.gauge("requests_open", "requests that wait for approval")?,
+            request_oldest: r.gauge(
+                "request_oldest_seconds",
+                "time that the oldest request has waited for approval; 0 without one",
             )?,
-            audit_records: counter(r, "audit_records_total", "audit records written")?,
-            audit_failing: gauge(r, "audit_failing", "1 while the audit log cannot be written")?,
-            audit_sync: register(
-                r,
-                Histogram::with_opts(
-                    HistogramOpts::new("audit_sync_seconds", "time until records are durable")
-                        .buckets(SYNC_BUCKETS_SECS.to_vec()),
-                )?,
+            break_glass_live: r.gauge("break_glass_live", "break-glass grants in force")?,
+            break_glass_unreviewed: r
+                .gauge("break_glass_unreviewed", "break-glass grants that nobody has reviewed")?,
+            store_sync_age: r.gauge_float(
+                "store_sync_age_seconds",
+                "time since everything in the approval store was known",
             )?,
-            schema_refreshes: family(r, "schema_refreshes_total", "schema snapshots by result")?,
-            cuts: family(r, "cuts_total", "results cut and sessions ended, by cause")?,
-            upstream_errors: family(r, "upstream_errors_total", "errors towards the database")?,
-            notifications_sent: family(r, "notifications_sent_total", "notifications delivered")?,
-            notifications_failed: family(
-                r,
+            audit_records: r.counter("audit_records_total", "audit records written")?,
+            audit_failing: r.gauge("audit_failing", "1 while the audit log cannot be written")?,
+            audit_lost: r.counter(
+                "audit_lost_records_total",
+                "records lost while the audit log could not be written (none of them raw)",
+            )?,
+            audit_sync: r.histogram(
+                "audit_sync_seconds",
+                "time until a release record is durable",
+                SYNC_BUCKETS_SECS,
+            )?,
+            schema_refreshes: r.family("schema_refreshes_total", "schema readings by result")?,
+            cuts: r.family("cuts_total", "results cut and sessions ended, by cause")?,
+            upstream_errors: r.family("upstream_errors_total", "errors towards the database")?,
+            notifications_sent: r.family("notifications_sent_total", "notifications delivered")?,
+            notifications_failed: r.family(
                 "notifications_failed_total",
                 "attempts to deliver a notification that failed",
             )?,
-            notifications_dropped: family(
-                r,
+            notifications_dropped: r.family(
                 "notifications_dropped_total",
                 "notifications given up: refused for good, or too old",
             )?,
-            notifications_waiting: gauge(
-                r,
-                "notifications_waiting",
-                "events that the slowest channel of notifications is behind",
-            )?,
+            notifications_waiting: r
+                .gauge("notifications_waiting", "events a channel is behind")?,
             sinks: SinkFamilies::new(r)?,
-            signals: family(r, "signals_total", "signals of the rules over the audit log")?,
-            bytes: family(r, "bytes_total", "bytes relayed by direction")?,
-            registry,
+            signals: r.family("signals_total", "signals of the rules over the audit log")?,
+            bytes: r.family("bytes_total", "bytes relayed by direction")?,
+            unready: r.gauges("unready", "1 while this part keeps the proxy from being ready")?,
+            certificate_end: r.gauge(
+                "certificate_end_timestamp_seconds",
+                "when the ports' certificate is no longer valid; 0 without one",
+            )?,
+            register,
         })
     }
 
-    /// Masked fields of one class of the catalog (its name: a word of the configuration). Keep
-    /// the counter with the mask it counts for; looking it up takes a lock.
-    pub fn masked_cells(&self, class: &str) -> IntCounter {
-        self.masked_cells.with_label_values(&[class])
+    /// What is counted of one column of personal data, and of its class. Looking it up takes locks:
+    /// keep it.
+    pub fn column(&self, class: &str, column: &str) -> ColumnCells {
+        self.cells.of(class, column)
     }
 
-    /// Like [`Metrics::masked_cells`], for fields released raw under a grant.
-    pub fn raw_cells(&self, class: &str) -> IntCounter {
-        self.raw_cells.with_label_values(&[class])
+    /// Every metric there is, in the order of their names.
+    pub fn described(&self) -> Vec<Described> {
+        self.register.described()
     }
 
     /// Every series in Prometheus' text format.
@@ -161,7 +174,7 @@ impl Metrics {
     /// If the encoder fails, which for memory it does not.
     pub fn exposition(&self) -> Result<String, prometheus::Error> {
         let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        TextEncoder::new().encode(&self.register.gather(), &mut text)?;
         String::from_utf8(text).map_err(|e| prometheus::Error::Msg(e.to_string()))
     }
 
@@ -169,7 +182,7 @@ impl Metrics {
     /// of `SHOW STATS`. Histograms are left to `/metrics`.
     pub fn rows(&self) -> Vec<(String, String, i64)> {
         let mut rows = Vec::new();
-        for family in self.registry.gather() {
+        for family in self.register.gather() {
             for metric in family.get_metric() {
                 let value = match family.get_field_type() {
                     MetricType::COUNTER => metric.get_counter().get_value(),
@@ -188,39 +201,11 @@ impl Metrics {
     }
 }
 
-fn register<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    collector: C,
-) -> Result<C, prometheus::Error> {
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
-}
-
-fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
-    register(registry, IntGauge::new(name, help)?)
-}
-
-fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
-    register(registry, IntCounter::new(name, help)?)
-}
-
-fn by_class(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-) -> Result<IntCounterVec, prometheus::Error> {
-    register(registry, IntCounterVec::new(Opts::new(name, help), &["class"])?)
-}
-
-/// Every label value exists from the start, at zero: a rate needs a first sample.
-fn family<L: Label>(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-) -> Result<Family<L>, prometheus::Error> {
-    let series = register(registry, IntCounterVec::new(Opts::new(name, help), &[L::NAME])?)?;
-    let counters = L::ALL.iter().map(|l| series.with_label_values(&[l.as_str()])).collect();
-    Ok(Family { counters, label: PhantomData })
+/// Which version this is.
+fn name_version(r: &mut Register) -> Result<(), prometheus::Error> {
+    let build = r.gauges_by("build_info", "1; its label is the version", &["version"])?;
+    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -231,13 +216,15 @@ mod tests {
     fn every_series_is_exposed_from_the_start() {
         let metrics = Metrics::new().unwrap();
         metrics.logins.of(LoginResult::Ok).inc();
-        metrics.masked_cells("email").inc_by(3);
+        metrics.column("email", "public.customers.email").masked(3);
         metrics.audit_sync.observe(0.002);
         let text = metrics.exposition().unwrap();
         for line in [
             "keyhole_logins_total{result=\"ok\"} 1",
             "keyhole_logins_total{result=\"refused\"} 0",
             "keyhole_masked_cells_total{class=\"email\"} 3",
+            "keyhole_column_masked_cells_total{column=\"public.customers.email\"} 3",
+            "keyhole_unready{part=\"audit\"} 0",
             "keyhole_cuts_total{cause=\"revoked\"} 0",
             "keyhole_audit_sync_seconds_count 1",
             "keyhole_sessions 0",

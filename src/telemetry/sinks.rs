@@ -1,6 +1,8 @@
 //! What is counted of each sink. Its name is a word of the configuration, as a class's is.
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
+
+use super::metrics::{Register, Series};
 
 /// The series of all sinks.
 #[derive(Debug)]
@@ -38,24 +40,23 @@ pub struct SinkMetrics {
 const LABEL: &[&str] = &["sink"];
 
 impl SinkFamilies {
-    pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let counter = |name: &str, help: &str| {
-            let series = IntCounterVec::new(Opts::new(name, help), LABEL)?;
-            registry.register(Box::new(series.clone())).map(|()| series)
-        };
-        let gauge = |name: &str, help: &str| {
-            let series = IntGaugeVec::new(Opts::new(name, help), LABEL)?;
-            registry.register(Box::new(series.clone())).map(|()| series)
-        };
-        let needed = IntGauge::new("sink_needed_record", "the oldest record a sink still needs")?;
-        registry.register(Box::new(needed.clone()))?;
+    pub(super) fn new(register: &mut Register) -> Series<Self> {
+        let needed =
+            register.gauge("sink_needed_record", "the oldest record a sink still needs")?;
+        let mut counter = |name, help| register.counters_by(name, help, LABEL);
+        let delivered = counter("sink_records_total", "audit records that a sink delivered")?;
+        let failures = counter("sink_failures_total", "attempts of a sink that failed")?;
+        let refused = counter("sink_refused_records_total", "records that a receiver refuses")?;
+        let missed = counter("sink_missed_records_total", "records removed before they shipped")?;
+        let cut = counter("sink_cut_records_total", "records too long for their receiver")?;
+        let mut gauge = |name, help| register.gauges_by(name, help, LABEL);
         Ok(Self {
             needed,
-            delivered: counter("sink_records_total", "audit records that a sink delivered")?,
-            failures: counter("sink_failures_total", "attempts of a sink that failed")?,
-            refused: counter("sink_refused_records_total", "records that a receiver refuses")?,
-            missed: counter("sink_missed_records_total", "records removed before they shipped")?,
-            cut: counter("sink_cut_records_total", "records too long for their receiver")?,
+            delivered,
+            failures,
+            refused,
+            missed,
+            cut,
             behind_records: gauge("sink_behind_records", "records between a sink and the end")?,
             behind_seconds: gauge("sink_behind_seconds", "age of what a sink has not delivered")?,
         })

@@ -43,5 +43,16 @@ fn metrics_count_statements_and_name_nobody() {
     for (user, _) in USERS {
         assert!(!after.contains(user), "{user} is named in the metrics");
     }
-    assert!(!after.contains("ssn"), "a column is named in the metrics");
+    let elsewhere = |line: &&str| !line.starts_with("keyhole_column_") && !line.starts_with('#');
+    let names_a_column = |line: &&str| line.contains("ssn");
+    let named: Vec<_> = after.lines().filter(elsewhere).filter(names_a_column).collect();
+    assert!(named.is_empty(), "a column is named where none is counted: {named:?}");
+    for line in [
+        "keyhole_column_masked_cells_total{column=\"public.customers.ssn\"} 5",
+        "keyhole_refused_total{reason=\"denied\"} 5",
+    ] {
+        assert!(after.lines().any(|it| it == line), "{line} is not in\n{after}");
+    }
+    let decided = after.lines().find_map(|it| it.strip_prefix("keyhole_decision_seconds_count "));
+    assert!(decided.is_some_and(|count| count.parse::<u64>().unwrap() >= 15), "{decided:?}");
 }

@@ -58,6 +58,11 @@ impl History {
         self.unreviewed.iter().find_map(late)
     }
 
+    /// How many break-glass grants wait for their review.
+    pub(super) fn unreviewed_count(&self) -> usize {
+        self.unreviewed.len()
+    }
+
     pub(super) fn is_unreviewed(&self, grant: GrantId) -> bool {
         self.unreviewed.contains_key(&grant)
     }

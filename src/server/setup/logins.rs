@@ -15,7 +15,7 @@ use crate::config::{
     AuthMethod, CertIdentity, Config, Credential, IdentityMap, LoginWhen, TlsConfig, TlsDemand,
     TokenConfig, UserConfig,
 };
-use crate::net::tls::{ClientCertificates, TlsError, end_point_of, server_config};
+use crate::net::tls::{ClientCertificates, TlsError, end_of, end_point_of, server_config};
 
 /// The rules in order; `auth` of `[data]` where there are none.
 pub(super) fn rules(
@@ -115,13 +115,19 @@ fn verifier(user: &UserConfig) -> Result<Option<Verifier>, String> {
     }
 }
 
-/// TLS, and what logins are bound to.
-type Encryption = (Tls, Option<Arc<[u8]>>);
+/// The TLS of the ports.
+pub(super) struct Encryption {
+    pub(super) tls: Tls,
+    /// The hash of the certificate, to which logins can be bound.
+    pub(super) end_point: Option<Arc<[u8]>>,
+    /// When the certificate, or one that vouches for it, ends, in seconds since 1970.
+    pub(super) end: Option<i64>,
+}
 
-/// The TLS of the ports, and the hash of their certificate, to which logins can be bound.
+/// Reads certificates and keys.
 pub(super) fn tls(config: Option<&TlsConfig>) -> Result<Encryption, String> {
     let Some(TlsConfig { cert, key, client_ca, crl, demand }) = config else {
-        return Ok((Tls::Off, None));
+        return Ok(Encryption { tls: Tls::Off, end_point: None, end: None });
     };
     let read = |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
     let (cert_pem, key_pem) = (read(cert)?, read(key)?);
@@ -133,10 +139,11 @@ pub(super) fn tls(config: Option<&TlsConfig>) -> Result<Encryption, String> {
     };
     let at_cert = |error: TlsError| format!("{}: {error}", cert.display());
     let settings = server_config(&cert_pem, &key_pem, clients).map_err(at_cert)?;
-    let end_point = end_point_of(&cert_pem).map_err(at_cert)?;
+    let end_point = end_point_of(&cert_pem).map_err(at_cert)?.map(Arc::from);
+    let end = end_of(&cert_pem).map_err(at_cert)?;
     let tls = match demand {
         TlsDemand::Prefer => Tls::Prefer(settings),
         TlsDemand::Require => Tls::Require(settings),
     };
-    Ok((tls, end_point.map(Arc::from)))
+    Ok(Encryption { tls, end_point, end })
 }
