@@ -19,12 +19,14 @@ mod explain;
 mod install_trigger;
 mod policy;
 mod prompt;
+mod ready;
 mod receipts;
 mod risk;
 mod serve;
 mod sign_in;
 mod store;
 mod token;
+mod support_bundle;
 mod user;
 
 const WORKERS_LEAST: usize = 2;
@@ -87,6 +89,15 @@ enum Command {
     /// Make what machines sign in with
     #[command(subcommand)]
     Token(token::Command),
+    /// Say whether a running proxy serves, and if not, why
+    ///
+    /// Exits 0 if it is ready, 1 if it is not, and 2 if it could not be asked.
+    Ready(ready::Arguments),
+    /// Write an archive for whoever helps: version, configuration, metrics, counts; nothing secret
+    ///
+    /// Names of people, hosts, tables and columns, addresses, passwords, statements and reasons are
+    /// left out; README.txt in it says what is there. Look through it before it leaves the house.
+    SupportBundle(support_bundle::Arguments),
     /// Look after the proxy's users
     #[command(subcommand)]
     User(user::Command),
@@ -131,6 +142,8 @@ pub fn main() -> ExitCode {
         Command::Login(arguments) => runtime.block_on(sign_in::login(&arguments)),
         Command::Logout(arguments) => runtime.block_on(sign_in::logout(&arguments)),
         Command::Token(command) => token::run(&command),
+        Command::Ready(arguments) => runtime.block_on(ready::run(&arguments)),
+        Command::SupportBundle(arguments) => runtime.block_on(support_bundle::run(&arguments)),
         Command::User(command) => runtime.block_on(user::run(&command)),
         Command::Demo(arguments) => runtime.block_on(demo::run(&arguments)),
     };

@@ -83,6 +83,8 @@ mod silence;
 mod sinks;
 #[path = "e2e/subjects.rs"]
 mod subjects;
+#[path = "e2e/support_bundle.rs"]
+mod support_bundle;
 #[path = "e2e/telemetry.rs"]
 mod telemetry;
 #[path = "e2e/the_loop.rs"]
