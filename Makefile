@@ -1,6 +1,6 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
-.PHONY: kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
+.PHONY: deb test-deb check-deploy kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
 
 all: build
 
@@ -105,3 +105,17 @@ instructions:
 microbench:
 	@scripts/setup.sh build
 	cargo bench --bench micro -- $(ONLY)
+
+# keyhole_VERSION_ARCH.deb in target/debian; PROFILE=dev packs the development build.
+# Needs dpkg-dev and binutils.
+deb:
+	@deploy/debian/build.sh
+
+# Installs it in a throw-away root, starts what it installed, removes and purges; root, and unshare.
+test-deb:
+	@deploy/debian/test.sh
+
+# What is in deploy/, by the tools that know it: promtool (package prometheus), haproxy, systemd-analyze,
+# and from the Python registry hadolint, kubernetes-validate, compose-spec.
+check-deploy:
+	@deploy/check.sh

@@ -812,13 +812,6 @@ fn a_file_that_is_not_there_is_named() {
     assert!(said[0].starts_with(&format!("proxy.toml:{at}: catalog: ")), "{said:?}");
 }
 
-#[test]
-fn the_configuration_of_the_compose_file_is_good() {
-    let compose = load(include_str!("../demo/compose.toml"), CATALOG).expect("it is good");
-    assert_eq!(compose.log.format, LogFormat::Json);
-    assert_eq!(compose.databases[0].upstream.tls.mode, SslMode::Disable);
-}
-
 /// What is said about these lines, put at the end of the sample.
 fn said_of(text: &str) -> Vec<String> {
     let sample = format!("{SAMPLE}\n{text}");
