@@ -28,9 +28,10 @@ pub use encode::Encoder;
 pub use normalize::{Normalized, Strings, normalize};
 pub use read::{Kind, Record};
 pub use record::{
-    Analysis, CatalogChange, CatalogStep, Configuration, ConfigurationStep, Decision, Event, Gates,
-    Grant, GrantStep, Login, LoginFailed, Logout, Lost, Mention, Names, Provenance, Release,
-    Repaired, Retired, Signal, Started, Statement, StatementText, Stopped, Urgency, plain_name,
+    Analysis, CatalogChange, CatalogStep, Configuration, ConfigurationStep, Decision, Event,
+    Explored, Gates, Grant, GrantStep, Login, LoginFailed, Logout, Lost, Mention, Names,
+    Provenance, Release, Repaired, Retired, Signal, Started, Statement, StatementText, Stopped,
+    Urgency, plain_name,
 };
 pub use subject::{Pseudonym, Pseudonyms, Shown, SubjectsOf};
 

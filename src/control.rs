@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod console;
 pub mod desk;
+pub mod explorer;
 pub mod grammar;
 pub mod http;
 mod lookup;

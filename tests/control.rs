@@ -18,6 +18,7 @@ use keyhole::auth::token::{self, MachineToken};
 use keyhole::catalog::{Catalog, Class, Hiding, MaskSpec, Table};
 use keyhole::config::RequestLimits;
 use keyhole::control::desk::{Database, Deed, Desk, Occurrence, Part, Unready};
+use keyhole::control::explorer::Explorer;
 use keyhole::control::sign_in::{SignIn, Terms};
 use keyhole::control::{console, http};
 use keyhole::decision::{self, Mode, Notice, Persist, World, Writes};
@@ -264,6 +265,7 @@ impl Office {
                 unready.into_iter().collect()
             }),
             sinks: Box::new(Vec::new),
+            explorer: Explorer::new(None),
             record: Box::new(move |occurrence| {
                 remembered.lock().expect("unpoisoned").push(occurrence.clone());
             }),

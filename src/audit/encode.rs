@@ -88,6 +88,7 @@ impl Encoder {
                 Event::Login(_)
                 | Event::LoginFailed(_)
                 | Event::Logout(_)
+                | Event::Explored(_)
                 | Event::Grant(_)
                 | Event::Signal(_)
                 | Event::Configuration(_)

@@ -85,6 +85,7 @@ impl Question {
             Kind::Statement => self.ended(line),
             Kind::Login
             | Kind::LoginFailed
+            | Kind::Explored
             | Kind::Configuration
             | Kind::Catalog
             | Kind::Repaired

@@ -88,6 +88,8 @@ pub struct Record {
     pub trigger: Option<u64>,
     /// Of a start: the version of [`super::schema`] that records follow from there on.
     pub schema: Option<u64>,
+    #[serde(default)]
+    pub figures: BTreeMap<String, u64>,
 }
 
 /// Whose rows of a table a statement showed: [`super::SubjectsOf`].
@@ -121,6 +123,7 @@ pub enum Kind {
     Login,
     LoginFailed,
     Logout,
+    Explored,
     Grant,
     Signal,
     Configuration,
@@ -136,12 +139,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [(&'static str, Self); 15] = [
+    const ALL: [(&'static str, Self); 16] = [
         ("statement", Self::Statement),
         ("release", Self::Release),
         ("login", Self::Login),
         ("login_failed", Self::LoginFailed),
         ("logout", Self::Logout),
+        ("explored", Self::Explored),
         ("grant", Self::Grant),
         ("signal", Self::Signal),
         ("configuration", Self::Configuration),

@@ -35,6 +35,7 @@ pub enum Event {
     Login(Login),
     LoginFailed(LoginFailed),
     Logout(Logout),
+    Explored(Explored),
     Grant(Box<Grant>),
     Signal(Box<Signal>),
     Configuration(Configuration),
@@ -57,6 +58,7 @@ impl Event {
             | Self::Login(_)
             | Self::LoginFailed(_)
             | Self::Logout(_)
+            | Self::Explored(_)
             | Self::Grant(_)
             | Self::Signal(_)
             | Self::Configuration(_)
@@ -86,6 +88,7 @@ impl Event {
             | Self::Grant(_)
             | Self::Signal(_) => true,
             Self::Logout(_)
+            | Self::Explored(_)
             | Self::Configuration(_)
             | Self::Catalog(_)
             | Self::Repaired(_)
@@ -109,6 +112,7 @@ impl Event {
             Self::Login(_)
             | Self::LoginFailed(_)
             | Self::Logout(_)
+            | Self::Explored(_)
             | Self::Signal(_)
             | Self::Configuration(_)
             | Self::Catalog(_)
@@ -156,6 +160,16 @@ pub struct Logout {
     pub statements: u64,
     pub duration_us: u64,
     pub reason: &'static str,
+}
+
+/// Somebody has looked at the log itself, on a page of the console.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Explored {
+    #[serde(flatten, serialize_with = "client_fields")]
+    pub client: Arc<Client>,
+    /// Which fields of the form were asked for, and not what stood in them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<&'static str>,
 }
 
 /// A step in the life of a request or a grant.

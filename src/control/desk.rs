@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::explorer::Explorer;
 use super::sign_in::SignIn;
 use crate::auth::Authenticated;
 use crate::auth::rules::Rules;
@@ -54,6 +55,8 @@ pub struct Desk {
     pub unready: Source<Vec<Unready>>,
     /// Where else the records of the audit log go, and how far each is.
     pub sinks: Source<Vec<Sink>>,
+    /// What was written into the audit log.
+    pub explorer: Explorer,
     /// Told of every login and every command that changes something.
     pub record: Recorder,
 }
@@ -218,6 +221,46 @@ pub enum Deed {
     Suspend,
     Lift,
     Reload,
+    /// The audit log was looked at.
+    Explore(Asked),
+}
+
+/// Fields of the explorer's form that were filled in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked(u32);
+
+impl Asked {
+    /// All that there are.
+    pub const NAMES: [&'static str; 17] = [
+        "user",
+        "group",
+        "column",
+        "table",
+        "class",
+        "database",
+        "kind",
+        "decision",
+        "address",
+        "application",
+        "grant",
+        "request",
+        "session",
+        "words",
+        "period",
+        "since",
+        "until",
+    ];
+
+    /// Those for which `is_filled`.
+    pub fn of(is_filled: impl Fn(&str) -> bool) -> Self {
+        let filled = Self::NAMES.iter().enumerate().filter(|(_, name)| is_filled(name));
+        Self(filled.fold(0, |bits, (at, _)| bits | 1 << at))
+    }
+
+    pub fn names(self) -> Vec<&'static str> {
+        let asked = Self::NAMES.iter().enumerate().filter(|(at, _)| self.0 & 1 << at != 0);
+        asked.map(|(_, name)| *name).collect()
+    }
 }
 
 impl Deed {
@@ -238,6 +281,7 @@ impl Deed {
             Self::Suspend => "suspend",
             Self::Lift => "lift",
             Self::Reload => "reload",
+            Self::Explore(_) => "explore",
         }
     }
 
@@ -258,7 +302,8 @@ impl Deed {
             | Self::RevokeAll
             | Self::Suspend
             | Self::Lift
-            | Self::Reload => None,
+            | Self::Reload
+            | Self::Explore(_) => None,
         }
     }
 }

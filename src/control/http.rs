@@ -1,5 +1,5 @@
 //! HTTP: `/metrics`, `/healthz`, `/readyz` for machines that watch, without login and without
-//! personal data; `/api/v1` for requests and grants, and a page for each that messages link to.
+//! personal data; `/api/v1` for requests and grants; and the pages of the web console.
 
 mod at_issuer;
 mod body;
@@ -70,19 +70,21 @@ fn routes(desk: Arc<Desk>) -> Router {
 async fn guarded(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
-        (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; \
-             base-uri 'none'",
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+             connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         ),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    // Script and style say themselves how long they are good for.
+    let kept = headers.entry(header::CACHE_CONTROL);
+    kept.or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

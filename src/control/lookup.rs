@@ -65,7 +65,8 @@ fn only(databases: &[Database], text: &str) -> Result<CatalogView, Report> {
     Ok(view.clone())
 }
 
-fn unclear(error: &ResourceError) -> Report {
+/// In which words a name is refused.
+pub(super) fn unclear(error: &ResourceError) -> Report {
     let state = match error {
         ResourceError::Unknown { .. } | ResourceError::Nowhere { .. } => SqlState::UNDEFINED_OBJECT,
         ResourceError::Shape(_) | ResourceError::Ambiguous { .. } => {

@@ -335,7 +335,8 @@ fn catalog_rows(database: &Database) -> Vec<Vec<Cell>> {
     rows
 }
 
-fn hiding(class: &Class) -> String {
+/// How it is hidden, in words.
+pub(super) fn hiding(class: &Class) -> String {
     match &class.hiding {
         Hiding::Deny => "deny".to_owned(),
         Hiding::Mask(MaskSpec::Redact) => "redact".to_owned(),

@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::CatalogView;
+use super::{CatalogView, CataloguedColumn};
 use crate::model::{ColumnPath, RelationName, quote_ident};
 
 /// PostgreSQL keeps 63 bytes of a name.
@@ -126,6 +126,16 @@ impl Pattern {
             | (Resource::Column(_), Resource::Table(_) | Resource::Class(_) | Resource::All) => {
                 false
             }
+        }
+    }
+
+    /// Whether the column, in a database that the pattern speaks of, is within it.
+    pub fn is_of(&self, column: &CataloguedColumn) -> bool {
+        match &self.resource {
+            Resource::All => true,
+            Resource::Class(class) => *class == column.class,
+            Resource::Table(relation) => *relation == column.path.relation,
+            Resource::Column(path) => *path == column.path,
         }
     }
 

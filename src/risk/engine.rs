@@ -56,6 +56,7 @@ pub fn concerns(line: &[u8]) -> bool {
         }
         Kind::Signal
         | Kind::Logout
+        | Kind::Explored
         | Kind::Configuration
         | Kind::Catalog
         | Kind::Repaired
@@ -107,6 +108,7 @@ impl Engine {
             Kind::Grant => self.grant(record, moment),
             Kind::Signal
             | Kind::Logout
+            | Kind::Explored
             | Kind::Configuration
             | Kind::Catalog
             | Kind::Repaired

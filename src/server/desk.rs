@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::house::House;
-use crate::audit::{Event, Login, LoginFailed, Logout};
+use crate::audit::{Event, Explored, Login, LoginFailed, Logout};
 use crate::auth::rules::Rules;
 use crate::auth::session::Sessions;
 use crate::control::desk::{Database, Deed, Desk, Occurrence};
+use crate::control::explorer::Explorer;
 use crate::control::sign_in::{SignIn, Terms};
 use crate::model::{Client, SqlState};
 use crate::store::signed_out::SignedOut;
@@ -42,6 +43,7 @@ pub(super) fn build(house: &Arc<House>) -> Desk {
         }),
         unready: Box::new(move || unready.unready()),
         sinks: Box::new(move || sinks.sinks.look(sinks.now())),
+        explorer: Explorer::new(Some(house.setup.load().config.audit.dir.clone())),
         record: Box::new(move |occurrence| remember(&record, occurrence)),
     }
 }
@@ -80,10 +82,9 @@ fn remember(house: &House, occurrence: &Occurrence) {
     let Occurrence { user, address, deed, refused, .. } = occurrence;
     match (deed, refused) {
         (Deed::Login { method }, None) => {
-            let client = client_of(occurrence);
             house.note(Event::Login(Login {
                 session: NO_SESSION,
-                client: Arc::new(client),
+                client: Arc::new(client_of(occurrence)),
                 method,
                 tls: None,
             }));
@@ -105,6 +106,10 @@ fn remember(house: &House, occurrence: &Occurrence) {
             database: CONSOLE.to_owned(),
             method,
             reason: login_failure(*state),
+        })),
+        (Deed::Explore(asked), _) => house.note(Event::Explored(Explored {
+            client: Arc::new(client_of(occurrence)),
+            asked: asked.names(),
         })),
         (
             Deed::Grant

@@ -58,6 +58,7 @@ impl Severity {
                 false => Self::Notice,
             },
             Kind::Release
+            | Kind::Explored
             | Kind::Catalog
             | Kind::Retired
             | Kind::Started

@@ -13,6 +13,7 @@ mod follow;
 mod notable;
 mod proof;
 mod queue;
+mod recent;
 mod segment;
 mod verify;
 mod writer;
@@ -33,6 +34,7 @@ pub use follow::{Batch, FollowError, Follower, From, Position};
 pub use notable::Durable;
 pub use proof::{KeptCheckpoint, Proofs};
 use queue::Shared;
+pub use recent::look_back;
 pub use verify::{Place, Verified, gather, scan, scan_proven, verify_dir};
 use writer::{Disk, Writer};
 

@@ -239,6 +239,7 @@ fn events(members: Members) -> Vec<Event> {
             duration_us: 2,
             reason: "client",
         }),
+        Event::Explored(Explored { client: client(members), asked: list(members, "user") }),
         grant(members),
         signal(members),
         Event::Configuration(Configuration {
