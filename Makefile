@@ -1,6 +1,7 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
 .PHONY: deb test-deb check-deploy kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
+.PHONY: test-console screenshots kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
 
 all: build
 
@@ -13,6 +14,18 @@ build:
 
 test: setup
 	@scripts/test.sh
+
+# The web console in Chromium, which is installed if there is none; `make test` does this too.
+test-console:
+	@scripts/setup.sh console
+	cargo test --test e2e -- --nocapture console::
+
+# The same, and the pictures in README are taken anew.
+screenshots:
+	@scripts/setup.sh console
+	.venv-test/bin/python -m pip install -q --disable-pip-version-check pillow
+	CONSOLE_SCREENSHOTS=$(CURDIR)/docs/screenshots cargo test --test e2e -- --nocapture console::
+	.venv-test/bin/python scripts/smaller.py docs/screenshots/*.png
 
 # Every attack in every form; `make test` leaves out some of those that take seconds.
 attacks: setup

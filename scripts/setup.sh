@@ -4,6 +4,7 @@
 #
 #   scripts/setup.sh           everything (default)
 #   scripts/setup.sh build     only what `cargo build` needs
+#   scripts/setup.sh console   what `make test-console` needs: demo, a browser, drivers
 #   scripts/setup.sh count     what `make instructions` needs: build, valgrind
 #   scripts/setup.sh suites    what `make suites` needs: demo, the server's headers, venv
 #   scripts/setup.sh demo      what the demo needs: build, PostgreSQL, psql
@@ -105,6 +106,18 @@ setup_identity() {
     if [ -x /usr/sbin/slapd ]; then say "directory: /usr/sbin/slapd"; fi
 }
 
+# The browser that the web console is tested in; Python drives it.
+setup_browser() {
+    local name
+    for name in chromium chromium-browser google-chrome; do
+        if command -v "$name" >/dev/null; then
+            say "browser: $name"
+            return
+        fi
+    done
+    apt_install chromium fonts-dejavu-core
+}
+
 # Python drivers and PostgreSQL 18's binaries, in a virtual environment of this checkout.
 setup_python() {
     local wanted=tests/clients/python/requirements.txt stamp=.venv-test/.installed
@@ -161,12 +174,13 @@ setup_runner() {
 
 case $want in
 build) setup_build ;;
+console) setup_build && setup_postgres && setup_browser && setup_python && setup_node ;;
 count) setup_build && setup_count ;;
 demo) setup_build && setup_postgres ;;
 suites) setup_build && setup_postgres && setup_suites ;;
-all) setup_build && setup_postgres && setup_identity && setup_python && setup_node && setup_runner ;;
+all) setup_build && setup_postgres && setup_identity && setup_browser && setup_python && setup_node && setup_runner ;;
 *)
-    echo "usage: scripts/setup.sh [all|build|count|demo|suites]" >&2
+    echo "usage: scripts/setup.sh [all|build|console|count|demo|suites]" >&2
     exit 2
     ;;
 esac
@@ -177,7 +191,7 @@ if [ ${#missing[@]} -gt 0 ]; then
         printf 'setup:   %s\n' "${missing[@]}"
         echo "setup: on Debian or Ubuntu: sudo apt-get install libclang-dev clang postgresql-15" \
             "postgresql-contrib postgresql-client python3-venv nodejs npm slapd ldap-utils curl" \
-            "openssl"
+            "openssl chromium"
     } >&2
     exit 1
 fi

@@ -36,6 +36,12 @@ const ALL: [u16; 8] = [200; 8];
 /// for), an approver of others' requests (olga), an operator (dora, an approver, too), and a token
 /// of dora's without her role.
 const TABLE: &[(Route, Sent, [u16; 8])] = &[
+    (("GET", "/"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
+    (
+        ("POST", "/"),
+        Form("deed=request&resource=customers.email&duration=20+minutes&reason=INC-42"),
+        [401, 401, 401, 303, 303, 303, 303, 303],
+    ),
     (("GET", "/api/v1/grants"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
     (("POST", "/api/v1/grants"), Json(GRANT), [401, 401, 401, 403, 403, 403, 201, 403]),
     (
@@ -82,18 +88,29 @@ const TABLE: &[(Route, Sent, [u16; 8])] = &[
     (("POST", "/api/v1/session"), Json(PASSWORD), [201; 8]),
     // There is no issuer here.
     (("GET", "/api/v1/session/oidc"), Nothing, [404; 8]),
+    (("GET", "/audit"), Nothing, [401, 401, 401, 403, 403, 403, 200, 403]),
+    (("GET", "/console.js"), Nothing, ALL),
     (("GET", "/grants/{id}"), Nothing, [401, 401, 401, 200, 200, 404, 200, 404]),
     (("POST", "/grants/{id}"), Form("deed=revoke"), [401, 401, 401, 303, 303, 404, 303, 404]),
     (("GET", "/healthz"), Nothing, ALL),
+    (("GET", "/icon.svg"), Nothing, ALL),
+    (("GET", "/inbox"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
+    // There is none of that number, so it is nobody's.
+    (("POST", "/inbox"), Form("deed=approve&request=0"), [401, 401, 401, 404, 404, 404, 404, 404]),
+    (("GET", "/live"), Nothing, [401, 401, 401, 403, 403, 403, 200, 403]),
+    (("POST", "/live"), Form("deed=panic&sure=yes"), [401, 401, 401, 403, 403, 403, 303, 403]),
     (("GET", "/login"), Nothing, ALL),
     (("POST", "/login"), Form("user=alice&password=secret+of+alice"), [303; 8]),
     (("GET", "/login/oidc"), Nothing, [404; 8]),
     (("GET", "/login/oidc/callback"), Nothing, [403; 8]),
     (("POST", "/logout"), Form(""), [401, 401, 401, 303, 303, 303, 303, 303]),
+    (("GET", "/map"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
     (("GET", "/metrics"), Nothing, ALL),
+    (("GET", "/policy"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
     (("GET", "/readyz"), Nothing, ALL),
     (("GET", "/requests/{id}"), Nothing, [401, 401, 401, 200, 200, 404, 200, 200]),
     (("POST", "/requests/{id}"), Form("deed=approve"), [401, 401, 401, 403, 303, 404, 303, 303]),
+    (("GET", "/risk"), Nothing, [401, 401, 401, 403, 403, 403, 200, 403]),
     (("GET", "/style.css"), Nothing, ALL),
 ];
 

@@ -287,7 +287,9 @@ fn the_page_that_messages_link_to_decides() {
     };
     let shown = page("dora", "/requests/1");
     assert!(shown.head.contains("content-security-policy: default-src 'none'"), "{}", shown.head);
-    for part in ["INC-42: &lt;b&gt;", "value=\"approve\"", "read on public.customers.email"] {
+    for part in
+        ["INC-42: &lt;b&gt;", "value=\"approve\"", "wants to read <code>public.customers.email"]
+    {
         assert!(shown.body.contains(part), "{part}: {}", shown.body);
     }
     assert!(!page("alice", "/requests/1").body.contains("value=\"approve\""));

@@ -27,7 +27,7 @@ actions = ["read"]
 max_duration = "15m"
 approvals = 0
 approvers = ["group:dba"]
-urgency = "break-glass"
+break_glass = true
 review_within = "24h"
 "#,
     r#"name = "anything else"

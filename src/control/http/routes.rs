@@ -14,6 +14,8 @@ pub type Route = (&'static str, &'static str);
 
 /// In the order of the paths.
 pub const ROUTES: &[Route] = &[
+    ("GET", "/"),
+    ("POST", "/"),
     ("GET", "/api/v1/grants"),
     ("POST", "/api/v1/grants"),
     ("POST", "/api/v1/grants/revoke"),
@@ -32,18 +34,28 @@ pub const ROUTES: &[Route] = &[
     ("GET", "/api/v1/session"),
     ("POST", "/api/v1/session"),
     ("GET", "/api/v1/session/oidc"),
+    ("GET", "/audit"),
+    ("GET", "/console.js"),
     ("GET", "/grants/{id}"),
     ("POST", "/grants/{id}"),
     ("GET", "/healthz"),
+    ("GET", "/icon.svg"),
+    ("GET", "/inbox"),
+    ("POST", "/inbox"),
+    ("GET", "/live"),
+    ("POST", "/live"),
     ("GET", "/login"),
     ("POST", "/login"),
     ("GET", "/login/oidc"),
     ("GET", "/login/oidc/callback"),
     ("POST", "/logout"),
+    ("GET", "/map"),
     ("GET", "/metrics"),
+    ("GET", "/policy"),
     ("GET", "/readyz"),
     ("GET", "/requests/{id}"),
     ("POST", "/requests/{id}"),
+    ("GET", "/risk"),
     ("GET", "/style.css"),
 ];
 

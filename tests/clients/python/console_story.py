@@ -4,8 +4,8 @@ Every page in light and dark, on a desk and on a phone, with axe-core's rules; t
 without script. Says what it did; ends with 1 at the first thing that is not as it should be.
 
 Environment: CONSOLE_URL, PG* (alice at the data port), CONSOLE_PASSWORDS (JSON, user to password),
-CONSOLE_TOTP (the secret of dora's second factor), CONSOLE_AXE (axe.min.js), CONSOLE_CHROMIUM, and
-CONSOLE_SCREENSHOTS, a folder, if pictures are wanted.
+CONSOLE_TOTP (the secret of dora's second factor), CONSOLE_AXE (axe.min.js), CONSOLE_CHROMIUM, if it
+is none of the usual names, and CONSOLE_SCREENSHOTS, a folder, if pictures are wanted.
 """
 
 import base64
@@ -14,6 +14,7 @@ import hmac
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -24,6 +25,8 @@ from playwright.sync_api import expect, sync_playwright
 URL = os.environ["CONSOLE_URL"]
 PASSWORDS = json.loads(os.environ["CONSOLE_PASSWORDS"])
 AXE = open(os.environ["CONSOLE_AXE"], encoding="utf-8").read()
+CHROMIUM = os.environ.get("CONSOLE_CHROMIUM") or next(
+    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 SHOTS = os.environ.get("CONSOLE_SCREENSHOTS")
 DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 CSP = (
@@ -220,7 +223,7 @@ def deeds(alice, dora):
     alice.press("Request access")
     number = requested(alice)
     card = dora.go("/inbox").locator(f"#request-{number}")
-    card.get_by_label("Why not").fill("Ask for one row")
+    card.get_by_label("Reason to deny").fill("Ask for one row")
     dora.press("Deny", card)
     expect(alice.go(f"/requests/{number}").locator("main")).to_contain_text("Ask for one row")
     # What is refused is said where it was asked, with the status that it has.
@@ -275,6 +278,8 @@ def everywhere(browser):
         dora = Reader(browser, "dora", scheme, size)
         dora.go("/login")
         minor += dora.check("/login")
+        dora.page.evaluate("document.documentElement.removeAttribute('lang')")
+        assert [one["id"] for one in dora.found()[1]] == ["html-has-lang"], "axe looks"
         dora.enter()
         for place in PAGES:
             dora.go(place)
@@ -296,7 +301,7 @@ def main():
     psql = Psql()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CONSOLE_CHROMIUM", "/usr/bin/chromium"),
+            executable_path=CHROMIUM,
             args=["--disable-dev-shm-usage"])
         alice, dora = story(browser, psql, script=True)
         deeds(alice, dora)

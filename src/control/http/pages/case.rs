@@ -184,7 +184,7 @@ fn decide(desk: &Desk, who: &SignedIn, request: &Request, answer: &str) -> Marku
                 (ours(who))
                 input type="hidden" name="request" value=(id);
                 label.field {
-                    span { "Why not" }
+                    span { "Reason to deny" }
                     input type="text" name="reason" maxlength="1000" required autocomplete="off";
                 }
                 button.quiet name="deed" value="deny" { "Deny" span.unseen { " request " (id) } }

@@ -6,11 +6,14 @@ const announce = (words) => {
   if (place) place.textContent = words;
 };
 
-// Countdowns.
+// Countdowns, by the server's clock.
 const told = new Set();
+const main = document.getElementById("main");
+const ahead = main && main.dataset.now ? Number(main.dataset.now) - Date.now() : 0;
 const words = (secs) => {
   const part = (size, unit) => Math.floor(secs / size) + unit;
-  if (secs >= 86400) return part(86400, "d ") + Math.floor((secs % 86400) / 3600) + "h left";
+  const hours = Math.floor((secs % 86400) / 3600);
+  if (secs >= 86400) return part(86400, "d") + (hours ? " " + hours + "h" : "") + " left";
   if (secs >= 3600) return part(3600, "h ") + Math.floor((secs % 3600) / 60) + "min left";
   if (secs >= 60) return part(60, "min ") + (secs % 60) + "s left";
   return secs + "s left";
@@ -18,7 +21,7 @@ const words = (secs) => {
 const count = () => {
   for (const left of document.querySelectorAll("time.left[data-until]")) {
     const until = Number(left.dataset.until);
-    const secs = Math.ceil((until - Date.now()) / 1000);
+    const secs = Math.ceil((until - Date.now() - ahead) / 1000);
     left.textContent = secs > 0 ? words(secs) : "over";
     left.classList.toggle("soon", secs > 0 && secs <= 300);
     left.classList.toggle("over", secs <= 0);

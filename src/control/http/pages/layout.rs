@@ -92,7 +92,7 @@ pub(super) fn page(desk: &Desk, who: &SignedIn, at: Place, title: &str, body: &M
                 }
                 (signed_in(who))
             }
-            main id="main" tabindex="-1" {
+            main id="main" tabindex="-1" data-now=((desk.clock)().as_millisecond()) {
                 h1 { (title) }
                 (body)
             }
