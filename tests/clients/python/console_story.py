@@ -114,13 +114,17 @@ class Reader:
             self.page.evaluate("document.activeElement && document.activeElement.blur()")
             self.page.screenshot(path=os.path.join(SHOTS, name + ".png"))
 
-    def check(self, place):
-        """Axe's rules, and nothing wider than the screen."""
+    def found(self):
+        """What axe finds: all of it, and what is grave."""
         found = self.page.evaluate(AXE + """;
             axe.run(document, {resultTypes: ["violations"]}).then((found) => found.violations
                 .map((one) => ({id: one.id, impact: one.impact, help: one.help,
                     where: one.nodes.slice(0, 3).map((node) => node.html)})))""")
-        grave = [one for one in found if one["impact"] in ("serious", "critical")]
+        return found, [one for one in found if one["impact"] in ("serious", "critical")]
+
+    def check(self, place):
+        """Axe's rules, and nothing wider than the screen."""
+        found, grave = self.found()
         assert not grave, (place, json.dumps(grave, indent=1))
         wide = self.page.evaluate(
             "[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
@@ -286,7 +290,7 @@ def everywhere(browser):
             expect(dora.page.locator("h1")).to_be_visible()
             minor += dora.check(place)
             name = place.split("?")[0].strip("/").replace("/", "-") or "access"
-            if size is PHONE and scheme == "light" and place in ("/inbox", "/map", "/live"):
+            if size is PHONE and scheme == "light" and place == "/map":
                 dora.shot(f"{name}-phone")
             if (scheme, place) in PICTURES and size is DESK:
                 dora.shot(f"{name}-{scheme}")
