@@ -149,7 +149,6 @@ struct Course {
 }
 
 impl Course {
-    #[expect(clippy::disallowed_methods, reason = "how long it may read, not what time it is")]
     fn new(query: Query, rows: usize) -> Self {
         let since = query.since.and_then(|since| since.checked_sub(DISORDER).ok());
         Self {
@@ -196,7 +195,6 @@ impl Course {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long it may read, not what time it is")]
 fn limit(lines: u64, deadline: Instant) -> Option<Stopped> {
     if lines >= LINES_MAX {
         return Some(Stopped::Lines);

@@ -49,6 +49,15 @@ impl Fields {
         self.all(name).any(|known| known == value)
     }
 
+    /// The same, with that value if nothing is said.
+    pub(super) fn or(&self, name: &str, value: &str) -> Self {
+        let mut fields = self.clone();
+        if self.all(name).next().is_none() {
+            fields.0.push((name.to_owned(), value.to_owned()));
+        }
+        fields
+    }
+
     /// The number of the field.
     ///
     /// # Errors

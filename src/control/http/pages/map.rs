@@ -108,16 +108,16 @@ fn one(
             @for (table, rows) in &tables {
                 h3 { (table.name) }
                 (parts::table(&format!("Columns of {} in {}", table.name, database.name),
-                    heads(seen.is_some()), rows))
+                    heads(seen), rows))
             }
             @if columns > COLUMNS_MAX { p.soft { "The first " (COLUMNS_MAX) " columns are looked at." } }
         }
     }
 }
 
-fn heads(with_seen: bool) -> &'static [&'static str] {
+fn heads(seen: Option<&LastSeen>) -> &'static [&'static str] {
     const ALL: [&str; 5] = ["Column", "Class", "Hidden as", "Who sees it now", "Last raw"];
-    if with_seen { &ALL } else { &ALL[..4] }
+    if seen.is_some() { &ALL } else { &ALL[..4] }
 }
 
 fn rows(

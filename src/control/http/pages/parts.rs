@@ -5,6 +5,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::super::sign_in::{FORM_TOKEN, SignedIn};
+use super::form::Fields;
 use crate::grant::{GrantState, RequestState};
 use crate::model::{Timestamp, show_duration};
 
@@ -171,10 +172,11 @@ pub(super) fn needed(label: &str, name: &str, value: &str, hint: &str) -> Markup
     }
 }
 
-pub(super) fn tick(label: &str, name: &str, value: &str, ticked: bool) -> Markup {
+/// A box that is ticked if the form that was sent said so.
+pub(super) fn tick(label: &str, name: &str, value: &str, said: &Fields) -> Markup {
     html! {
         label.tick {
-            input type="checkbox" name=(name) value=(value) checked[ticked];
+            input type="checkbox" name=(name) value=(value) checked[said.has(name, value)];
             span { (label) }
         }
     }

@@ -36,16 +36,14 @@ pub(super) fn show(desk: &Desk, who: &SignedIn, said: &Fields) -> Markup {
             }
             fieldset.line {
                 legend { "To" }
+                @let actions = said.or("actions", Action::Read.as_str());
                 @for action in Action::EVERY {
-                    @let word = action.as_str();
-                    @let first = said.all("actions").next().is_none() && action == Action::Read;
-                    (tick(word, "actions", word, first || said.has("actions", word)))
+                    (tick(action.as_str(), "actions", action.as_str(), &actions))
                 }
             }
             @if let Some(policy) = emergency {
                 div.emergency {
-                    (tick("This is an emergency (break-glass)", "break_glass", "yes",
-                        said.has("break_glass", "yes")))
+                    (tick("This is an emergency (break-glass)", "break_glass", "yes", said))
                     p.soft { "At once, at most " (show_duration(policy.max_duration))
                         ", told to others, and reviewed within "
                         (show_duration(policy.review_within)) "." }
@@ -170,8 +168,7 @@ fn more(said: &Fields) -> Markup {
                 (field("Ends when unused for", "unused", said.get("unused"), "10 minutes"))
                 (field("Not before", "starting", said.get("starting"), "2026-01-31 09:00+01"))
             }
-            (tick("Its time runs from its first use", "first_use", "yes",
-                said.has("first_use", "yes")))
+            (tick("Its time runs from its first use", "first_use", "yes", said))
         }
     }
 }

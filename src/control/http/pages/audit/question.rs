@@ -107,10 +107,8 @@ pub(super) fn read(
 
 fn kinds(asked: &Fields) -> Result<Vec<Kind>, Problem> {
     let Some(word) = asked.some("kind") else { return Ok(Vec::new()) };
-    match Kind::of(&word) {
-        Kind::Other => Err(unreadable("there is no such kind of records")),
-        kind => Ok(vec![kind]),
-    }
+    let known = Some(Kind::of(&word)).filter(|kind| *kind != Kind::Other);
+    known.map(|kind| vec![kind]).ok_or_else(|| unreadable("there is no such kind of records"))
 }
 
 fn decisions(asked: &Fields) -> Result<Vec<Decision>, Problem> {
