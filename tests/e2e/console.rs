@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use crate::support::keyhole::{Config, USERS};
-use crate::support::{Keyhole, Postgres, Target, programs};
+use crate::support::{Keyhole, Postgres, Target, programs, traps};
 
 const SHOP: &str = include_str!("../../demo/shop.sql");
 const CATALOG: &str = include_str!("../../catalog/shop.toml");
@@ -44,14 +44,10 @@ second_factor = "totp"
 #[test]
 fn the_console_works_in_a_browser_with_and_without_script() {
     let server = Postgres::shared();
-    server.template("console_shop", |server| {
-        server.create_database("console_shop", "template0");
-        let mut admin = server.admin("console_shop");
-        admin.query("ALTER DATABASE console_shop OWNER TO app").ok();
-        admin.query("ALTER SCHEMA public OWNER TO app").ok();
-        drop(admin);
-        server.direct("console_shop").connect().query(SHOP).ok();
-    });
+    // It makes the account that the proxy uses.
+    traps::prepare(server);
+    server.create_database("console_shop", "template0");
+    server.direct("console_shop").connect().query(SHOP).ok();
     let mut config = Config::new().database("shop", server, "console_shop", CATALOG);
     config.remove("policy");
     for policy in POLICIES {
