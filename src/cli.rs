@@ -25,8 +25,8 @@ mod risk;
 mod serve;
 mod sign_in;
 mod store;
-mod token;
 mod support_bundle;
+mod token;
 mod user;
 
 const WORKERS_LEAST: usize = 2;

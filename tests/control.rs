@@ -208,6 +208,14 @@ fn sign_in(
     SignIn::new(sessions, Box::new(terms))
 }
 
+/// The second reload finds a broken file.
+fn reloaded(before: usize) -> Result<String, Vec<String>> {
+    match before {
+        0 => Ok("1 database, 3 users, 1 policy".to_owned()),
+        _ => Err(vec!["proxy.toml:3: unknown key".to_owned()]),
+    }
+}
+
 impl Office {
     fn open() -> Self {
         Self::open_with(RequestLimits::default())
@@ -251,11 +259,7 @@ impl Office {
             }),
             is_named: Box::new(|name| users().iter().any(|user| *user.name == *name)),
             reload: Box::new(move || {
-                // The second reload finds a broken file.
-                let outcome = match counted.fetch_add(1, Ordering::SeqCst) {
-                    0 => Ok("1 database, 3 users, 1 policy".to_owned()),
-                    _ => Err(vec!["proxy.toml:3: unknown key".to_owned()]),
-                };
+                let outcome = reloaded(counted.fetch_add(1, Ordering::SeqCst));
                 Box::pin(async { outcome })
             }),
             unready: Box::new(move || {

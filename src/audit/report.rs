@@ -179,7 +179,10 @@ impl Sums {
                 }
             }
             Kind::Grant => self.grant(asked, Record::of(line).ok()?),
-            Kind::Other => self.records += u64::from(asked.is_within(line::time(line)?)),
+            // Who asked the log is in `audit search`.
+            Kind::Explored | Kind::Other => {
+                self.records += u64::from(asked.is_within(line::time(line)?))
+            }
             Kind::Release | Kind::Login | Kind::LoginFailed | Kind::Logout => {
                 let act = Act::of(line)?;
                 if asked.is_within(act.time) {
@@ -271,6 +274,7 @@ impl Sums {
                 return;
             }
             Kind::Logout
+            | Kind::Explored
             | Kind::Statement
             | Kind::Grant
             | Kind::Signal

@@ -102,6 +102,7 @@ impl Account {
             | Kind::Logout
             | Kind::Grant
             | Kind::Signal
+            | Kind::Explored
             | Kind::Other => return,
         }
         self.changes += 1;

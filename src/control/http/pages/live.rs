@@ -20,6 +20,7 @@ use crate::control::desk::Sink;
 use crate::control::grammar::{Command, Revoked};
 use crate::control::{Desk, answer};
 use crate::grant::{GrantState, GrantView};
+use crate::telemetry::labels::Label as _;
 use crate::telemetry::sessions::Session;
 
 /// Rows of each table.
