@@ -62,7 +62,6 @@ fn the_console_works_in_a_browser_with_and_without_script() {
         .expect("python runs; `make setup` installs what it needs");
     let (out, err) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
     assert!(told.status.success(), "{out}\n{err}");
-    println!("{out}");
     let audit = proxy.audit_text();
     assert!(audit.contains(r#""kind":"explored""#), "who looked at the log is on record");
     assert!(audit.contains(r#""asked":["user","period"]"#), "and by which fields");
