@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::desk::{Database, Deed, Desk, Occurrence, Operator};
-use super::grammar::{AskWords, Command, Probe, ResourceWords, Revoked, SubjectWords};
+use super::grammar::{AskWords, Command, Probe, ResourceWords, Revoked, SubjectWords, Topic};
 use super::table::{Answer, Cell, Column, Table, postgres_text};
 use super::{lookup, show};
 use crate::grant::{
@@ -16,6 +16,7 @@ use crate::telemetry::sessions::{Dismissal, SessionId};
 
 const NUMBER: &[Column] = &[Column::int("number")];
 const VERSION: &[Column] = &[Column::text("version")];
+const TOPICS: &[Column] = &[Column::text("name")];
 
 /// The columns of a command's table, known before it runs; None: it answers no rows.
 pub fn columns(command: &Command) -> Option<&'static [Column]> {
@@ -24,6 +25,7 @@ pub fn columns(command: &Command) -> Option<&'static [Column]> {
         Command::Challenge(_) => Some(show::CHALLENGE_COLUMNS),
         Command::Probe(Probe::Number(_)) => Some(NUMBER),
         Command::Probe(Probe::Version) => Some(VERSION),
+        Command::Probe(Probe::Topics(_)) => Some(TOPICS),
         Command::Grant(_)
         | Command::Request(_)
         | Command::Extend { .. }
@@ -162,7 +164,15 @@ async fn run(desk: &Desk, operator: &Operator, command: &Command) -> Result<Answ
             Ok(one_cell(NUMBER, Cell::Int(i64::from(*number))))
         }
         Command::Probe(Probe::Version) => Ok(one_cell(VERSION, show::VERSION_LINE.into())),
+        Command::Probe(Probe::Topics(prefix)) => Ok(Answer::Table(topics(prefix))),
     }
+}
+
+/// What there is to show that begins so.
+fn topics(prefix: &str) -> Table {
+    let words = Topic::ALL.into_iter().map(|topic| topic.word().to_ascii_lowercase());
+    let rows = words.filter(|word| word.starts_with(prefix)).map(|word| vec![word.into()]);
+    Table { columns: TOPICS, rows: rows.collect() }
 }
 
 fn kill(desk: &Desk, id: SessionId) -> Result<Answer, Report> {

@@ -3,6 +3,7 @@
 mod commands;
 mod connection;
 mod encode;
+mod hint;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,10 +7,13 @@ mod grant;
 mod help;
 mod probe;
 mod restrict;
+mod verb;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use self::cursor::{Cursor, Lexeme, Piece, lex};
+use self::verb::Verb;
 use crate::grant::{Action, GrantId, Limits, Proof, RequestId, Runs, Urgency};
 use crate::model::{Report, SqlState, Timestamp};
 use crate::telemetry::sessions::SessionId;
@@ -136,6 +139,8 @@ pub enum Probe {
     Number(i32),
     /// `SELECT version()`
     Version,
+    /// psql's tab completion behind SHOW: what there is to show that begins so, in lower case.
+    Topics(String),
 }
 
 /// A GRANT as it was written; names are not looked up yet.
@@ -182,7 +187,7 @@ pub enum SubjectWords {
 pub struct SyntaxError {
     pub message: String,
     /// The right form.
-    pub hint: &'static str,
+    pub hint: Cow<'static, str>,
     /// Where, in characters from 1: ErrorResponse's field P.
     pub position: usize,
 }
@@ -190,7 +195,15 @@ pub struct SyntaxError {
 impl SyntaxError {
     fn new(message: String, hint: &'static str, text: &str, byte: usize) -> Self {
         let position = text.get(..byte).map_or(1, |before| before.chars().count() + 1);
-        Self { message, hint, position }
+        Self { message, hint: Cow::Borrowed(hint), position }
+    }
+
+    /// With what may have been meant ahead of its hint.
+    fn meant(mut self, meant: Option<String>) -> Self {
+        if let Some(meant) = meant {
+            self.hint = Cow::Owned(format!("Did you mean {meant}? {}", self.hint));
+        }
+        self
     }
 }
 
@@ -265,57 +278,59 @@ pub fn parse(text: &str) -> Result<Vec<Command>, SyntaxError> {
 
 fn command(text: &str, lexemes: &[Lexeme]) -> Result<Command, SyntaxError> {
     let mut cursor = Cursor::new(text, lexemes, HELP_HINT);
-    let verb = match cursor.peek().map(|lexeme| &lexeme.piece) {
+    let word = match cursor.peek().map(|lexeme| &lexeme.piece) {
         Some(Piece::Word(word)) => word.to_ascii_uppercase(),
         _ => String::new(),
     };
     let start = cursor.position();
     cursor.advance();
-    let command = match verb.as_str() {
-        "SHOW" => show(&mut cursor)?,
-        "GRANT" => Command::Grant(Box::new(grant::read(&mut cursor)?)),
-        "REQUEST" => Command::Request(Box::new(grant::read_request(&mut cursor)?)),
-        "EXTEND" => grant::read_extension(&mut cursor)?,
-        "CANCEL" => {
+    let Some(verb) = Verb::of(&word) else { return Err(unknown(&mut cursor, &word, start)) };
+    let command = match verb {
+        Verb::Show => show(&mut cursor)?,
+        Verb::Grant => Command::Grant(Box::new(grant::read(&mut cursor)?)),
+        Verb::Request => Command::Request(Box::new(grant::read_request(&mut cursor)?)),
+        Verb::Extend => grant::read_extension(&mut cursor)?,
+        Verb::Cancel => {
             cursor.expect_form(CANCEL_FORM);
             Command::Cancel(cursor.number("the id of a request")?)
         }
-        "APPROVE" => approve::read(&mut cursor)?,
-        "DENY" => deny(&mut cursor)?,
-        "REVOKE" => revoke(&mut cursor)?,
-        "REVIEW" => {
+        Verb::Approve => approve::read(&mut cursor)?,
+        Verb::Deny => deny(&mut cursor)?,
+        Verb::Revoke => revoke(&mut cursor)?,
+        Verb::Review => {
             cursor.expect_form(REVIEW_FORM);
             let grant = cursor.number("the id of a grant")?;
             cursor.expect("REASON")?;
             Command::Review { grant, note: reason(&mut cursor)? }
         }
-        "KILL" => {
+        Verb::Kill => {
             cursor.expect_form(KILL_FORM);
             cursor.expect("SESSION")?;
             Command::KillSession(cursor.number("the id of a session")?)
         }
-        "SUSPEND" => restrict::suspend(&mut cursor)?,
-        "LIFT" => restrict::lift(&mut cursor)?,
-        "RELOAD" => Command::Reload,
-        "PAUSE" => Command::Pause,
-        "RESUME" => Command::Resume,
-        "SET" => return probe::set(&mut cursor),
-        "SELECT" => return probe::probe(&mut cursor),
-        "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "SAVEPOINT" => {
-            cursor.expect_form(TRANSACTION_HINT);
-            return Err(cursor.error_at("the console has no transactions", start));
-        }
-        _ if DATABASE_VERBS.contains(&verb.as_str()) => {
-            cursor.expect_form(SELECT_HINT);
-            return Err(cursor.error_at(format!("{verb} is no command of the console"), start));
-        }
-        _ => {
-            let word = &text[lexemes[0].start..lexemes[0].end];
-            return Err(cursor.error_at(format!("unknown command {word}"), start));
-        }
+        Verb::Suspend => restrict::suspend(&mut cursor)?,
+        Verb::Lift => restrict::lift(&mut cursor)?,
+        Verb::Reload => Command::Reload,
+        Verb::Pause => Command::Pause,
+        Verb::Resume => Command::Resume,
+        Verb::Set => return probe::set(&mut cursor),
+        Verb::Select => return probe::probe(&mut cursor),
     };
     cursor.end()?;
     Ok(command)
+}
+
+/// A first word, in upper case, that begins no command.
+fn unknown(cursor: &mut Cursor<'_>, word: &str, start: usize) -> SyntaxError {
+    if ["BEGIN", "START", "COMMIT", "END", "ROLLBACK", "SAVEPOINT"].contains(&word) {
+        cursor.expect_form(TRANSACTION_HINT);
+        return cursor.error_at("the console has no transactions", start);
+    }
+    if DATABASE_VERBS.contains(&word) {
+        cursor.expect_form(SELECT_HINT);
+        return cursor.error_at(format!("{word} is no command of the console"), start);
+    }
+    cursor.error_at(format!("unknown command {}", cursor.first()), start).meant(verb::meant(word))
 }
 
 fn show(cursor: &mut Cursor<'_>) -> Result<Command, SyntaxError> {
@@ -328,7 +343,10 @@ fn show(cursor: &mut Cursor<'_>) -> Result<Command, SyntaxError> {
             cursor.advance();
             Ok(Command::Show(topic))
         }
-        None => Err(cursor.unexpected("something to show")),
+        None => {
+            let meant = cursor.word().and_then(verb::meant_topic);
+            Err(cursor.unexpected("something to show").meant(meant))
+        }
     }
 }
 

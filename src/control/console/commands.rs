@@ -37,13 +37,15 @@ impl Commands {
         let now = (self.desk.clock)();
         if self.authenticated.until().is_some_and(|until| now >= until) {
             let message = "terminating connection: the token of its login has expired";
-            return Err(Report::fatal(SqlState::INVALID_AUTHORIZATION, message));
+            return Err(Report::fatal(SqlState::INVALID_AUTHORIZATION, message)
+                .hint("Log in again with a new token."));
         }
         let user = self.desk.operator(&self.authenticated).ok_or_else(|| {
             Report::fatal(
                 SqlState::INVALID_AUTHORIZATION,
                 "this user may not use the control port any more",
             )
+            .hint("proxy.toml gives the role: roles = [\"control\"].")
         })?;
         Ok(Operator { user, address: *address, application: Arc::clone(application) })
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures_util::SinkExt;
 use pgwire::api::{ClientInfo, DefaultClient, NoopHandler, PgWireConnectionState};
-use pgwire::error::PgWireError;
+use pgwire::error::{ErrorInfo, PgWireError};
 use pgwire::messages::response::{ReadyForQuery, TransactionStatus};
 use pgwire::messages::startup::{BackendKeyData, ParameterStatus, SecretKey};
 use pgwire::messages::{
@@ -24,6 +24,7 @@ use tokio_util::codec::Framed;
 
 use super::commands::Commands;
 use super::encode::info;
+use super::hint::hint;
 use crate::auth::Authenticated;
 use crate::auth::login::{self, Accepted, Arrival, LoginError};
 use crate::auth::rules::{Origin, Rules};
@@ -177,6 +178,16 @@ async fn farewell(client: &mut Client, report: Report) {
     let _ = client.close().await;
 }
 
+/// With something to do about it, also where it is the protocol's own.
+fn hinted(error: PgWireError) -> PgWireError {
+    let mut info = ErrorInfo::from(error);
+    if info.hint.is_none() {
+        let state = SqlState::parse(info.code.as_bytes()).unwrap_or(SqlState::INTERNAL_ERROR);
+        info.hint = Some(hint(state).to_owned());
+    }
+    PgWireError::UserError(Box::new(info))
+}
+
 /// After an error of the extended protocol everything up to the next Sync is skipped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Protocol {
@@ -280,6 +291,7 @@ impl Conversation {
             return Err(End::Io(error));
         }
         let is_fatal = error.is_fatal();
+        let error = hinted(error);
         process_error(&mut self.client, error, protocol == Protocol::Extended).await?;
         if is_fatal { Err(End::Left) } else { Ok(()) }
     }

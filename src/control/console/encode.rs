@@ -10,8 +10,9 @@ use pgwire::api::results::{FieldFormat, FieldInfo, QueryResponse};
 use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
 use pgwire::messages::data::DataRow;
 
+use super::hint::hint;
 use crate::control::table::{Cell, Column, Kind, Table, postgres_micros, postgres_text};
-use crate::model::{Report, SqlState};
+use crate::model::{Report, Severity, SqlState};
 
 /// The columns as RowDescription shows them, in the formats that the client asked for.
 ///
@@ -89,7 +90,10 @@ pub(super) fn info(report: Report) -> ErrorInfo {
         ErrorInfo::new(severity.clone(), report.state.as_str().to_owned(), report.message);
     info.severity_nonlocalized = Some(severity);
     info.detail = report.detail;
-    info.hint = report.hint;
+    info.hint = match report.severity {
+        Severity::Error => report.hint.or_else(|| Some(hint(report.state).to_owned())),
+        Severity::Fatal | Severity::Notice => report.hint,
+    };
     info
 }
 
@@ -133,6 +137,18 @@ mod tests {
         let row = [Cell::Null, Cell::Text(String::new()), Cell::Null];
         let nulls = [-1_i32, 0, -1].map(i32::to_be_bytes).concat();
         assert_eq!(bytes(&row, Format::UnifiedText)[..], nulls);
+    }
+
+    #[test]
+    fn no_error_leaves_without_a_hint() {
+        for state in ["42501", "42704", "22023", "58030", "53400", "08P01", "XX000", "40001"] {
+            let state = SqlState::parse(state.as_bytes()).unwrap();
+            let hinted = info(Report::error(state, "no")).hint;
+            assert!(hinted.is_some_and(|hint| hint.ends_with('.')), "{state}");
+        }
+        let own = info(Report::error(SqlState::INSUFFICIENT_PRIVILEGE, "no").hint("Mine."));
+        assert_eq!(own.hint.as_deref(), Some("Mine."));
+        assert_eq!(info(Report::notice("by the way")).hint, None);
     }
 
     #[test]

@@ -136,6 +136,32 @@ impl<'a> Cursor<'a> {
         Some(lexeme)
     }
 
+    /// The next token, if it is a word without quotes.
+    pub(super) fn word(&self) -> Option<&'a str> {
+        match &self.peek()?.piece {
+            Piece::Word(word) => Some(word),
+            Piece::Quoted(_)
+            | Piece::Text(_)
+            | Piece::Number(_)
+            | Piece::Comma
+            | Piece::Period
+            | Piece::Semicolon
+            | Piece::Open
+            | Piece::Close
+            | Piece::Other => None,
+        }
+    }
+
+    /// The command's first token as it was written.
+    pub(super) fn first(&self) -> &'a str {
+        self.lexemes.first().map_or("", |first| &self.text[first.start..first.end])
+    }
+
+    /// What is left of the command.
+    pub(super) fn rest(&self) -> &'a [Lexeme] {
+        self.lexemes.get(self.next..).unwrap_or_default()
+    }
+
     /// Where the next token starts, or where the last one ended.
     pub(super) fn position(&self) -> usize {
         self.peek().map_or_else(|| self.lexemes.last().map_or(0, |last| last.end), |l| l.start)

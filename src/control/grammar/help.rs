@@ -45,3 +45,122 @@ pub const HELP: &[(&str, &str)] = &[
     ("LIFT alice", "gives her back what was taken; nobody lifts their own"),
     ("RELOAD", "reads configuration and catalog again"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::verb::Verb;
+    use super::super::{Command, HELP_HINT, Probe, SELECT_HINT, SHOW_FORM, SyntaxError, Topic};
+    use super::HELP;
+    use crate::control::grammar::parse;
+
+    fn one(text: &str) -> Command {
+        let mut commands = parse(text).unwrap_or_else(|e| panic!("{text}: {e:?}"));
+        assert_eq!(commands.len(), 1, "{text}");
+        commands.remove(0)
+    }
+
+    fn refused(text: &str) -> SyntaxError {
+        parse(text).expect_err(text)
+    }
+
+    /// Every command is in SHOW HELP, and every example there is a command.
+    #[test]
+    fn the_help_has_every_command_and_its_examples_are_commands() {
+        let examples: Vec<&str> = HELP.iter().map(|(example, _)| *example).collect();
+        // What drivers send on their own, and what is refused whatever stands behind it.
+        let silent = [Verb::Set, Verb::Select, Verb::Pause, Verb::Resume];
+        for verb in Verb::ALL.into_iter().filter(|verb| !silent.contains(verb)) {
+            let is_one = |example: &&&str| example.split(' ').next() == Some(verb.word());
+            assert!(examples.iter().any(|example| is_one(&example)), "{}", verb.word());
+        }
+        for topic in Topic::ALL {
+            assert!(
+                examples.contains(&format!("SHOW {}", topic.word()).as_str()),
+                "{}",
+                topic.word()
+            );
+        }
+        for (example, description) in HELP {
+            assert!(!description.is_empty(), "{example}");
+            // A form that leaves something out, and one with a signature, which cannot be made up.
+            if !example.contains('…') {
+                one(example);
+            }
+        }
+        assert!(SHOW_FORM.starts_with("SHOW HELP"));
+        for topic in Topic::ALL {
+            assert!(SHOW_FORM.contains(topic.word()), "{}", topic.word());
+        }
+    }
+
+    /// Each clause that the forms of GRANT and REQUEST know is shown by an example.
+    #[test]
+    fn the_help_shows_every_clause() {
+        let help: String =
+            HELP.iter().map(|(example, what)| format!("{example} {what}\n")).collect();
+        for clause in [
+            "READ",
+            "LOOKUP",
+            "WRITE",
+            "EXPORT",
+            "CLASS",
+            "IN",
+            "WHERE",
+            "GROUP",
+            "STARTING",
+            "FIRST",
+            "TICKET",
+            "ROWS",
+            "USES",
+            "SUBJECTS",
+            "UNUSED",
+            "BREAK GLASS",
+            "CODE",
+            "SIGNATURE",
+            "FROM",
+        ] {
+            assert!(help.contains(clause), "{clause}");
+        }
+    }
+
+    #[test]
+    fn what_was_meant_is_offered_ahead_of_the_form() {
+        for (text, hint) in [
+            ("SHWO GRANTS", "Did you mean SHOW? SHOW HELP lists the commands of this console."),
+            ("aprove 3", "Did you mean APPROVE? SHOW HELP lists the commands of this console."),
+            ("grants", "Did you mean SHOW GRANTS? SHOW HELP lists the commands of this console."),
+            ("frobnicate", HELP_HINT),
+            ("\"SHOW\" GRANTS", HELP_HINT),
+        ] {
+            assert_eq!(refused(text).hint, hint, "{text}");
+        }
+        let topic = refused("SHOW SESSION");
+        assert!(
+            topic.hint.starts_with("Did you mean SHOW SESSIONS? SHOW HELP | "),
+            "{}",
+            topic.hint
+        );
+        assert_eq!(topic.position, 6);
+        assert_eq!(refused("SHOW weather").hint, SHOW_FORM);
+    }
+
+    /// As psql 15 asks while somebody presses the tab key, or types `\\d`.
+    #[test]
+    fn what_psql_asks_on_its_own_is_answered_or_refused_in_one_line() {
+        let settings = "SELECT pg_catalog.lower(name) FROM pg_catalog.pg_settings\
+                        \n WHERE pg_catalog.lower(name) LIKE pg_catalog.lower('GR%')\nLIMIT 1000";
+        assert_eq!(one(settings), Command::Probe(Probe::Topics("gr".to_owned())));
+        for lookup in [
+            "SELECT n.nspname as \"Schema\", c.relname FROM pg_catalog.pg_class c",
+            "SELECT d.datname FROM pg_catalog.pg_database d ORDER BY 1;",
+            "SELECT pg_catalog.quote_ident(c.relname) FROM pg_catalog.pg_class c \
+             WHERE c.relname LIKE 'cu%'",
+        ] {
+            let error = refused(lookup);
+            assert_eq!(error.message, "the console has no tables to list", "{lookup}");
+            assert!(error.hint.contains("data port"), "{}", error.hint);
+        }
+        assert_eq!(one("SELECT pg_catalog.version()"), Command::Probe(Probe::Version));
+        assert_eq!(refused("SELECT email FROM customers").hint, SELECT_HINT);
+    }
+}
