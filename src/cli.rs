@@ -1,13 +1,12 @@
 //! The command line: what was asked for, and the exit code that says how it went.
 //!
-//! 0: done, or nothing wrong. 1: something is wrong with what was looked at. 2: the command itself
-//! could not be carried out: wrong arguments, wrong configuration.
+//! `exit` says which codes there are.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 mod access;
 mod api;
@@ -15,9 +14,13 @@ mod audit;
 mod check;
 mod credentials;
 mod demo;
+mod exit;
 mod explain;
+mod init;
 mod install_trigger;
+mod manual;
 mod policy;
+mod progress;
 mod prompt;
 mod ready;
 mod receipts;
@@ -33,7 +36,7 @@ const WORKERS_LEAST: usize = 2;
 
 /// Hides personal data in PostgreSQL until a live grant covers it.
 #[derive(Debug, Parser)]
-#[command(name = "keyhole", version, about, disable_help_subcommand = true)]
+#[command(name = "keyhole", version, about, after_long_help = exit::table())]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -46,10 +49,17 @@ enum Command {
     /// A line `ready` names the bound addresses once all ports accept. SIGTERM drains, SIGHUP
     /// reads the configuration again.
     Serve(FromConfig),
+    /// Write a configuration and a catalog to begin with, for one's own database
+    ///
+    /// Makes the files proxy.toml and catalog/DATABASE.toml with two users, alice, who asks, and
+    /// dora, who approves; their passwords are in alice.password and dora.password. Nothing that
+    /// is there is overwritten, and nothing is changed in the database. Then it checks them as
+    /// `keyhole check` does, with its exit codes, and prints how to go on.
+    Init(Box<init::Arguments>),
     /// Validate configuration and catalog, and the catalog against the live schema
     ///
     /// Prints one line per problem, with file and line, and exits 1 if there is any.
-    Check(FromConfig),
+    Check(check::Arguments),
     /// Say what would happen to a statement, and why, without running it
     ///
     /// Exits 0 if it would run and 1 if it would be refused. Grants that are bound to networks do
@@ -103,6 +113,12 @@ enum Command {
     User(user::Command),
     /// Show the whole loop on a throwaway database: masked, requested, approved, clear, masked
     Demo(demo::Arguments),
+    /// Print the completions of a shell: bash, zsh, fish, elvish or powershell
+    ///
+    /// For bash: keyhole completions bash > /etc/bash_completion.d/keyhole
+    Completions(manual::Completions),
+    /// Print the manual page, or write one for each command
+    Man(manual::Manual),
 }
 
 /// Where the configuration is.
@@ -111,6 +127,11 @@ struct FromConfig {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "proxy.toml")]
     config: PathBuf,
+}
+
+/// The command line as clap describes it: for completions, manuals and the reference.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Carries out what the arguments of this process say.
@@ -129,7 +150,8 @@ pub fn main() -> ExitCode {
     };
     let code = match arguments.command {
         Command::Serve(from) => runtime.block_on(serve::run(&from.config)),
-        Command::Check(from) => runtime.block_on(check::run(&from.config)),
+        Command::Init(arguments) => runtime.block_on(init::run(&arguments)),
+        Command::Check(from) => runtime.block_on(check::run(&from)),
         Command::Explain(arguments) => runtime.block_on(explain::run(&arguments)),
         Command::InstallTrigger(arguments) => runtime.block_on(install_trigger::run(&arguments)),
         Command::Access(command) => runtime.block_on(access::run(*command)),
@@ -146,6 +168,8 @@ pub fn main() -> ExitCode {
         Command::SupportBundle(arguments) => runtime.block_on(support_bundle::run(&arguments)),
         Command::User(command) => runtime.block_on(user::run(&command)),
         Command::Demo(arguments) => runtime.block_on(demo::run(&arguments)),
+        Command::Completions(arguments) => manual::completions(&arguments),
+        Command::Man(arguments) => manual::manual(&arguments),
     };
     // A thread may still wait for a line on standard input; nothing else is left running.
     runtime.shutdown_background();
@@ -173,13 +197,11 @@ fn report(line: impl std::fmt::Display) {
 
 fn failed(message: &str) -> ExitCode {
     report(format_args!("keyhole: {message}"));
-    ExitCode::from(2)
+    exit::Exit::Failed.into()
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -189,8 +211,8 @@ mod tests {
 
     #[test]
     fn the_configuration_is_proxy_toml_unless_said_otherwise() {
-        let arguments = Arguments::try_parse_from(["keyhole", "check"]).expect("good arguments");
-        let Command::Check(from) = arguments.command else { panic!("another command") };
+        let arguments = Arguments::try_parse_from(["keyhole", "serve"]).expect("good arguments");
+        let Command::Serve(from) = arguments.command else { panic!("another command") };
         assert_eq!(from.config, PathBuf::from("proxy.toml"));
     }
 }

@@ -2,6 +2,7 @@
 
 mod digest;
 mod duration;
+mod meaning;
 mod name;
 mod principal;
 pub mod receipt;
@@ -12,6 +13,7 @@ mod visible;
 
 pub use digest::{Digest, DigestError};
 pub use duration::{DurationError, parse_duration, show_duration};
+pub use meaning::{MEANINGS, Meaning};
 pub use name::{ColumnPath, RelationName, quote_ident, quote_literal};
 pub use principal::{Client, ROLE_DDL, User};
 pub use report::{Report, Severity, SqlState};

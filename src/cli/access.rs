@@ -3,20 +3,29 @@
 mod ask;
 mod decide;
 mod table;
+mod wait;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::api::{ApiError, Connection};
+use super::exit::Exit;
 use super::report;
+use crate::model::parse_duration;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Ask for access
     ///
-    /// Exits 0 when it is filed or, with --wait, approved, and 1 when it is refused, denied or
-    /// lapsed. What follows `--` is run once access is granted; its exit code is passed on.
+    /// Exits 0 when it is filed or, with --wait, approved; 3 when it is refused, denied, taken back
+    /// or lapsed; 4 when nobody decided within --timeout. Ctrl-C, and --timeout, take the request
+    /// back.
+    ///
+    /// What follows `--` is run once access is granted, and takes this process over: its exit code
+    /// is its own. It finds KEYHOLE_REQUEST and KEYHOLE_GRANT (their numbers), KEYHOLE_EXPIRES_AT,
+    /// KEYHOLE_DATABASE and KEYHOLE_RESOURCE in its environment.
     Request(Box<Request>),
     /// List requests: one's own, and those one may decide
     Requests {
@@ -35,20 +44,24 @@ pub(super) enum Command {
     Challenge {
         #[command(flatten)]
         connection: Connection,
+        /// The number of the request
         id: u64,
     },
     /// Deny a request
     Deny {
         #[command(flatten)]
         connection: Connection,
+        /// Why; the requester reads it
         #[arg(long)]
         reason: String,
+        /// The number of the request
         id: u64,
     },
     /// Take one's own request back
     Cancel {
         #[command(flatten)]
         connection: Connection,
+        /// The number of the request
         id: u64,
     },
     /// Ask for one's own grant to last longer
@@ -80,6 +93,7 @@ pub(super) enum Command {
     Review {
         #[command(flatten)]
         connection: Connection,
+        /// What was found
         #[arg(long)]
         reason: String,
         /// The number of the grant
@@ -93,8 +107,10 @@ pub(super) struct Terms {
     /// A column, a table, class:NAME or *
     #[arg(value_name = "RESOURCE")]
     resource: String,
+    /// For how long: 30min, '2 hours'
     #[arg(long = "for", value_name = "DURATION")]
     duration: String,
+    /// Why; approvers, and later the audit log's readers, read it
     #[arg(long)]
     reason: String,
     /// The database as clients name it; not needed where only one knows the resource
@@ -106,15 +122,19 @@ pub(super) struct Terms {
     /// Only these rows: "id = 42"
     #[arg(long, value_name = "CONDITION")]
     rows: Option<String>,
+    /// The ticket it is about
     #[arg(long)]
     ticket: Option<String>,
     /// From when: 2026-01-31T09:00+01
     #[arg(long, value_name = "TIME")]
     starting: Option<String>,
+    /// End it after so many rows with raw values
     #[arg(long, value_name = "N")]
     max_rows: Option<u64>,
+    /// End it after so many statements
     #[arg(long, value_name = "N")]
     max_uses: Option<u64>,
+    /// End it after so many people
     #[arg(long, value_name = "N")]
     max_subjects: Option<u64>,
     /// End it when it is not used for so long
@@ -141,7 +161,6 @@ impl Terms {
 }
 
 #[derive(Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Request {
     #[command(flatten)]
     connection: Connection,
@@ -150,9 +169,8 @@ pub(super) struct Request {
     /// At once, for an emergency; it is looked at afterwards
     #[arg(long)]
     break_glass: bool,
-    /// Return when it is decided
-    #[arg(long)]
-    wait: bool,
+    #[command(flatten)]
+    wait: Wait,
     /// A command to run once access is granted
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -168,6 +186,7 @@ pub(super) struct Approve {
     /// What `keyhole approvals sign` made of the request's challenge
     #[arg(long)]
     signature: Option<String>,
+    /// The number of the request
     id: u64,
 }
 
@@ -175,15 +194,27 @@ pub(super) struct Approve {
 pub(super) struct Extend {
     #[command(flatten)]
     connection: Connection,
+    /// How much longer
     #[arg(long = "for", value_name = "DURATION")]
     duration: String,
+    /// Why
     #[arg(long)]
     reason: String,
+    #[command(flatten)]
+    wait: Wait,
+    /// The number of the grant
+    grant: u64,
+}
+
+/// How long somebody has patience.
+#[derive(Debug, clap::Args)]
+pub(super) struct Wait {
     /// Return when it is decided
     #[arg(long)]
     wait: bool,
-    /// The number of the grant
-    grant: u64,
+    /// Wait for so long, and take the request back then
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    timeout: Option<Duration>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -211,9 +242,8 @@ pub(super) async fn run(command: Command) -> ExitCode {
     match carry_out(&command).await {
         Ok(code) => code,
         Err(error) => {
-            let code = if error.is_refusal() { 1 } else { 2 };
             report(format_args!("keyhole: {error}"));
-            ExitCode::from(code)
+            if error.is_refusal() { Exit::Refused.into() } else { Exit::Failed.into() }
         }
     }
 }

@@ -12,9 +12,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::progress::Progress;
 use super::{failed, report, say};
 use crate::audit::attest::{Attestor, Question, Trust};
-use crate::audit::{Kind, schema};
+use crate::audit::{Broken, Kind, schema};
 use crate::model::PublicKey;
 use crate::store::approvals::steady_clock;
 use crate::store::audit_log::{KeptCheckpoint, Place, Proofs, Verified, scan, scan_proven};
@@ -83,6 +87,9 @@ pub(super) struct Verify {
     /// A file of checkpoints that were kept elsewhere, one JSON object per line; may be given again
     #[arg(long = "anchor", value_name = "FILE")]
     anchors: Vec<PathBuf>,
+    /// Print one JSON object: ok, what was counted, or what is wrong
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -199,37 +206,80 @@ fn check(verify: &Verify) -> ExitCode {
     let proofs = Proofs { keys: trust.receipt_keys.clone(), kept };
     let with_receipts = !verify.keys.is_empty();
     let mut attestor = Attestor::new(trust);
+    let progress = Progress::of("checking the chain");
     let verified = scan_proven(
         &verify.dir,
         &proofs,
         |place, line| {
+            progress.count();
             let wanted = with_receipts && may_be_grant(line);
             wanted.then(|| Kept::of(place, line))
         },
         |kept| attestor.line(&kept.file, kept.number, &kept.line),
     );
-    for flawed in attestor.flawed() {
-        say(format_args!("audit verify: {flawed}"));
+    drop(progress);
+    let found = Findings::of(&verified, &attestor, with_receipts);
+    if verify.json {
+        match serde_json::to_string(&found) {
+            Ok(line) => say(line),
+            Err(error) => return failed(&error.to_string()),
+        }
+    } else {
+        let ok = found.ok.then(|| found.text(&verified)).flatten();
+        found.problems.iter().chain(&ok).for_each(|line| say(format_args!("audit verify: {line}")));
     }
-    match verified {
-        Err(broken) => {
-            say(format_args!("audit verify: {broken}"));
-            ExitCode::FAILURE
+    if found.ok { Exit::Done.into() } else { Exit::Wrong.into() }
+}
+
+/// What a look at the whole log has found.
+#[derive(Debug, Default, Serialize)]
+struct Findings {
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<u64>,
+    /// Of the first record that is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_seq: Option<u64>,
+    /// With keys only, as are the next two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipts: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoints: Option<u64>,
+    /// Records behind the last checkpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsigned: Option<u64>,
+    problems: Vec<String>,
+}
+
+impl Findings {
+    fn of(verified: &Result<Verified, Broken>, attestor: &Attestor, with_receipts: bool) -> Self {
+        let mut problems: Vec<_> = attestor.flawed().iter().map(ToString::to_string).collect();
+        problems.extend(verified.as_ref().err().map(ToString::to_string));
+        let verified = verified.as_ref().ok();
+        let signed = verified.filter(|_| with_receipts);
+        Self {
+            ok: problems.is_empty(),
+            records: verified.map(|verified| verified.records),
+            first_seq: verified.map(|verified| verified.first_seq),
+            receipts: signed.map(|_| attestor.receipts()),
+            checkpoints: signed.map(|verified| verified.checkpoints),
+            unsigned: signed.map(|verified| verified.unsigned),
+            problems,
         }
-        Ok(_) if !attestor.flawed().is_empty() => ExitCode::FAILURE,
-        Ok(verified) if with_receipts => {
-            let Verified { checkpoints, unsigned, .. } = verified;
-            let receipts = attestor.receipts();
-            say(format_args!(
-                "audit verify: {verified}, {receipts} receipts, {checkpoints} checkpoints, \
-                 {unsigned} records behind the last"
-            ));
-            ExitCode::SUCCESS
-        }
-        Ok(verified) => {
-            say(format_args!("audit verify: {verified}"));
-            ExitCode::SUCCESS
-        }
+    }
+
+    /// The line of a log in which nothing is wrong.
+    fn text(&self, verified: &Result<Verified, Broken>) -> Option<String> {
+        let verified = verified.as_ref().ok()?;
+        let (Some(receipts), Some(checkpoints), Some(unsigned)) =
+            (self.receipts, self.checkpoints, self.unsigned)
+        else {
+            return Some(verified.to_string());
+        };
+        Some(format!(
+            "{verified}, {receipts} receipts, {checkpoints} checkpoints, {unsigned} records \
+             behind the last"
+        ))
     }
 }
 
@@ -267,14 +317,17 @@ fn why(arguments: &Why) -> ExitCode {
         return failed("--receipt-key is needed: without it, no receipt can be checked");
     }
     let mut attestor = Attestor::asking(trust, question);
+    let progress = Progress::of("reading the log");
     let verified = scan(
         &arguments.dir,
         |place, line| {
+            progress.count();
             let wanted = may_be_grant(line) || question.concerns(line);
             wanted.then(|| Kept::of(place, line))
         },
         |kept| attestor.line(&kept.file, kept.number, &kept.line),
     );
+    drop(progress);
     let mut code = ExitCode::SUCCESS;
     if let Err(broken) = verified {
         report(format_args!("audit why: {broken}"));

@@ -5,7 +5,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{report, say};
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::progress::Progress;
+use super::{FromConfig, failed, report, say};
 use crate::analysis::sensitive::Sensitive;
 use crate::auth::scram::Verifier;
 use crate::config::{Config, Credential, DatabaseConfig, Place, UpstreamDatabase, UserConfig};
@@ -17,31 +21,62 @@ use crate::upstream::{introspect, own};
 
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
-pub(super) async fn run(path: &Path) -> ExitCode {
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) from: FromConfig,
+    /// Print one JSON object: ok, problems, warnings
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What was found.
+#[derive(Debug, Serialize)]
+struct Checked {
+    ok: bool,
+    problems: Vec<String>,
+    warnings: Vec<String>,
+    /// Of a configuration in which nothing is wrong: what it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<String>,
+}
+
+pub(super) async fn run(arguments: &Arguments) -> ExitCode {
+    let checked = checked(&arguments.from.config).await;
+    let Checked { ok, problems, warnings, summary } = &checked;
+    if arguments.json {
+        match serde_json::to_string(&checked) {
+            Ok(line) => say(line),
+            Err(error) => return failed(&error.to_string()),
+        }
+    } else {
+        for warning in warnings {
+            report(format_args!("{warning} (a warning)"));
+        }
+        problems.iter().chain(summary).for_each(say);
+    }
+    if *ok { Exit::Done.into() } else { Exit::Wrong.into() }
+}
+
+async fn checked(path: &Path) -> Checked {
     let config = match Config::load(path) {
         Ok(config) => config,
         Err(problems) => {
-            say(&problems);
-            return ExitCode::FAILURE;
+            let problems = problems.0.iter().map(ToString::to_string).collect();
+            return Checked { ok: false, problems, warnings: Vec::new(), summary: None };
         }
     };
-    for warning in config.warnings() {
-        report(format_args!("{warning} (a warning)"));
-    }
+    let warnings = config.warnings().iter().map(ToString::to_string).collect();
     let mut problems = verifiers(&config.users);
     problems.extend(classes(&config));
+    let progress = Progress::of("asking the databases");
     problems.extend(store(&config).await);
     for database in &config.databases {
         problems.extend(live(&config, database).await);
     }
-    if problems.is_empty() {
-        say(summary(&config));
-        return ExitCode::SUCCESS;
-    }
-    for problem in problems {
-        say(problem);
-    }
-    ExitCode::FAILURE
+    drop(progress);
+    let ok = problems.is_empty();
+    Checked { ok, problems, warnings, summary: ok.then(|| summary(&config)) }
 }
 
 fn summary(config: &Config) -> String {

@@ -38,8 +38,10 @@ pub(super) struct Arguments {
     /// read, lookup, write, export, separated by commas
     #[arg(long, default_value = "read")]
     actions: String,
+    /// For how long
     #[arg(long = "for", value_name = "DURATION", default_value = "30 minutes")]
     duration: String,
+    /// With which reason
     #[arg(long, default_value = "INC-1: a test")]
     reason: String,
     /// The address that the request comes from

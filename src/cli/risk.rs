@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::progress::Progress;
 use super::{failed, report, say};
 use crate::audit::Record;
 use crate::config::Config;
@@ -56,10 +57,14 @@ fn replay(arguments: &Replay) -> ExitCode {
     };
     let mut engine = Engine::new(Arc::clone(&rules), State::default());
     let mut counts = Counts::default();
+    let progress = Progress::beside_output("reading the log");
     let read = |line: &[u8]| concerns(line).then(|| Record::of(line));
     let scanned = scan(
         &arguments.dir,
-        |_, line| read(line),
+        |_, line| {
+            progress.count();
+            read(line)
+        },
         |record| match record {
             Ok(record) if arguments.until.is_some_and(|until| record.time >= until) => {}
             Ok(record) => {
@@ -73,6 +78,7 @@ fn replay(arguments: &Replay) -> ExitCode {
             Err(_) => counts.unread += 1,
         },
     );
+    drop(progress);
     counts.tell(arguments);
     if counts.unread > 0 {
         report(format_args!("risk replay: {} records could not be read", counts.unread));

@@ -1,44 +1,43 @@
 //! What somebody does for themselves.
 
+use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::table::{self, Shown};
-use super::{Extend, Request};
+use super::wait::{Outcome, waited};
+use super::{Extend, Request, Wait};
 use crate::cli::api::{Api, ApiError, Connection};
-use crate::cli::{failed, report};
+use crate::cli::{failed, say};
 
 pub(super) async fn request(request: &Request) -> Result<ExitCode, ApiError> {
-    let api = Api::open(&request.connection).await?;
-    let mut body = request.terms.body();
-    if request.break_glass {
+    let Request { connection, terms, break_glass, wait, command } = request;
+    let api = Api::open(connection).await?;
+    let mut body = terms.body();
+    if *break_glass {
         body.insert("break_glass".to_owned(), true.into());
     }
     let filed = api.post("/requests", &body.into()).await?;
-    let wait = request.wait || !request.command.is_empty();
-    if wait && filed["state"] == "pending" {
-        report(format_args!(
-            "keyhole: request {} waits for {} by {}",
-            filed["id"],
-            filed["approvals_needed"],
-            table::words(&filed["approvers"])
-        ));
-    }
-    let decided = if wait { decided(&api, filed).await? } else { filed };
-    if request.command.is_empty() || decided["state"] != "approved" {
-        Shown::Request.one(&request.connection, &decided);
-        return Ok(code(&decided));
-    }
-    let (program, arguments) = request.command.split_at(1);
-    let status = tokio::process::Command::new(&program[0]).args(arguments).status().await;
-    match status {
-        Ok(status) => {
-            let code = status.code().and_then(|code| u8::try_from(code).ok());
-            Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+    let (program, arguments) = match command.split_first() {
+        Some(command) => command,
+        None => return told(connection, outcome(&api, filed, wait).await?),
+    };
+    let request = match waited(&api, filed, wait.timeout).await? {
+        Outcome::Approved(request) => request,
+        other => {
+            if connection.json {
+                say(other.request());
+            }
+            return Ok(other.exit().into());
         }
-        Err(error) => Ok(failed(&format!("{} cannot be run: {error}", program[0]))),
-    }
+    };
+    // Whoever runs takes this process over, signals, terminal and exit code with it.
+    let error = std::process::Command::new(program)
+        .args(arguments)
+        .envs(environment(&api, &request).await)
+        .exec();
+    Ok(failed(&format!("{program} cannot be run: {error}")))
 }
 
 pub(super) async fn extend(extend: &Extend) -> Result<ExitCode, ApiError> {
@@ -46,9 +45,39 @@ pub(super) async fn extend(extend: &Extend) -> Result<ExitCode, ApiError> {
     let api = Api::open(connection).await?;
     let body = json!({ "duration": duration, "reason": reason });
     let filed = api.post(&format!("/grants/{grant}/extend"), &body).await?;
-    let decided = if *wait { decided(&api, filed).await? } else { filed };
-    Shown::Request.one(connection, &decided);
-    Ok(code(&decided))
+    told(connection, outcome(&api, filed, wait).await?)
+}
+
+/// Of a request that was just filed: what became of it, or that it waits if nobody waits for it.
+async fn outcome(api: &Api, filed: Value, wait: &Wait) -> Result<Outcome, ApiError> {
+    if wait.wait || wait.timeout.is_some() {
+        waited(api, filed, wait.timeout).await
+    } else {
+        Ok(Outcome::of(filed))
+    }
+}
+
+fn told(connection: &Connection, outcome: Outcome) -> Result<ExitCode, ApiError> {
+    Shown::Request.one(connection, outcome.request());
+    Ok(outcome.exit().into())
+}
+
+/// What a command is told of the access it runs under.
+async fn environment(api: &Api, request: &Value) -> Vec<(&'static str, String)> {
+    // Its end is nice to know, and nothing to fail for.
+    let grant = match request["grant"].as_u64() {
+        Some(id) => api.get(&format!("/grants/{id}")).await.unwrap_or_default(),
+        None => Value::Null,
+    };
+    let told = [
+        ("KEYHOLE_REQUEST", &request["id"]),
+        ("KEYHOLE_GRANT", &request["grant"]),
+        ("KEYHOLE_EXPIRES_AT", &grant["expires_at"]),
+        ("KEYHOLE_DATABASE", &request["database"]),
+        ("KEYHOLE_RESOURCE", &request["resource"]),
+    ];
+    let told = told.into_iter().map(|(name, value)| (name, table::words(value)));
+    told.filter(|(_, value)| !value.is_empty()).collect()
 }
 
 pub(super) async fn cancel(connection: &Connection, id: u64) -> Result<(), ApiError> {
@@ -74,15 +103,6 @@ pub(super) async fn grants(
     let api = Api::open(connection).await?;
     Shown::Grant.list(connection, &all(&api, "/grants", wanted).await?);
     Ok(())
-}
-
-/// What becomes of a request that waits: asked again until it is decided.
-async fn decided(api: &Api, filed: Value) -> Result<Value, ApiError> {
-    let mut request = filed;
-    while request["state"] == "pending" {
-        request = api.get(&format!("/requests/{}?wait=30", request["id"])).await?;
-    }
-    Ok(request)
 }
 
 /// Every page of a list.
@@ -111,12 +131,5 @@ async fn all(
             Some(next) => before = Some(next),
             None => return Ok(found),
         }
-    }
-}
-
-fn code(request: &Value) -> ExitCode {
-    match request["state"].as_str() {
-        Some("pending" | "approved") => ExitCode::SUCCESS,
-        Some(_) | None => ExitCode::FAILURE,
     }
 }

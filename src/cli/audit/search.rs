@@ -11,6 +11,7 @@ use super::row::{CSV, TABLE, csv_cells, row};
 use super::when::{Edge, when};
 use crate::audit::query::{Addresses, Class, ClassColumn, Found, Query, Search};
 use crate::audit::{Decision, Kind, Record};
+use crate::cli::progress::Progress;
 use crate::cli::{failed, report};
 use crate::config::{Config, DatabaseName};
 use crate::model::Timestamp;
@@ -268,14 +269,18 @@ pub(super) fn run(arguments: &Arguments, now: Timestamp) -> ExitCode {
     let unreadable = AtomicU64::new(0);
     // A reader that went away is no error of ours.
     let mut written = output.begin();
+    let progress = Progress::beside_output("searching the log");
     let verified = scan(
         &arguments.dir,
-        |_, line| match search.look(line) {
-            Found::No => None,
-            Found::Yes(record) => Some(hit(form, &record, line)),
-            Found::Unreadable => {
-                unreadable.fetch_add(1, Ordering::Relaxed);
-                None
+        |_, line| {
+            progress.count();
+            match search.look(line) {
+                Found::No => None,
+                Found::Yes(record) => Some(hit(form, &record, line)),
+                Found::Unreadable => {
+                    unreadable.fetch_add(1, Ordering::Relaxed);
+                    None
+                }
             }
         },
         |hit| {
@@ -284,6 +289,7 @@ pub(super) fn run(arguments: &Arguments, now: Timestamp) -> ExitCode {
             }
         },
     );
+    drop(progress);
     let _ = output.end();
     let (found, limit) = (output.found, output.limit);
     drop(output);

@@ -6,6 +6,7 @@ use std::io::{self, BufRead};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::super::progress::Progress;
 use super::{failed, report};
 use crate::audit::Pseudonyms;
 use crate::audit::exposure::{Exposure, Question};
@@ -71,7 +72,13 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     question.since = arguments.since;
     question.until = arguments.until;
     let mut exposure = Exposure::default();
-    let verified = scan(&arguments.dir, |_, line| question.pick(line), |item| exposure.take(item));
+    let progress = Progress::of("reading the log");
+    let pick = |line: &[u8]| {
+        progress.count();
+        question.pick(line)
+    };
+    let verified = scan(&arguments.dir, |_, line| pick(line), |item| exposure.take(item));
+    drop(progress);
     let exposure = exposure.finished();
     let columns: Vec<&str> = keys.iter().map(|(column, _)| column.as_str()).collect();
     let about = print::About { table: &arguments.table, columns: &columns };
