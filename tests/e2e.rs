@@ -17,6 +17,8 @@ mod bad_input;
 mod big;
 #[path = "e2e/console.rs"]
 mod console;
+#[path = "e2e/command_line.rs"]
+mod command_line;
 #[path = "e2e/conversation.rs"]
 mod conversation;
 #[path = "e2e/crash.rs"]

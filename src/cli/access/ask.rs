@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::table::{self, Shown};
-use super::wait::{Outcome, waited};
+use super::wait::{Interrupts, Outcome, waited};
 use super::{Extend, Request, Wait};
 use crate::cli::api::{Api, ApiError, Connection};
 use crate::cli::{failed, say};
@@ -18,12 +18,14 @@ pub(super) async fn request(request: &Request) -> Result<ExitCode, ApiError> {
     if *break_glass {
         body.insert("break_glass".to_owned(), true.into());
     }
-    let filed = api.post("/requests", &body.into()).await?;
-    let (program, arguments) = match command.split_first() {
-        Some(command) => command,
-        None => return told(connection, outcome(&api, filed, wait).await?),
+    let body = body.into();
+    let Some((program, arguments)) = command.split_first() else {
+        let outcome = outcome(&api, "/requests", &body, wait).await?;
+        return Ok(told(connection, &outcome));
     };
-    let request = match waited(&api, filed, wait.timeout).await? {
+    let mut interrupts = Interrupts::listen()?;
+    let filed = interrupts.bear(api.post("/requests", &body)).await?;
+    let request = match waited(&api, filed, wait.timeout, &mut interrupts).await? {
         Outcome::Approved(request) => request,
         other => {
             if connection.json {
@@ -44,22 +46,23 @@ pub(super) async fn extend(extend: &Extend) -> Result<ExitCode, ApiError> {
     let Extend { connection, duration, reason, wait, grant } = extend;
     let api = Api::open(connection).await?;
     let body = json!({ "duration": duration, "reason": reason });
-    let filed = api.post(&format!("/grants/{grant}/extend"), &body).await?;
-    told(connection, outcome(&api, filed, wait).await?)
+    let path = format!("/grants/{grant}/extend");
+    Ok(told(connection, &outcome(&api, &path, &body, wait).await?))
 }
 
-/// Of a request that was just filed: what became of it, or that it waits if nobody waits for it.
-async fn outcome(api: &Api, filed: Value, wait: &Wait) -> Result<Outcome, ApiError> {
-    if wait.wait || wait.timeout.is_some() {
-        waited(api, filed, wait.timeout).await
-    } else {
-        Ok(Outcome::of(filed))
+/// Files a request; what became of it, or that it waits if nobody waits for it.
+async fn outcome(api: &Api, path: &str, body: &Value, wait: &Wait) -> Result<Outcome, ApiError> {
+    if !wait.wait && wait.timeout.is_none() {
+        return api.post(path, body).await.map(Outcome::of);
     }
+    let mut interrupts = Interrupts::listen()?;
+    let filed = interrupts.bear(api.post(path, body)).await?;
+    waited(api, filed, wait.timeout, &mut interrupts).await
 }
 
-fn told(connection: &Connection, outcome: Outcome) -> Result<ExitCode, ApiError> {
+fn told(connection: &Connection, outcome: &Outcome) -> ExitCode {
     Shown::Request.one(connection, outcome.request());
-    Ok(outcome.exit().into())
+    outcome.exit().into()
 }
 
 /// What a command is told of the access it runs under.

@@ -1,9 +1,10 @@
 //! Waiting until somebody decides, and what became of the request then.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::table::words;
@@ -55,6 +56,63 @@ impl Outcome {
     }
 }
 
+/// Ctrl-C, SIGTERM and SIGHUP, from before a request is filed on: none is lost, and none leaves a
+/// request behind.
+pub(super) struct Interrupts {
+    signals: [Signal; 3],
+    is_heard: bool,
+}
+
+impl Interrupts {
+    /// From now on the process does not end by them.
+    ///
+    /// # Errors
+    /// The system does not let it listen.
+    pub(super) fn listen() -> Result<Self, ApiError> {
+        let listen = |kind| signal(kind).map_err(|error| ApiError::Failed(error.to_string()));
+        let signals = [
+            listen(SignalKind::interrupt())?,
+            listen(SignalKind::terminate())?,
+            listen(SignalKind::hangup())?,
+        ];
+        Ok(Self { signals, is_heard: false })
+    }
+
+    /// Comes back as soon as there has been one. Cancel safe.
+    async fn heard(&mut self) {
+        if self.is_heard {
+            return;
+        }
+        let [interrupt, terminate, hangup] = &mut self.signals;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+        self.is_heard = true;
+    }
+
+    /// What comes of `filing`, which is not given up at once: it may have been filed already.
+    ///
+    /// # Errors
+    /// As `filing`, and interrupted without an answer.
+    pub(super) async fn bear(
+        &mut self,
+        filing: impl Future<Output = Result<Value, ApiError>>,
+    ) -> Result<Value, ApiError> {
+        let mut filing = pin!(filing);
+        tokio::select! {
+            filed = &mut filing => filed,
+            () = self.heard() => match timeout(TAKE_BACK_TIMEOUT, filing).await {
+                Ok(filed) => filed,
+                Err(_) => Err(ApiError::Failed(
+                    "interrupted; `keyhole requests` shows whether it was filed".to_owned(),
+                )),
+            },
+        }
+    }
+}
+
 /// Waits until the request is decided, somebody interrupts it or the time is over, and says on
 /// standard error what became of it if it is not approved. An interruption always wins; a request
 /// that was approved while the time ran out is approved.
@@ -65,6 +123,7 @@ pub(super) async fn waited(
     api: &Api,
     filed: Value,
     patience: Option<Duration>,
+    interrupts: &mut Interrupts,
 ) -> Result<Outcome, ApiError> {
     if filed["state"] != "pending" {
         let outcome = Outcome::of(filed);
@@ -81,7 +140,7 @@ pub(super) async fn waited(
             request if request["state"] == "approved" => Outcome::Approved(request),
             request => Outcome::TimedOut(request),
         },
-        () = interrupted() => Outcome::Interrupted(taken_back(api, &filed).await),
+        () = interrupts.heard() => Outcome::Interrupted(taken_back(api, &filed).await),
     };
     drop(progress);
     explain(&outcome);
@@ -101,24 +160,6 @@ async fn over(patience: Option<Duration>) {
     match patience.and_then(|patience| Instant::now().checked_add(patience)) {
         Some(end) => sleep_until(end).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Comes back on Ctrl-C, SIGTERM or SIGHUP.
-async fn interrupted() {
-    let listen = |kind| signal(kind).ok();
-    let signals = (
-        listen(SignalKind::interrupt()),
-        listen(SignalKind::terminate()),
-        listen(SignalKind::hangup()),
-    );
-    let (Some(mut interrupt), Some(mut terminate), Some(mut hangup)) = signals else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
     }
 }
 
