@@ -12,8 +12,8 @@ use std::process::{Command, Stdio};
 use super::root;
 use super::support::Postgres;
 use super::support::keyhole::{BINARY, Process};
-use super::support::postgres::{ADMIN_PASSWORD, free_port};
-use super::support::wait::until;
+use super::support::postgres::{ADMIN_PASSWORD, APP_PASSWORD, free_port};
+use super::support::wait::{now, until};
 
 /// So many seconds a block may take.
 const BLOCK_SECS_MAX: &str = "100";
@@ -74,21 +74,7 @@ fn fits(line: &str, wanted: &str) -> bool {
 fn the_tutorial_works_as_it_is_written() {
     let server = Postgres::shared();
     let text = fs::read_to_string(root().join("docs/tutorial.md")).expect("the tutorial");
-    // The usual ports may be taken here.
-    let [data, console, http] = [free_port(), free_port(), free_port()];
-    let here = |port| format!("127.0.0.1:{port}");
-    let init = format!(
-        "keyhole init --data {} --console {} --http {} ",
-        here(data),
-        here(console),
-        here(http)
-    );
-    let text = text
-        .replace("5432", "@UPSTREAM@")
-        .replace("6432", &data.to_string())
-        .replace("6433", &console.to_string())
-        .replace("@UPSTREAM@", &server.port().to_string())
-        .replace("\nkeyhole init ", &format!("\n{init}"));
+    let text = at_free_ports(&text, server.port());
     let folder = tempfile::tempdir().expect("a folder");
     let mut running = Vec::new();
     let (mut ran, mut compared) = (0, 0);
@@ -108,6 +94,52 @@ fn the_tutorial_works_as_it_is_written() {
         }
     }
     assert!(ran >= 6 && compared >= 20 && running.len() == 1, "{ran} {compared}");
+}
+
+/// The text, with ports that nobody has instead of the usual ones.
+fn at_free_ports(text: &str, upstream: u16) -> String {
+    let [data, console, http] = [free_port(), free_port(), free_port()];
+    let here = |port| format!("127.0.0.1:{port}");
+    let init = format!(
+        "keyhole init --data {} --console {} --http {} ",
+        here(data),
+        here(console),
+        here(http)
+    );
+    text.replace("5432", "@UPSTREAM@")
+        .replace("6432", &data.to_string())
+        .replace("6433", &console.to_string())
+        .replace("@UPSTREAM@", &upstream.to_string())
+        .replace("\nkeyhole init ", &format!("\n{init}"))
+}
+
+/// From a clone to a masked row of one's own database in five commands, of which the first two get
+/// and build it.
+#[test]
+fn five_commands_of_the_readme_lead_to_a_masked_row() {
+    let server = Postgres::shared();
+    let role = format!("CREATE ROLE app LOGIN PASSWORD '{APP_PASSWORD}'");
+    server.admin("postgres").query(&role).ok();
+    server.create_database("newcomer", "template0");
+    let people = "CREATE TABLE people (id int PRIMARY KEY, name text, email text);
+                  INSERT INTO people VALUES (1, 'Ada Byron', 'ada@example.org');
+                  GRANT SELECT ON people TO app";
+    server.admin("newcomer").query(people).ok();
+    let text = fs::read_to_string(root().join("README.md")).expect("the README");
+    let start = text.find("```\ngit clone").expect("the five commands");
+    let text = text[start + 3..].replace("crm", "newcomer");
+    let text = at_free_ports(text.split("```").next().expect("a block"), server.port());
+    let commands: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    let [_clone, _build, init, serve, ask] = commands.as_slice() else {
+        panic!("not five commands: {commands:?}")
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let begin = now();
+    run(folder.path(), &format!("export KEYHOLE_UPSTREAM_PASSWORD={APP_PASSWORD}\n{init}"), 0);
+    let _serving = start(folder.path(), serve.trim_end_matches(" &"), 0);
+    let shown = run(folder.path(), ask, 0);
+    println!("from the third command to a masked row: {:?}", begin.elapsed());
+    assert!(shown.contains("a***@example.org") && !shown.contains("Ada"), "{shown}");
 }
 
 /// Runs a block with what the blocks before have exported.
