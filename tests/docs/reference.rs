@@ -37,6 +37,7 @@ fn holds(name: &str, title: &str, intro: &str, body: &str) {
 }
 
 fn cell(text: &str) -> String {
+    let text = text.replace("\n\n", ". ");
     let line: Vec<&str> = text.split_whitespace().collect();
     line.join(" ").replace('|', "\\|")
 }

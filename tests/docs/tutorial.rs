@@ -126,8 +126,8 @@ fn five_commands_of_the_readme_lead_to_a_masked_row() {
                   GRANT SELECT ON people TO app";
     server.admin("newcomer").query(people).ok();
     let text = fs::read_to_string(root().join("README.md")).expect("the README");
-    let start = text.find("```\ngit clone").expect("the five commands");
-    let text = text[start + 3..].replace("crm", "newcomer");
+    let begin = text.find("```\ngit clone").expect("the five commands");
+    let text = text[begin + 3..].replace("crm", "newcomer");
     let text = at_free_ports(text.split("```").next().expect("a block"), server.port());
     let commands: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
     let [_clone, _build, init, serve, ask] = commands.as_slice() else {
