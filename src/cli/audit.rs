@@ -218,7 +218,8 @@ fn check(verify: &Verify) -> ExitCode {
         |kept| attestor.line(&kept.file, kept.number, &kept.line),
     );
     drop(progress);
-    let found = Findings::of(&verified, &attestor, with_receipts);
+    let receipts = with_receipts.then(|| attestor.receipts());
+    let found = Findings::of(&verified, &attestor, receipts);
     if verify.json {
         match serde_json::to_string(&found) {
             Ok(line) => say(line),
@@ -252,16 +253,17 @@ struct Findings {
 }
 
 impl Findings {
-    fn of(verified: &Result<Verified, Broken>, attestor: &Attestor, with_receipts: bool) -> Self {
+    /// `receipts`: how many were checked, if keys were given.
+    fn of(verified: &Result<Verified, Broken>, attestor: &Attestor, receipts: Option<u64>) -> Self {
         let mut problems: Vec<_> = attestor.flawed().iter().map(ToString::to_string).collect();
         problems.extend(verified.as_ref().err().map(ToString::to_string));
         let verified = verified.as_ref().ok();
-        let signed = verified.filter(|_| with_receipts);
+        let signed = verified.filter(|_| receipts.is_some());
         Self {
             ok: problems.is_empty(),
             records: verified.map(|verified| verified.records),
             first_seq: verified.map(|verified| verified.first_seq),
-            receipts: signed.map(|_| attestor.receipts()),
+            receipts: receipts.filter(|_| signed.is_some()),
             checkpoints: signed.map(|verified| verified.checkpoints),
             unsigned: signed.map(|verified| verified.unsigned),
             problems,

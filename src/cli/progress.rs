@@ -24,6 +24,10 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Begins to count; `doing` is what the line says.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long it takes is shown, and decides nothing"
+    )]
     pub(super) fn of(doing: impl Into<String>) -> Self {
         if !io::stderr().is_terminal() {
             return Self::none();

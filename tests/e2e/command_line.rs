@@ -17,7 +17,7 @@ impl Shop {
     }
 
     /// The request as dora sees it.
-    fn request(&self, id: u64) -> Value {
+    fn asked(&self, id: u64) -> Value {
         let (code, list, said) = self.run_as("dora", &["requests", "--json"]);
         assert_eq!(code, 0, "{said}");
         let all = list.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
@@ -25,7 +25,7 @@ impl Shop {
     }
 
     fn filed(&self, id: u64) {
-        until("the request is filed", || (self.request(id)["state"] == "pending").then_some(()));
+        until("the request is filed", || (self.asked(id)["state"] == "pending").then_some(()));
     }
 }
 
@@ -43,7 +43,7 @@ fn who_stops_waiting_takes_the_request_back() {
     assert!(code == 4 && said.contains("nobody decided on request 1 in time"), "{code} {said}");
     let shown: Value = serde_json::from_str(&shown).expect("JSON");
     assert_eq!(
-        (&shown["state"], &shop.request(1)["state"]),
+        (&shown["state"], &shop.asked(1)["state"]),
         (&json!("cancelled"), &shown["state"])
     );
 
@@ -53,7 +53,7 @@ fn who_stops_waiting_takes_the_request_back() {
     let (code, shown, said) = finish(interrupted);
     assert!(code == 130 && said.contains("request 2 waited; it was taken back"), "{code} {said}");
     assert_eq!(shown, "", "the command does not run");
-    assert_eq!(shop.request(2)["state"], "cancelled");
+    assert_eq!(shop.asked(2)["state"], "cancelled");
 }
 
 #[test]

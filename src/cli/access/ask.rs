@@ -27,7 +27,10 @@ pub(super) async fn request(request: &Request) -> Result<ExitCode, ApiError> {
     let filed = interrupts.bear(api.post("/requests", &body)).await?;
     let request = match waited(&api, filed, wait.timeout, &mut interrupts).await? {
         Outcome::Approved(request) => request,
-        other => {
+        other @ (Outcome::Pending(_)
+        | Outcome::Closed(_)
+        | Outcome::TimedOut(_)
+        | Outcome::Interrupted(_)) => {
             if connection.json {
                 say(other.request());
             }
