@@ -1,6 +1,8 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
 .PHONY: deb test-deb check-deploy test-console screenshots kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
+.PHONY: docs deb test-deb check-deploy kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
+.PHONY: docs test-console screenshots kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
 
 all: build
 
@@ -34,6 +36,10 @@ attacks: setup
 KILLS ?= 200
 kills: setup
 	KEYHOLE_KILLS=$(KILLS) cargo test --test e2e -- --nocapture no_raw_row_is_received
+
+# The reference in docs/, written anew from the code; without it, the tests say where it differs.
+docs:
+	UPDATE=1 cargo test --test docs reference
 
 # Seeded mutants and noise for every property, for SECONDS each; SEED=n begins elsewhere.
 # The protocol's own targets (framing, startup, SCRAM, sequences) take INPUTS each.

@@ -42,10 +42,7 @@ fn who_stops_waiting_takes_the_request_back() {
     let (code, shown, said) = finish(shop.waiting(&["--timeout", "200ms", "--json"]));
     assert!(code == 4 && said.contains("nobody decided on request 1 in time"), "{code} {said}");
     let shown: Value = serde_json::from_str(&shown).expect("JSON");
-    assert_eq!(
-        (&shown["state"], &shop.asked(1)["state"]),
-        (&json!("cancelled"), &shown["state"])
-    );
+    assert_eq!((&shown["state"], &shop.asked(1)["state"]), (&json!("cancelled"), &shown["state"]));
 
     let interrupted = shop.waiting(&["--", "sh", "-c", "echo it ran"]);
     shop.filed(2);
