@@ -266,7 +266,12 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("sqlite:keyhole.db", "keyhole.db", "url", "url in [store]: a store is sqlite:"),
     ("\"enforce\" ", "\"enforced\" ", "mode", "(did you mean \"enforce\"?)"),
     ("\"allow\" ", "\"no\" ", "unclassified", "unknown value \"no\""),
-    ("= true ", "= \"yes\" ", "notice", "notice in [enforcement]: invalid type: string"),
+    (
+        "notice       = true ",
+        "notice       = \"yes\" ",
+        "notice",
+        "notice in [enforcement]: invalid type: string",
+    ),
     ("app@127.0.0.1:5432/shop", "app:pw@h/shop", "upstream", "password_env or password_file"),
     ("\"KEYHOLE_UPSTREAM_PASSWORD\"", "\"NOPE\"", "password_env", "NOPE is not set"),
     ("[\"control\"]", "[\"contol\"]", "roles", "roles of user \"dora\": unknown value"),

@@ -753,7 +753,7 @@ fn psql_works_the_console() {
     let output = office.psql("dora", &["\\d"]);
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success());
-    assert!(err.contains("HINT:  This is the console, not a database: SHOW HELP"), "{err}");
+    assert!(err.contains("HINT:  Tables are on the data port; SHOW CATALOG"), "{err}");
 
     let output = office.psql("alice", &["SHOW GRANTS"]);
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
