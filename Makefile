@@ -2,7 +2,7 @@
 
 .PHONY: deb test-deb check-deploy test-console screenshots kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
 .PHONY: docs deb test-deb check-deploy kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
-.PHONY: docs test-console screenshots kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
+.PHONY: test-console screenshots kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
 
 all: build
 

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::api::{Api, ApiError, Connection, failed};
 use super::credentials::{Credentials, Kept};
+use super::exit::Exit;
 use super::{report, say};
 
 #[derive(Debug, clap::Args)]
@@ -38,7 +39,7 @@ fn answer(done: Result<(), ApiError>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report(format_args!("keyhole: {error}"));
-            ExitCode::from(if error.is_refusal() { 1 } else { 2 })
+            if error.is_refusal() { Exit::Refused.into() } else { Exit::Failed.into() }
         }
     }
 }
