@@ -15,10 +15,10 @@ mod bad_config;
 mod bad_input;
 #[path = "e2e/big.rs"]
 mod big;
-#[path = "e2e/console.rs"]
-mod console;
 #[path = "e2e/command_line.rs"]
 mod command_line;
+#[path = "e2e/console.rs"]
+mod console;
 #[path = "e2e/conversation.rs"]
 mod conversation;
 #[path = "e2e/crash.rs"]
