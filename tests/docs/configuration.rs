@@ -98,7 +98,7 @@ fn classify(line: &str) -> Line<'_> {
     let bare = line.trim_start();
     let indent = line.len() - bare.len();
     let Some(comment) = bare.strip_prefix('#') else {
-        return if bare.is_empty() { Line::Blank } else { code(bare, false) };
+        return if bare.is_empty() { Line::Blank } else { code(bare, Given::Example) };
     };
     let text = comment.trim_start();
     if text.is_empty() {
@@ -109,15 +109,26 @@ fn classify(line: &str) -> Line<'_> {
         return Line::More(text);
     }
     match blanks {
-        0 | 1 if text.starts_with('[') || key(text).is_some() => code(text, blanks == 0),
+        0 | 1 if text.starts_with('[') || key(text).is_some() => {
+            code(text, if blanks == 0 { Given::Default } else { Given::Example })
+        }
         _ => Line::Blank,
     }
 }
 
-fn code(text: &str, is_default: bool) -> Line<'_> {
+/// What the value of a key is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Given {
+    Default,
+    Example,
+}
+
+fn code(text: &str, given: Given) -> Line<'_> {
     let (said, about) = comment(text);
     match key(said) {
-        Some((name, value)) => Line::Key { name, value, is_default, about },
+        Some((name, value)) => {
+            Line::Key { name, value, is_default: given == Given::Default, about }
+        }
         None => Line::Header(said, about),
     }
 }
@@ -200,7 +211,11 @@ fn every_key_of_the_file_is_read() {
             toml::Value::Array(tables) => {
                 (format!("[[{name}]]"), tables.iter().filter_map(toml::Value::as_table).collect())
             }
-            other => panic!("{name} = {other}"),
+            toml::Value::String(_)
+            | toml::Value::Integer(_)
+            | toml::Value::Float(_)
+            | toml::Value::Boolean(_)
+            | toml::Value::Datetime(_) => panic!("{name} is in no section"),
         };
         for key in keys.into_iter().flat_map(toml::Table::keys) {
             assert!(has(&title, key), "{title} {key}");

@@ -6,6 +6,7 @@
 //! for anything, and blanks do not count.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -138,8 +139,11 @@ fn five_commands_of_the_readme_lead_to_a_masked_row() {
     run(folder.path(), &format!("export KEYHOLE_UPSTREAM_PASSWORD={APP_PASSWORD}\n{init}"), 0);
     let _serving = start(folder.path(), serve.trim_end_matches(" &"), 0);
     let shown = run(folder.path(), ask, 0);
-    println!("from the third command to a masked row: {:?}", begin.elapsed());
+    let took = begin.elapsed();
     assert!(shown.contains("a***@example.org") && !shown.contains("Ada"), "{shown}");
+    // What a newcomer waits for is said where somebody looks: with --nocapture.
+    writeln!(std::io::stdout(), "from the third command to a masked row: {took:?}")
+        .expect("written");
 }
 
 /// Runs a block with what the blocks before have exported.
