@@ -19,6 +19,7 @@ mod explain;
 mod init;
 mod install_trigger;
 mod manual;
+mod openapi;
 mod policy;
 mod progress;
 mod prompt;
@@ -111,6 +112,8 @@ enum Command {
     /// Look after the proxy's users
     #[command(subcommand)]
     User(user::Command),
+    /// Print the document of the HTTP API (OpenAPI 3.1)
+    Openapi,
     /// Show the whole loop on a throwaway database: masked, requested, approved, clear, masked
     Demo(demo::Arguments),
     /// Print the completions of a shell: bash, zsh, fish, elvish or powershell
@@ -167,6 +170,7 @@ pub fn main() -> ExitCode {
         Command::Ready(arguments) => runtime.block_on(ready::run(&arguments)),
         Command::SupportBundle(arguments) => runtime.block_on(support_bundle::run(&arguments)),
         Command::User(command) => runtime.block_on(user::run(&command)),
+        Command::Openapi => openapi::run(),
         Command::Demo(arguments) => runtime.block_on(demo::run(&arguments)),
         Command::Completions(arguments) => manual::completions(&arguments),
         Command::Man(arguments) => manual::manual(&arguments),

@@ -9,6 +9,7 @@ pub mod console;
 pub mod desk;
 pub mod explorer;
 pub mod grammar;
+#[expect(unused_qualifications, reason = "utoipa's macros name types in full")]
 pub mod http;
 mod lookup;
 mod pace;

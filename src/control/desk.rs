@@ -1,6 +1,7 @@
 //! What the control port needs from the rest of the process, in one struct.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub struct Desk {
     pub sessions: Arc<sessions::Registry>,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
+    /// Where the audit log of this process is; None: it keeps none.
+    pub audit_dir: Option<PathBuf>,
     /// In the order of the configuration.
     pub databases: Source<Vec<Database>>,
     pub policies: Source<Policies>,

@@ -1,18 +1,30 @@
 //! HTTP: `/metrics`, `/healthz`, `/readyz` for machines that watch, without login and without
-//! personal data; `/api/v1` for requests and grants; and the pages of the web console.
+//! personal data; `/api/v1`, described by its own document and on the page `/api`; and the pages of the web console.
 
+mod api;
 mod at_issuer;
+mod audit;
 mod body;
 mod bounded;
+mod catalog;
+mod explain;
 mod grants;
+mod once;
+pub mod openapi;
 mod pages;
+mod policies;
 mod problem;
 mod readiness;
+mod reference;
 mod requests;
+mod restrictions;
 mod routes;
 mod session;
+mod sessions;
 mod sign_in;
+mod status;
 pub mod views;
+mod who;
 
 use std::io;
 use std::sync::Arc;
@@ -21,7 +33,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router, middleware};
+use axum::{Extension, Json, Router, middleware};
 
 use self::bounded::{Bounded, Peer};
 use self::problem::Problem;
@@ -52,12 +64,14 @@ fn routes(desk: Arc<Desk>) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readiness::readyz))
-        .nest("/api/v1/requests", requests::routes())
-        .nest("/api/v1/grants", grants::routes())
-        .nest("/api/v1/session", session::api())
+        .route("/api", get(reference::show))
+        .merge(api::routes().router)
         .merge(session::pages())
         .merge(at_issuer::routes())
         .merge(pages::routes())
+        .layer(Extension(once::Kept::default()))
+        .layer(Extension(explain::Turn::default()))
+        .layer(Extension(audit::Turns::default()))
         .fallback(nowhere)
         .method_not_allowed_fallback(routes::not_so)
         .layer(middleware::from_fn(routes::listed))

@@ -1,7 +1,7 @@
 //! Names that people write, looked up in the catalogs of the databases.
 
 use super::desk::Database;
-use crate::grant::{CatalogView, ResourceError, Scope};
+use crate::grant::{CatalogView, Resource, ResourceError, Scope};
 use crate::model::{Report, SqlState};
 
 /// The catalog that a resource is looked up in: of the database that is named, or of the only one
@@ -20,6 +20,20 @@ pub(super) fn view(
     }
 }
 
+/// A resource, and the catalog that knows it.
+///
+/// # Errors
+/// As [`view`], and a resource that the catalog does not know.
+pub(super) fn resource(
+    databases: &[Database],
+    database: Option<&str>,
+    text: &str,
+) -> Result<(CatalogView, Resource), Report> {
+    let view = view(databases, database, text)?;
+    let resource = view.resolve(text).map_err(|error| unclear(&error))?;
+    Ok((view, resource))
+}
+
 /// Every grant on something of the resource.
 ///
 /// # Errors
@@ -29,19 +43,25 @@ pub(super) fn scope(
     database: Option<&str>,
     resource: &str,
 ) -> Result<Scope, Report> {
-    let view = view(databases, database, resource)?;
-    let resource = view.resolve(resource).map_err(|error| unclear(&error))?;
+    let (view, resource) = self::resource(databases, database, resource)?;
     let classes = view.classes_of(&resource);
     Ok(Scope::On { database: view.database.clone(), resource, classes })
 }
 
 /// The catalog of the database that a client gets when it asks for `name`.
 fn named(databases: &[Database], name: &str) -> Result<CatalogView, Report> {
+    database(databases, name).map(|database| database.view(name))
+}
+
+/// The database that a client gets when it asks for `name`.
+///
+/// # Errors
+/// There is none.
+pub(super) fn database<'d>(databases: &'d [Database], name: &str) -> Result<&'d Database, Report> {
     databases
         .iter()
         .find(|database| database.name == name)
         .or_else(|| databases.iter().find(|database| database.name == Database::ANY))
-        .map(|database| database.view(name))
         .ok_or_else(|| {
             Report::error(
                 SqlState::INVALID_CATALOG_NAME,

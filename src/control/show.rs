@@ -11,7 +11,7 @@ use crate::grant::{
     Actions, Grant, GrantView, Network, Pattern, Request, Restricted, Subject, Urgency,
 };
 use crate::model::receipt::Challenge;
-use crate::model::{ColumnPath, show_duration};
+use crate::model::{ColumnPath, RelationName, show_duration};
 use crate::telemetry::sessions::Session;
 
 /// What `SELECT version()` answers: drivers look for PostgreSQL's name and number.
@@ -312,14 +312,8 @@ fn session_row(session: &Session) -> Vec<Cell> {
 fn catalog_rows(database: &Database) -> Vec<Vec<Cell>> {
     let mut rows = Vec::new();
     for table in &database.catalog.tables {
-        let relation = database.schema().map(|s| s.find(&table.name.schema, &table.name.name));
         for (column, class_name) in &table.columns {
             let class = database.catalog.classes.get(class_name);
-            let upstream = match relation {
-                None => "unknown",
-                Some(Some(relation)) if relation.column(column).is_some() => "exists",
-                Some(_) => "missing",
-            };
             rows.push(vec![
                 database.name.clone().into(),
                 table.name.schema.clone().into(),
@@ -328,11 +322,20 @@ fn catalog_rows(database: &Database) -> Vec<Vec<Cell>> {
                 class_name.clone().into(),
                 class.map(hiding).into(),
                 class.and_then(|class| class.sensitivity.clone()).into(),
-                upstream.into(),
+                upstream(database, &table.name, column).into(),
             ]);
         }
     }
     rows
+}
+
+/// Whether a column of the catalog is there.
+pub(super) fn upstream(database: &Database, table: &RelationName, column: &str) -> &'static str {
+    match database.schema().map(|schema| schema.find(&table.schema, &table.name)) {
+        None => "unknown",
+        Some(Some(relation)) if relation.column(column).is_some() => "exists",
+        Some(_) => "missing",
+    }
 }
 
 /// How it is hidden, in words.

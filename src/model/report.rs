@@ -20,6 +20,7 @@ impl SqlState {
     pub const INVALID_PARAMETER_VALUE: Self = Self(*b"22023");
     pub const INVALID_PASSWORD: Self = Self(*b"28P01");
     pub const IO_ERROR: Self = Self(*b"58030");
+    pub const OBJECT_IN_USE: Self = Self(*b"55006");
     pub const PROGRAM_LIMIT_EXCEEDED: Self = Self(*b"54000");
     pub const PROTOCOL_VIOLATION: Self = Self(*b"08P01");
     pub const QUERY_CANCELED: Self = Self(*b"57014");

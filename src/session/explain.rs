@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use self::columns::{Column, State};
 pub use self::grants::Needed;
@@ -22,7 +23,7 @@ use crate::model::{ColumnId, Report};
 use crate::rewrite::{Decided, rewrite};
 
 /// What would happen to one user's statement.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Explanation {
     pub verdict: Verdict,
     pub gates: Gates,
@@ -39,7 +40,7 @@ pub struct Explanation {
     pub smallest_grant: Option<Vec<Needed>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It runs as written, and reads no personal data.
@@ -54,7 +55,7 @@ pub enum Verdict {
 }
 
 /// What each gate has to say.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Gates {
     /// Gate 1: does the text name anything sensitive?
     pub mention: String,

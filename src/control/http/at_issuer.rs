@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use subtle::ConstantTimeEq;
+use utoipa::ToSchema;
 
 use super::pages::{going_to, login_page};
 use super::problem::{Problem, see};
@@ -30,10 +30,6 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
     Router::new().route("/login/oidc", get(begin)).route(BACK, get(back))
 }
 
-pub(super) fn api() -> Router<Arc<Desk>> {
-    Router::new().route("/oidc", get(known))
-}
-
 /// What the browser keeps meanwhile, signed.
 #[derive(Serialize, Deserialize)]
 struct Flow {
@@ -43,17 +39,36 @@ struct Flow {
     until: i64,
 }
 
-/// Whom programs on people's machines have to ask.
-async fn known(
+/// Where people sign in.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Issuer)]
+pub(super) struct IssuerView {
+    issuer: String,
+    client_id: String,
+    scope: String,
+}
+
+/// Whom programs on people's machines have to ask
+#[utoipa::path(
+    get,
+    path = "/api/v1/session/oidc",
+    tag = "session",
+    operation_id = "issuer",
+    security(()),
+    responses((status = 200, description = "Where people sign in", body = IssuerView)),
+)]
+pub(super) async fn known(
     State(desk): State<Arc<Desk>>,
     visitor: Visitor,
-) -> Result<Json<serde_json::Value>, Problem> {
+) -> Result<Json<IssuerView>, Problem> {
     let issuer = visitor.issuer(&desk).ok_or_else(none)?;
     let config = issuer.config();
     let client = config.client.as_ref().ok_or_else(none)?;
-    Ok(Json(json!({
-        "issuer": config.issuer, "client_id": client.id, "scope": client.scope,
-    })))
+    Ok(Json(IssuerView {
+        issuer: config.issuer.to_string(),
+        client_id: client.id.clone(),
+        scope: client.scope.clone(),
+    }))
 }
 
 fn none() -> Problem {

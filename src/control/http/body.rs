@@ -1,17 +1,19 @@
 //! What requests carry, read as the API wants it: whatever cannot be read is a [`Problem`].
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection};
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 use super::problem::Problem;
 use super::views::Page;
 
 /// Entries of a page, if nothing else is said, and at most.
-const PAGE_LEN: usize = 100;
-const PAGE_LEN_MAX: usize = 1_000;
+const PAGE_LEN: u64 = 100;
+const PAGE_LEN_MAX: u64 = 1_000;
 
 /// A JSON document. It has to be declared as one, which a form on another site's page cannot do.
 pub(super) struct Body<T>(pub(super) T);
@@ -39,22 +41,55 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
+/// The parameters behind the path.
+pub(super) struct Parameters<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
+        let Query(parameters) = read?;
+        Ok(Self(parameters))
+    }
+}
+
 /// Which part of a list is asked for.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Paging {
-    pub(super) limit: Option<usize>,
+    /// Entries of a page: 100 unless said otherwise, 1000 at most.
+    pub(super) limit: Option<u64>,
+    /// Those behind this number: the `next_before` of the page before.
     pub(super) before: Option<u64>,
+}
+
+impl Paging {
+    /// How many are wanted.
+    pub(super) fn len(self) -> usize {
+        let len = self.limit.unwrap_or(PAGE_LEN).clamp(1, PAGE_LEN_MAX);
+        usize::try_from(len).unwrap_or(usize::MAX)
+    }
 }
 
 /// That part of a list, newest first.
 pub(super) fn page<T>(mut list: Vec<T>, id: impl Fn(&T) -> u64, paging: Paging) -> Page<T> {
-    let Paging { limit, before } = paging;
-    let limit = limit.unwrap_or(PAGE_LEN).clamp(1, PAGE_LEN_MAX);
+    let (limit, before) = (paging.len(), paging.before);
     list.retain(|one| before.is_none_or(|before| id(one) < before));
     list.sort_by_key(|one| std::cmp::Reverse(id(one)));
     let is_more = list.len() > limit;
     list.truncate(limit);
     let next_before = if is_more { list.last().map(&id) } else { None };
     Page { items: list, next_before }
+}
+
+/// That part of a list without ids, in its own order: its entries are numbered from its end.
+pub(super) fn pages<T>(list: Vec<T>, paging: Paging) -> Page<T> {
+    let count = list.len() as u64;
+    let numbered = (0..count).rev().map(|number| number + 1).zip(list).collect();
+    let Page { items, next_before } = page(numbered, |(number, _)| *number, paging);
+    Page { items: items.into_iter().map(|(_, one)| one).collect(), next_before }
 }
 
 #[cfg(test)]
@@ -76,5 +111,10 @@ mod tests {
             }
         }
         assert_eq!(seen, [7, 5, 4, 3, 1]);
+        let paging = Paging { limit: Some(2), before: None };
+        let first = pages(vec!["a", "b", "c"], paging);
+        assert_eq!((first.items, first.next_before), (vec!["a", "b"], Some(2)));
+        let last = pages(vec!["a", "b", "c"], Paging { before: first.next_before, ..paging });
+        assert_eq!((last.items, last.next_before), (vec!["c"], None));
     }
 }

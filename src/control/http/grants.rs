@@ -2,52 +2,60 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use super::body::{Body, Id, Paging, page};
+use super::body::{Body, Id, Paging, Parameters, page};
+use super::once::{KeyHeader, Once};
 use super::problem::Problem;
-use super::requests::{Nothing, asked, created, unreadable};
+use super::requests::{Nothing, Wish, created, unreadable};
 use super::sign_in::SignedIn;
-use super::views::GrantJson;
+use super::views::{GrantJson, Page, RequestView};
 use crate::control::desk::Deed;
-use crate::control::grammar::{Command, Revoked};
+use crate::control::grammar::{Command, Revoked as What};
 use crate::control::{Desk, answer, lookup};
 use crate::grant::{DirectGrant, Extension, GrantId, GrantView, Scope, Subject};
 use crate::model::{Report, parse_duration};
 
-pub(super) fn routes() -> Router<Arc<Desk>> {
-    Router::new()
-        .route("/", get(list).post(grant))
-        .route("/revoke", post(revoke_all))
-        .route("/{id}", get(show))
-        .route("/{id}/extend", post(extend))
-        .route("/{id}/revoke", post(revoke))
-        .route("/{id}/review", post(review))
-}
-
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
-struct Wanted {
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
     /// Only those in this state; `open`: those that count or will.
     state: Option<String>,
     /// Only those of this subject: `alice`, `group:support`.
     subject: Option<String>,
-    limit: Option<usize>,
+    /// Entries of a page: 100 unless said otherwise, 1000 at most.
+    limit: Option<u64>,
+    /// Those behind this number: the `next_before` of the page before.
     before: Option<u64>,
 }
 
-async fn list(
+/// Grants, the newest first
+///
+/// One's own, those that one has approved or has to review and, for operators, all.
+#[utoipa::path(
+    get,
+    path = "/api/v1/grants",
+    tag = "grants",
+    operation_id = "grants",
+    params(Wanted),
+    responses((status = 200, description = "Some of them", body = Page<GrantJson>)),
+)]
+pub(super) async fn list(
     State(desk): State<Arc<Desk>>,
     who: SignedIn,
-    wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
-) -> Result<Response, Problem> {
-    let Query(Wanted { state, subject, limit, before }) = wanted?;
+    Parameters(wanted): Parameters<Wanted>,
+) -> Json<Page<GrantJson>> {
+    let Wanted { state, subject, limit, before } = wanted;
     let mut grants = desk.approvals.grants();
     grants.retain(|view| {
         who.may_see_grant(view)
@@ -58,7 +66,7 @@ async fn list(
             && subject.as_deref().is_none_or(|name| name == view.grant.subject.to_string())
     });
     let views = grants.iter().map(GrantJson::from).collect();
-    Ok(Json(page(views, |view: &GrantJson| view.id, Paging { limit, before })).into_response())
+    Json(page(views, |view: &GrantJson| view.id, Paging { limit, before }))
 }
 
 /// # Errors
@@ -68,7 +76,16 @@ pub(super) fn visible(desk: &Desk, who: &SignedIn, id: GrantId) -> Result<GrantV
     found.ok_or_else(|| Problem::not_found(&format!("there is no grant {id}")))
 }
 
-async fn show(
+/// A grant
+#[utoipa::path(
+    get,
+    path = "/api/v1/grants/{id}",
+    tag = "grants",
+    operation_id = "show_grant",
+    params(("id" = u64, Path, description = "The grant")),
+    responses((status = 200, description = "As it is now", body = GrantJson)),
+)]
+pub(super) async fn show(
     State(desk): State<Arc<Desk>>,
     who: SignedIn,
     Id(id): Id,
@@ -77,30 +94,89 @@ async fn show(
 }
 
 /// A DBA's own grant: what a request says, and to whom.
-async fn grant(
+#[derive(Debug)]
+pub(super) struct Given {
+    subject: String,
+    wish: Wish,
+}
+
+// By hand, as serde lets unknown fields of a flattened struct pass.
+impl<'de> Deserialize<'de> for Given {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut fields = Map::deserialize(from)?;
+        let subject = fields.remove("subject").ok_or_else(|| Error::missing_field("subject"))?;
+        let subject = serde_json::from_value(subject).map_err(Error::custom)?;
+        let wish = serde_json::from_value(Value::Object(fields)).map_err(Error::custom)?;
+        Ok(Self { subject, wish })
+    }
+}
+
+impl PartialSchema for Given {
+    fn schema() -> RefOr<Schema> {
+        let RefOr::T(Schema::Object(mut whole)) = Wish::schema() else { return Wish::schema() };
+        let subject = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("`alice`, `group:support`"));
+        whole.properties.insert("subject".to_owned(), subject.into());
+        whole.required.push("subject".to_owned());
+        Schema::Object(whole).into()
+    }
+}
+
+impl ToSchema for Given {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "GrantWish".into()
+    }
+}
+
+/// A grant, and what to know about it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Granted {
+    #[serde(flatten)]
+    grant: GrantJson,
+    /// It may be a slip: nobody is known by that name.
+    warning: Option<String>,
+}
+
+/// Grant access to somebody else
+///
+/// For operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/grants",
+    tag = "grants",
+    operation_id = "grant",
+    params(KeyHeader),
+    request_body = Given,
+    responses((
+        status = 201,
+        description = "It counts",
+        body = Granted,
+        headers(("Location" = String, description = "Where it is")),
+    )),
+)]
+pub(super) async fn grant(
     State(desk): State<Arc<Desk>>,
     who: SignedIn,
-    Body(mut body): Body<Map<String, Value>>,
+    once: Once<Given>,
 ) -> Result<Response, Problem> {
-    let subject = match body.remove("subject") {
-        Some(Value::String(text)) => subject(&text)?,
-        Some(_) | None => return Err(unreadable("subject is a user, or group: and a group")),
-    };
-    let (database, ask) = asked(body)?;
-    let ask = ask.read()?;
-    let stranger = answer::stranger(&desk, &subject);
-    let granted = async {
-        let view = lookup::view(&(desk.databases)(), database.as_deref(), &ask.resource)?;
-        desk.approvals.grant(&who.user, &view, DirectGrant { subject, ask }).await
-    };
-    let granted: Result<GrantView, Report> = granted.await;
-    answer::record(&desk, &who.operator(), Deed::Grant, granted.as_ref().err());
-    let mut body = serde_json::to_value(GrantJson::from(&granted?))
-        .map_err(|error| unreadable(error.to_string()))?;
-    if let Value::Object(fields) = &mut body {
-        fields.insert("warning".to_owned(), stranger.into());
-    }
-    Ok((StatusCode::CREATED, Json(body)).into_response())
+    once.run(who, |who, Given { subject: text, wish }| async move {
+        let subject = subject(&text)?;
+        let (database, ask) = wish.read()?;
+        let warning = answer::stranger(&desk, &subject);
+        let granted = async {
+            let view = lookup::view(&(desk.databases)(), database.as_deref(), &ask.resource)?;
+            desk.approvals.grant(&who.user, &view, DirectGrant { subject, ask }).await
+        };
+        let granted: Result<GrantView, Report> = granted.await;
+        answer::record(&desk, &who.operator(), Deed::Grant, granted.as_ref().err());
+        let grant = GrantJson::from(&granted?);
+        let place = HeaderValue::try_from(format!("/api/v1/grants/{}", grant.id));
+        let mut response = (StatusCode::CREATED, Json(Granted { grant, warning })).into_response();
+        response.headers_mut().extend(place.ok().map(|place| (header::LOCATION, place)));
+        Ok(response)
+    })
+    .await
 }
 
 fn subject(text: &str) -> Result<Subject, Problem> {
@@ -111,47 +187,88 @@ fn subject(text: &str) -> Result<Subject, Problem> {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Longer {
+pub(super) struct Longer {
     /// `10 minutes`
     duration: String,
     reason: String,
 }
 
-async fn extend(
+/// Ask for a longer life of one's own grant
+#[utoipa::path(
+    post,
+    path = "/api/v1/grants/{id}/extend",
+    tag = "grants",
+    operation_id = "extend",
+    params(("id" = u64, Path, description = "The grant"), KeyHeader),
+    request_body = Longer,
+    responses((
+        status = 201,
+        description = "A request is filed",
+        body = RequestView,
+        headers(("Location" = String, description = "Where it is")),
+    )),
+)]
+pub(super) async fn extend(
     State(desk): State<Arc<Desk>>,
     who: SignedIn,
     Id(id): Id,
-    Body(Longer { duration, reason }): Body<Longer>,
+    once: Once<Longer>,
 ) -> Result<Response, Problem> {
-    let by = parse_duration(&duration).map_err(|error| unreadable(error.to_string()))?;
-    let grant = visible(&desk, &who, id)?.grant;
-    let database = grant.database.as_deref();
-    let database = database.ok_or_else(|| unreadable("a standing grant has no end"))?;
-    let view = lookup::view(&(desk.databases)(), Some(database), "")?;
-    let (operator, extension) = (who.operator(), Extension { grant: id, by, reason });
-    let request = desk.approvals.extend(&operator.client(database), &view, extension).await;
-    answer::record(&desk, &operator, Deed::Extend(id), request.as_ref().err());
-    Ok(created(&request?))
+    once.run(who, move |who, Longer { duration, reason }| async move {
+        let by = parse_duration(&duration).map_err(|error| unreadable(error.to_string()))?;
+        let grant = visible(&desk, &who, id)?.grant;
+        let database = grant.database.as_deref();
+        let database = database.ok_or_else(|| unreadable("a standing grant has no end"))?;
+        let view = lookup::view(&(desk.databases)(), Some(database), "")?;
+        let (operator, extension) = (who.operator(), Extension { grant: id, by, reason });
+        let request = desk.approvals.extend(&operator.client(database), &view, extension).await;
+        answer::record(&desk, &operator, Deed::Extend(id), request.as_ref().err());
+        Ok(created(&request?))
+    })
+    .await
 }
 
-async fn revoke(
+/// End a grant
+///
+/// For its subject, its approvers and operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/grants/{id}/revoke",
+    tag = "grants",
+    operation_id = "revoke",
+    params(("id" = u64, Path, description = "The grant")),
+    request_body = Nothing,
+    responses((status = 200, description = "As it is now", body = GrantJson)),
+)]
+pub(super) async fn revoke(
     State(desk): State<Arc<Desk>>,
     who: SignedIn,
     Id(id): Id,
     Body(Nothing {}): Body<Nothing>,
 ) -> Result<Json<GrantJson>, Problem> {
-    change(&desk, &who, id, Command::Revoke(Revoked::One(id))).await
+    change(&desk, &who, id, Command::Revoke(What::One(id))).await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Looked {
+pub(super) struct Looked {
+    #[schema(min_length = 1)]
     note: String,
 }
 
-async fn review(
+/// Say that break-glass access has been looked at
+#[utoipa::path(
+    post,
+    path = "/api/v1/grants/{id}/review",
+    tag = "grants",
+    operation_id = "review",
+    params(("id" = u64, Path, description = "The grant")),
+    request_body = Looked,
+    responses((status = 200, description = "As it is now", body = GrantJson)),
+)]
+pub(super) async fn review(
     State(desk): State<Arc<Desk>>,
     who: SignedIn,
     Id(id): Id,
@@ -176,20 +293,37 @@ pub(super) async fn change(
 }
 
 /// Which grants end: exactly one of `all`, `subject` and `resource`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-struct Ending {
+pub(super) struct Ending {
     all: bool,
     subject: Option<String>,
     resource: Option<String>,
     database: Option<String>,
 }
 
-async fn revoke_all(
+/// Grants that were ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Revoked {
+    revoked: Vec<u64>,
+}
+
+/// End many grants at once
+///
+/// For operators: all of them, those of a subject, or those on a resource.
+#[utoipa::path(
+    post,
+    path = "/api/v1/grants/revoke",
+    tag = "grants",
+    operation_id = "revoke_all",
+    request_body = Ending,
+    responses((status = 200, description = "Those that were ended", body = Revoked)),
+)]
+pub(super) async fn revoke_all(
     State(desk): State<Arc<Desk>>,
     who: SignedIn,
     Body(ending): Body<Ending>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Revoked>, Problem> {
     let scope = match ending {
         Ending { all: true, subject: None, resource: None, database: None } => Scope::Everything,
         Ending { all: false, subject: Some(text), resource: None, database: None } => {
@@ -206,6 +340,6 @@ async fn revoke_all(
     };
     let revoked = desk.approvals.revoke_all(&who.user, scope).await;
     answer::record(&desk, &who.operator(), Deed::RevokeAll, revoked.as_ref().err());
-    let ids: Vec<_> = revoked?.iter().map(|view| view.grant.id).collect();
-    Ok(Json(json!({ "revoked": ids })))
+    let revoked = revoked?.iter().map(|view| view.grant.id).collect();
+    Ok(Json(Revoked { revoked }))
 }

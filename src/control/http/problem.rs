@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::pages::going_to;
 use crate::model::{Report, SqlState};
@@ -17,6 +18,8 @@ pub(super) struct Problem {
     pub(super) status: StatusCode,
     report: Box<Report>,
     then: Then,
+    /// The word of the type, where it is not that of the status.
+    word: Option<&'static str>,
 }
 
 /// What whoever asked can do.
@@ -42,13 +45,68 @@ enum Schemes {
     Quiet,
 }
 
+/// Why a request is not carried out (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemView {
+    /// Which kind of problem it is: a URI, relative to the page that explains them.
+    r#type: String,
+    title: String,
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    detail: Option<String>,
+    /// What can be done about it.
+    hint: Option<String>,
+    /// The SQLSTATE that the same would have on the data port.
+    #[schema(pattern = "^[0-9A-Z]{5}$")]
+    code: String,
+}
+
+/// The kinds of problems, by the word at the end of their type.
+pub(super) const KINDS: &[(&str, &str)] = &[
+    ("malformed", "A parameter, a header or the body cannot be read. Send something else."),
+    ("unauthenticated", "Nobody is signed in, or the login is wrong."),
+    ("forbidden", "Whoever asks may not do that; the detail says who may."),
+    ("not-found", "There is no such thing, or it is none of theirs."),
+    ("method-not-allowed", "There is such a path, and this is not done with it."),
+    ("conflict", "A request with the same Idempotency-Key is under way. Ask again later."),
+    ("too-long", "The body is longer than 64 KiB."),
+    ("not-json", "The body is not declared as application/json."),
+    ("invalid", "It is read, and makes no sense here: the detail says why."),
+    ("idempotency-key-reused", "The Idempotency-Key was sent before, with another request."),
+    ("too-many", "Too much of it in this time. Ask again later."),
+    ("internal", "A mistake of the proxy's; its log says more."),
+    ("unavailable", "What it needs cannot be reached now. Ask again later."),
+];
+
+fn word_of(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "unauthenticated",
+        403 => "forbidden",
+        404 => "not-found",
+        405 => "method-not-allowed",
+        409 => "conflict",
+        413 => "too-long",
+        415 => "not-json",
+        422 => "invalid",
+        429 => "too-many",
+        503 => "unavailable",
+        500..=599 => "internal",
+        _ => "malformed",
+    }
+}
+
 impl Problem {
     pub(super) fn new(status: StatusCode, state: SqlState, detail: impl Into<String>) -> Self {
         Self::from_report(status, Report::error(state, detail), Then::default())
     }
 
     fn from_report(status: StatusCode, report: Report, then: Then) -> Self {
-        Self { status, report: Box::new(report), then }
+        Self { status, report: Box::new(report), then, word: None }
+    }
+
+    pub(super) fn of_type(self, word: &'static str) -> Self {
+        Self { word: Some(word), ..self }
     }
 
     pub(super) fn hint(self, hint: &'static str) -> Self {
@@ -147,14 +205,15 @@ impl IntoResponse for Problem {
             Then::OnceMore(place) => return going_to(place),
             Then::Nothing | Then::Challenge(_) | Then::Wait(_) => {}
         }
-        let Report { state, message, detail, hint, .. } = &*self.report;
-        let body = json!({
-            "title": message,
-            "status": self.status.as_u16(),
-            "detail": detail,
-            "hint": hint,
-            "code": state.as_str(),
-        });
+        let Report { state, message, detail, hint, .. } = *self.report;
+        let body = ProblemView {
+            r#type: format!("/api#{}", self.word.unwrap_or(word_of(self.status))),
+            title: message,
+            status: self.status.as_u16(),
+            detail,
+            hint,
+            code: state.as_str().to_owned(),
+        };
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");

@@ -8,10 +8,9 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::at_issuer;
 use super::body::Body;
 use super::pages::login_page;
 use super::problem::{Problem, see};
@@ -27,25 +26,49 @@ const HOME: &str = "/";
 /// Bytes of the longest place of ours.
 const PLACE_LEN_MAX: usize = 1024;
 
-pub(super) fn api() -> Router<Arc<Desk>> {
-    Router::new().route("/", get(show).post(create).delete(end)).merge(at_issuer::api())
-}
-
 pub(super) fn pages() -> Router<Arc<Desk>> {
     Router::new().route("/login", get(login).post(on_login)).route("/logout", post(on_logout))
 }
 
 /// What somebody signs in with. A token is one of an issuer, for access here or about who somebody
 /// is: those of machines need no session, and a session is no reason for another one.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(untagged, deny_unknown_fields)]
-enum Proof {
+pub(super) enum Proof {
     Password { user: String, password: String },
     Token { token: String },
     Identity { id_token: String },
 }
 
-async fn create(
+/// Somebody, and until when they are signed in.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SignedIn)]
+pub(super) struct AboutView {
+    user: String,
+    groups: Vec<String>,
+    roles: Vec<String>,
+    /// How they have proven who they are.
+    method: String,
+    /// None: there is no session.
+    expires_at: Option<Timestamp>,
+    /// Of a session that has just begun: to be sent as a bearer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+}
+
+/// Sign in
+///
+/// With a password or an issuer's token; the token in the answer is a bearer until it expires.
+#[utoipa::path(
+    post,
+    path = "/api/v1/session",
+    tag = "session",
+    operation_id = "sign_in",
+    security(()),
+    request_body = Proof,
+    responses((status = 201, description = "A session has begun", body = AboutView)),
+)]
+pub(super) async fn create(
     State(desk): State<Arc<Desk>>,
     visitor: Visitor,
     Body(proof): Body<Proof>,
@@ -59,22 +82,43 @@ async fn create(
     };
     let (session, token) = visitor.begin(&desk, &authenticated)?;
     let mut body = about(&user, authenticated.method(), Some(session.expires()));
-    body["token"] = token.expose().into();
+    body.token = Some(token.expose().to_owned());
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }
 
-async fn show(who: SignedIn) -> Json<serde_json::Value> {
+/// Who is signed in, how and until when
+#[utoipa::path(
+    get,
+    path = "/api/v1/session",
+    tag = "session",
+    operation_id = "session",
+    responses((status = 200, description = "Whoever asks", body = AboutView)),
+)]
+pub(super) async fn show(who: SignedIn) -> Json<AboutView> {
     Json(about(&who.user, who.method, who.session.as_ref().map(Session::expires)))
 }
 
-fn about(user: &User, method: &str, expires: Option<Timestamp>) -> serde_json::Value {
+fn about(user: &User, method: &str, expires_at: Option<Timestamp>) -> AboutView {
     let User { name, groups, roles } = user;
-    json!({
-        "user": name, "groups": groups, "roles": roles, "method": method, "expires_at": expires,
-    })
+    AboutView {
+        user: name.to_string(),
+        groups: groups.to_vec(),
+        roles: roles.to_vec(),
+        method: method.to_owned(),
+        expires_at,
+        token: None,
+    }
 }
 
-async fn end(State(desk): State<Arc<Desk>>, who: SignedIn) -> Result<Response, Problem> {
+/// Sign out
+#[utoipa::path(
+    delete,
+    path = "/api/v1/session",
+    tag = "session",
+    operation_id = "sign_out",
+    responses((status = 204, description = "The session has ended, for good")),
+)]
+pub(super) async fn end(State(desk): State<Arc<Desk>>, who: SignedIn) -> Result<Response, Problem> {
     let Some(session) = &who.session else {
         return Err(Problem::not_found("there is no session, so nothing to sign out from"));
     };

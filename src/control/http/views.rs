@@ -1,12 +1,14 @@
 //! Requests and grants as JSON.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::grant::{GrantState, GrantView, Limits, Request, Subject};
 use crate::model::{Timestamp, show_duration};
 
 /// What limits a grant, beside its end.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Limits)]
 pub struct LimitsView {
     pub max_rows: Option<u64>,
     pub max_uses: Option<u64>,
@@ -16,7 +18,8 @@ pub struct LimitsView {
 }
 
 /// A request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Request)]
 pub struct RequestView {
     pub id: u64,
     /// `pending`, `approved`, `denied`, `cancelled` or `lapsed`
@@ -57,7 +60,8 @@ pub struct RequestView {
 }
 
 /// A grant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Grant)]
 pub struct GrantJson {
     pub id: u64,
     /// `active`, `scheduled`, `expired`, `revoked`, `exhausted` or `standing`
@@ -90,7 +94,8 @@ pub struct GrantJson {
 }
 
 /// What of its limits a grant has used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Used)]
 pub struct UsedView {
     pub rows: u64,
     pub uses: u64,
@@ -98,7 +103,7 @@ pub struct UsedView {
 }
 
 /// Some of a list, newest first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
     pub items: Vec<T>,
     /// Ask for those `before` this id for the next page; None: that was all.
@@ -185,6 +190,6 @@ impl From<&GrantView> for GrantJson {
 }
 
 /// None for nothing.
-fn words(words: &impl ToString) -> Option<String> {
+pub(super) fn words(words: &impl ToString) -> Option<String> {
     Some(words.to_string()).filter(|words| !words.is_empty())
 }

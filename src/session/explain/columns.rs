@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::analysis::facts::{Analysis, Flow, Reference};
 use crate::catalog::Hiding;
@@ -12,7 +13,8 @@ use crate::mask::mask_name;
 use crate::model::ColumnId;
 
 /// A column and what becomes of it. The widest hiding among its mentions counts.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[schema(as = ExplainedColumn)]
 pub struct Column {
     pub column: String,
     pub class: String,
@@ -20,8 +22,9 @@ pub struct Column {
     pub why: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = ExplainedState)]
 pub enum State {
     Hidden,
     /// Raw in the rows that a grant names, hidden in all others.

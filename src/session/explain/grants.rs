@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::analysis::facts::Analysis;
 use crate::analysis::sensitive::Reach;
@@ -15,10 +16,11 @@ use crate::model::{ColumnId, Oid, Timestamp};
 use crate::session::plan::masked;
 
 /// What has to be granted on one resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Needed {
     /// As one writes it in a request.
     pub resource: String,
+    #[schema(value_type = Vec<String>)]
     pub actions: Actions,
 }
 

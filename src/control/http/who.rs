@@ -1,0 +1,28 @@
+//! Who may ask for what concerns everybody.
+
+use super::problem::Problem;
+use super::sign_in::SignedIn;
+use crate::model::{Report, SqlState};
+
+/// The role in the configuration that lets somebody read the audit log over HTTP, and no more.
+const AUDITOR: &str = "auditor";
+
+/// # Errors
+/// The console would not be open to them either.
+pub(super) fn operators_only(who: &SignedIn) -> Result<(), Problem> {
+    if who.is_operator() { Ok(()) } else { Err(lacks("this needs the role \"control\"")) }
+}
+
+/// # Errors
+/// They are neither operator nor auditor.
+pub(super) fn auditors_only(who: &SignedIn) -> Result<(), Problem> {
+    if who.is_operator() || who.user.has_role(AUDITOR) {
+        return Ok(());
+    }
+    Err(lacks("this needs the role \"auditor\" or \"control\""))
+}
+
+fn lacks(what: &str) -> Problem {
+    let report = Report::error(SqlState::INSUFFICIENT_PRIVILEGE, what);
+    report.hint("Roles stand in the proxy's configuration.").into()
+}
