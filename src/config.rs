@@ -245,6 +245,8 @@ pub enum Role {
     Control,
     /// May change objects over personal data.
     Ddl,
+    /// May read the audit log over HTTP.
+    Auditor,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -350,12 +352,14 @@ impl UserConfig {
 }
 
 impl Role {
-    const WORDS: [(&'static str, Self); 2] = [("control", Self::Control), ("ddl", Self::Ddl)];
+    const WORDS: [(&'static str, Self); 3] =
+        [("control", Self::Control), ("ddl", Self::Ddl), ("auditor", Self::Auditor)];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Control => "control",
             Self::Ddl => "ddl",
+            Self::Auditor => "auditor",
         }
     }
 }

@@ -15,7 +15,7 @@ pub use digest::{Digest, DigestError};
 pub use duration::{DurationError, parse_duration, show_duration};
 pub use meaning::{MEANINGS, Meaning};
 pub use name::{ColumnPath, RelationName, quote_ident, quote_literal};
-pub use principal::{Client, ROLE_DDL, User};
+pub use principal::{Client, ROLE_AUDITOR, ROLE_DDL, User};
 pub use report::{Report, Severity, SqlState};
 pub use secret::Secret;
 pub use signing::{KeyError, KeyId, PublicKey, Signature, SigningKey};

@@ -7,6 +7,8 @@ mod support;
 
 #[path = "e2e/api.rs"]
 mod api;
+#[path = "e2e/api_document.rs"]
+mod api_document;
 #[path = "e2e/attack/classes.rs"]
 mod attack;
 #[path = "e2e/bad_config.rs"]

@@ -4,13 +4,16 @@ use std::sync::Arc;
 /// The role of who may change objects over personal data and define code.
 pub const ROLE_DDL: &str = "ddl";
 
+/// The role of who may read the audit log over HTTP, and no more.
+pub const ROLE_AUDITOR: &str = "auditor";
+
 /// Somebody the proxy knows by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     pub name: Arc<str>,
     pub groups: Arc<[String]>,
     /// What the user may do besides asking for data: `control` (console), `ddl` (change objects
-    /// over PII).
+    /// over PII), `auditor` (read the audit log over HTTP).
     pub roles: Arc<[String]>,
 }
 

@@ -42,6 +42,17 @@ const TABLE: &[(Route, Sent, [u16; 8])] = &[
         Form("deed=request&resource=customers.email&duration=20+minutes&reason=INC-42"),
         [401, 401, 401, 303, 303, 303, 303, 303],
     ),
+    (("GET", "/api"), Nothing, ALL),
+    (("GET", "/api/v1/audit/records"), Nothing, [401, 401, 401, 403, 403, 403, 200, 403]),
+    (("GET", "/api/v1/catalog"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
+    // Of what, is not said.
+    (("GET", "/api/v1/catalog/access"), Nothing, [401, 401, 401, 400, 400, 400, 400, 400]),
+    (("GET", "/api/v1/databases"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
+    (
+        ("POST", "/api/v1/explain"),
+        Json("{\"database\":\"shop\",\"statement\":\"SELECT email FROM customers\"}"),
+        [401, 401, 401, 200, 200, 200, 200, 200],
+    ),
     (("GET", "/api/v1/grants"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
     (("POST", "/api/v1/grants"), Json(GRANT), [401, 401, 401, 403, 403, 403, 201, 403]),
     (
@@ -62,6 +73,9 @@ const TABLE: &[(Route, Sent, [u16; 8])] = &[
         [401, 401, 401, 422, 422, 404, 422, 404],
     ),
     (("POST", "/api/v1/grants/{id}/revoke"), Json("{}"), [401, 401, 401, 200, 200, 404, 200, 404]),
+    (("GET", "/api/v1/me"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
+    (("GET", "/api/v1/openapi.json"), Nothing, ALL),
+    (("GET", "/api/v1/policies"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
     (("GET", "/api/v1/requests"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
     (("POST", "/api/v1/requests"), Json(WISH), [401, 401, 401, 201, 201, 201, 201, 201]),
     (("GET", "/api/v1/requests/{id}"), Nothing, [401, 401, 401, 200, 200, 404, 200, 200]),
@@ -81,6 +95,18 @@ const TABLE: &[(Route, Sent, [u16; 8])] = &[
         Json(REASON),
         [401, 401, 401, 403, 200, 404, 200, 200],
     ),
+    (("GET", "/api/v1/restrictions"), Nothing, [401, 401, 401, 403, 403, 403, 200, 403]),
+    (
+        ("POST", "/api/v1/restrictions"),
+        Json("{\"user\":\"mallory\",\"reason\":\"INC-42\"}"),
+        [401, 401, 401, 403, 403, 403, 201, 403],
+    ),
+    // There is no such user, so nothing to lift.
+    (
+        ("POST", "/api/v1/restrictions/{user}/lift"),
+        Json("{}"),
+        [401, 401, 401, 403, 403, 403, 404, 403],
+    ),
     // Nobody here comes with a session.
     (("DELETE", "/api/v1/session"), Nothing, [401, 401, 401, 404, 404, 404, 404, 404]),
     (("GET", "/api/v1/session"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
@@ -88,6 +114,11 @@ const TABLE: &[(Route, Sent, [u16; 8])] = &[
     (("POST", "/api/v1/session"), Json(PASSWORD), [201; 8]),
     // There is no issuer here.
     (("GET", "/api/v1/session/oidc"), Nothing, [404; 8]),
+    (("GET", "/api/v1/sessions"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
+    // There is none of that number.
+    (("POST", "/api/v1/sessions/{id}/kill"), Json("{}"), [401, 401, 401, 403, 403, 403, 404, 403]),
+    (("GET", "/api/v1/sinks"), Nothing, [401, 401, 401, 403, 403, 403, 200, 403]),
+    (("GET", "/api/v1/status"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
     (("GET", "/audit"), Nothing, [401, 401, 401, 403, 403, 403, 200, 403]),
     (("GET", "/console.js"), Nothing, ALL),
     (("GET", "/grants/{id}"), Nothing, [401, 401, 401, 200, 200, 404, 200, 404]),
@@ -162,9 +193,10 @@ fn every_route_is_for_whom_the_table_says() {
                     "dora's token" => bearer(&office.machine("dora", &[])),
                     name => basic(name, &password(name)),
                 };
+                let path = &path.replace("{user}", "mallory2");
                 let path = match path.split_once("{id}") {
                     Some((before, after)) => format!("{before}{}{after}", office.wish(path).await),
-                    None => (*path).to_owned(),
+                    None => path.clone(),
                 };
                 let answer = office.send((method, &path), &head, *sent);
                 assert_eq!(answer.status, *expected, "{method} {path} by {who}: {answer:?}");

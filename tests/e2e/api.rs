@@ -14,13 +14,25 @@ use crate::support::traps::{self, Variant};
 use crate::support::wait::until;
 
 impl Shop {
-    fn ask(&self, user: &str, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+    pub(crate) fn ask(
+        &self,
+        user: &str,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
         let answer = self.ask_with(&sign_in(user, password(user)), method, path, body);
         let body = serde_json::from_str(&answer.body);
         (answer.status, body.unwrap_or_else(|_| panic!("no JSON: {answer:?}")))
     }
 
-    fn ask_with(&self, head: &str, method: &str, path: &str, body: Option<&Value>) -> HttpAnswer {
+    pub(crate) fn ask_with(
+        &self,
+        head: &str,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> HttpAnswer {
         let body = body.map(Value::to_string).unwrap_or_default();
         let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
         self.proxy.http_raw(&format!(
@@ -70,6 +82,10 @@ fn finish(child: Child) -> (i32, String, String) {
     let output = child.wait_with_output().expect("it runs");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     (output.status.code().expect("it exits"), text(output.stdout), text(output.stderr))
+}
+
+pub(crate) fn login(user: &str) -> String {
+    sign_in(user, password(user))
 }
 
 fn sign_in(user: &str, password: &str) -> String {
@@ -146,10 +162,10 @@ fn what_is_wrong_is_refused_and_said() {
     };
     for (body, status, words) in [
         (json!([]), 422, "expected"),
-        (json!({}), 422, "duration"),
+        (json!({}), 422, "resource"),
         (with("subject", json!("bob")), 422, "unknown field `subject`"),
         (with("max_rows", json!(-1)), 422, "did not match"),
-        (with("database", json!(7)), 422, "database is a name"),
+        (with("database", json!(7)), 422, "expected a string"),
         (with("database", json!("nowhere")), 404, "does not exist"),
         (with("resource", json!("nowhere.email")), 404, "nowhere.email"),
         (with("rows", json!("id IN (SELECT 1)")), 422, "rows"),

@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
 use super::problem::Problem;
@@ -13,7 +13,7 @@ use super::views::Page;
 
 /// Entries of a page, if nothing else is said, and at most.
 const PAGE_LEN: u64 = 100;
-const PAGE_LEN_MAX: u64 = 1_000;
+pub(super) const PAGE_LEN_MAX: u64 = 1_000;
 
 /// A JSON document. It has to be declared as one, which a form on another site's page cannot do.
 pub(super) struct Body<T>(pub(super) T);
@@ -59,17 +59,38 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Paging {
-    /// Entries of a page: 100 unless said otherwise, 1000 at most.
+    /// Entries of a page: 100 unless said otherwise.
+    #[serde(deserialize_with = "page_len")]
+    #[param(minimum = 1, maximum = 1000)]
     pub(super) limit: Option<u64>,
     /// Those behind this number: the `next_before` of the page before.
+    #[serde(deserialize_with = "number")]
     pub(super) before: Option<u64>,
 }
 
 impl Paging {
     /// How many are wanted.
     pub(super) fn len(self) -> usize {
-        let len = self.limit.unwrap_or(PAGE_LEN).clamp(1, PAGE_LEN_MAX);
+        let len = self.limit.unwrap_or(PAGE_LEN);
         usize::try_from(len).unwrap_or(usize::MAX)
+    }
+}
+
+/// How long a page is to be.
+pub(super) fn page_len<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let len = Option::<u64>::deserialize(from)?;
+    match len.is_none_or(|len| (1..=PAGE_LEN_MAX).contains(&len)) {
+        true => Ok(len),
+        false => Err(Error::custom(format!("limit is 1 to {PAGE_LEN_MAX}"))),
+    }
+}
+
+/// A number as the document has it, which ends where that of signed ones does.
+pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let number = Option::<u64>::deserialize(from)?;
+    match number.is_none_or(|number| i64::try_from(number).is_ok()) {
+        true => Ok(number),
+        false => Err(Error::custom("the number is too large")),
     }
 }
 

@@ -8,7 +8,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::{Paging, Parameters, pages};
+use super::body::{Paging, Parameters, number, page_len, pages};
 use super::policies::{PolicyView, class_of, visible};
 use super::problem::Problem;
 use super::sign_in::SignedIn;
@@ -96,9 +96,12 @@ pub(super) struct Wanted {
     table: Option<String>,
     /// Only those of this class.
     class: Option<String>,
-    /// Entries of a page: 100 unless said otherwise, 1000 at most.
+    /// Entries of a page: 100 unless said otherwise.
+    #[serde(deserialize_with = "page_len")]
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u64>,
     /// Those behind this number: the `next_before` of the page before.
+    #[serde(deserialize_with = "number")]
     before: Option<u64>,
 }
 

@@ -13,7 +13,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use super::body::{Body, Id, Paging, Parameters, page};
+use super::body::{Body, Id, Paging, Parameters, number, page, page_len};
 use super::once::{KeyHeader, Once};
 use super::problem::Problem;
 use super::requests::{Nothing, Wish, created, unreadable};
@@ -33,9 +33,12 @@ pub(super) struct Wanted {
     state: Option<String>,
     /// Only those of this subject: `alice`, `group:support`.
     subject: Option<String>,
-    /// Entries of a page: 100 unless said otherwise, 1000 at most.
+    /// Entries of a page: 100 unless said otherwise.
+    #[serde(deserialize_with = "page_len")]
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u64>,
     /// Those behind this number: the `next_before` of the page before.
+    #[serde(deserialize_with = "number")]
     before: Option<u64>,
 }
 

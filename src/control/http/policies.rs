@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::{Paging, Parameters, pages};
+use super::body::{Paging, Parameters, number, page_len, pages};
 use super::problem::Problem;
 use super::sign_in::SignedIn;
 use super::views::{LimitsView, Page, words};
@@ -114,9 +114,12 @@ pub(super) struct Wanted {
     resource: Option<String>,
     /// The database of the resource, if more than one knows it.
     database: Option<String>,
-    /// Entries of a page: 100 unless said otherwise, 1000 at most.
+    /// Entries of a page: 100 unless said otherwise.
+    #[serde(deserialize_with = "page_len")]
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u64>,
     /// Those behind this number: the `next_before` of the page before.
+    #[serde(deserialize_with = "number")]
     before: Option<u64>,
 }
 

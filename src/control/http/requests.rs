@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::{Body, Id, Paging, Parameters, page};
+use super::body::{Body, Id, Paging, Parameters, number, page, page_len};
 use super::once::{KeyHeader, Once};
 use super::problem::Problem;
 use super::sign_in::SignedIn;
@@ -32,9 +32,12 @@ pub(super) struct Wanted {
     state: Option<String>,
     /// Only those of this user.
     requester: Option<String>,
-    /// Entries of a page: 100 unless said otherwise, 1000 at most.
+    /// Entries of a page: 100 unless said otherwise.
+    #[serde(deserialize_with = "page_len")]
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u64>,
     /// Those behind this number: the `next_before` of the page before.
+    #[serde(deserialize_with = "number")]
     before: Option<u64>,
 }
 
@@ -204,6 +207,7 @@ pub(super) fn visible(desk: &Desk, who: &SignedIn, id: RequestId) -> Result<Requ
 #[into_params(parameter_in = Query)]
 pub(super) struct Patience {
     /// Seconds to wait until it is decided, 30 at most.
+    #[serde(deserialize_with = "number")]
     wait: Option<u64>,
 }
 

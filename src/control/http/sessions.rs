@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::{Body, Id, Paging, Parameters, page};
+use super::body::{Body, Id, Paging, Parameters, number, page, page_len};
 use super::problem::Problem;
 use super::requests::Nothing;
 use super::sign_in::SignedIn;
@@ -67,9 +67,12 @@ pub(super) struct Wanted {
     user: Option<String>,
     /// Only those on this database.
     database: Option<String>,
-    /// Entries of a page: 100 unless said otherwise, 1000 at most.
+    /// Entries of a page: 100 unless said otherwise.
+    #[serde(deserialize_with = "page_len")]
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u64>,
     /// Those behind this number: the `next_before` of the page before.
+    #[serde(deserialize_with = "number")]
     before: Option<u64>,
 }
 

@@ -2,10 +2,7 @@
 
 use super::problem::Problem;
 use super::sign_in::SignedIn;
-use crate::model::{Report, SqlState};
-
-/// The role in the configuration that lets somebody read the audit log over HTTP, and no more.
-const AUDITOR: &str = "auditor";
+use crate::model::{ROLE_AUDITOR, Report, SqlState};
 
 /// # Errors
 /// The console would not be open to them either.
@@ -16,7 +13,7 @@ pub(super) fn operators_only(who: &SignedIn) -> Result<(), Problem> {
 /// # Errors
 /// They are neither operator nor auditor.
 pub(super) fn auditors_only(who: &SignedIn) -> Result<(), Problem> {
-    if who.is_operator() || who.user.has_role(AUDITOR) {
+    if who.is_operator() || who.user.has_role(ROLE_AUDITOR) {
         return Ok(());
     }
     Err(lacks("this needs the role \"auditor\" or \"control\""))

@@ -4,7 +4,7 @@ use serde::de::value::{Error, StrDeserializer};
 use serde::de::{Deserialize, IntoDeserializer};
 use utoipa::IntoParams;
 
-use super::super::body::Paging;
+use super::super::body::{PAGE_LEN_MAX, Paging};
 use super::super::problem::Problem;
 use crate::audit::query::{Class, ClassColumn, Query};
 use crate::audit::{Decision, Kind};
@@ -57,7 +57,8 @@ pub(in crate::control::http) struct Parameters {
     since: Option<Timestamp>,
     /// Before this time.
     until: Option<Timestamp>,
-    /// Records of a page: 100 unless said otherwise, 1000 at most.
+    /// Records of a page: 100 unless said otherwise.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u64>,
     /// Those behind this number: the `next_before` of the page before.
     before: Option<u64>,
@@ -87,9 +88,9 @@ impl Question {
                 "column" => query.columns.push(value),
                 "class" => query.classes.push(class(databases, &value)?),
                 "table" => query.tables.push(value),
-                "grant" => query.grants.push(read(&name, &value)?),
-                "request" => query.requests.push(read(&name, &value)?),
-                "session" => query.sessions.push(read(&name, &value)?),
+                "grant" => query.grants.push(number(&name, &value)?),
+                "request" => query.requests.push(number(&name, &value)?),
+                "session" => query.sessions.push(number(&name, &value)?),
                 "kind" => query.kinds.push(kind(&value)?),
                 "decision" => query.decisions.push(decision(&value)?),
                 "step" => query.steps.push(value),
@@ -100,8 +101,8 @@ impl Question {
                 "text" => query.words.extend(value.split_whitespace().map(str::to_owned)),
                 "since" => query.since = Some(read(&name, &value)?),
                 "until" => query.until = Some(read(&name, &value)?),
-                "limit" => paging.limit = Some(read(&name, &value)?),
-                "before" => paging.before = Some(read(&name, &value)?),
+                "limit" => paging.limit = Some(page_len(&value)?),
+                "before" => paging.before = Some(number(&name, &value)?),
                 _ => return Err(wrong(&format!("there is no parameter {name}"))),
             }
         }
@@ -123,6 +124,23 @@ fn wrong(what: &str) -> Problem {
 
 fn read<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, Problem> {
     value.parse().map_err(|_| wrong(&format!("{name} is not what is said of it in /api")))
+}
+
+/// A number as the document has it, which ends where that of signed ones does.
+fn number(name: &str, value: &str) -> Result<u64, Problem> {
+    let number: u64 = read(name, value)?;
+    if i64::try_from(number).is_err() {
+        return Err(wrong(&format!("{name} is too large")));
+    }
+    Ok(number)
+}
+
+fn page_len(value: &str) -> Result<u64, Problem> {
+    let len: u64 = read("limit", value)?;
+    if (1..=PAGE_LEN_MAX).contains(&len) {
+        return Ok(len);
+    }
+    Err(wrong(&format!("limit is 1 to {PAGE_LEN_MAX}")))
 }
 
 fn kind(word: &str) -> Result<Kind, Problem> {
@@ -185,6 +203,9 @@ mod tests {
             "class=nowhere",
             "address=here",
             "limit=many",
+            "limit=0",
+            "limit=1001",
+            "before=9223372036854775808",
         ] {
             assert!(Question::read(text.as_bytes(), &[]).is_err(), "{text}");
         }
