@@ -1,8 +1,6 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
-.PHONY: docs deb test-deb check-deploy test-console screenshots kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
-.PHONY: deb test-deb check-deploy kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
-.PHONY: test-api test-console screenshots kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
+.PHONY: docs deb test-deb check-deploy test-api test-console screenshots kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
 
 all: build
 

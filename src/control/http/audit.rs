@@ -142,12 +142,10 @@ impl RecordsView {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long it may read, not what time it is")]
 fn deadline() -> Instant {
     Instant::now() + PATIENCE
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long it may read, not what time it is")]
 fn is_over(deadline: Instant) -> bool {
     Instant::now() >= deadline
 }

@@ -141,9 +141,9 @@ fn kind(schema: &Value) -> String {
             return some.iter().map(kind).collect::<Vec<_>>().join(" or ");
         }
     }
-    let word = match &schema["type"] {
-        Value::Array(words) => words.iter().map(text).collect::<Vec<_>>().join(" or "),
-        word => text(word).to_owned(),
+    let word = match schema["type"].as_array() {
+        Some(words) => words.iter().map(text).collect::<Vec<_>>().join(" or "),
+        None => text(&schema["type"]).to_owned(),
     };
     match schema["items"].is_null() {
         true => escaped(&word),
