@@ -15,7 +15,7 @@ const fn meaning(state: SqlState, when: &'static str, remedy: &'static str) -> M
 }
 
 /// Every SQLSTATE that the proxy says by itself, in their order.
-pub const MEANINGS: [Meaning; 23] = [
+pub const MEANINGS: [Meaning; 24] = [
     meaning(
         SqlState::CONNECTION_FAILURE,
         "the database, the directory or the issuer of tokens is out of reach, or the database \
@@ -105,6 +105,11 @@ pub const MEANINGS: [Meaning; 23] = [
         SqlState::STATEMENT_TOO_COMPLEX,
         "a statement over personal data with more tokens or deeper nesting than is looked into",
         "split it",
+    ),
+    meaning(
+        SqlState::OBJECT_IN_USE,
+        "over HTTP: a request with the same Idempotency-Key is still under way",
+        "ask again in a moment",
     ),
     meaning(
         SqlState::QUERY_CANCELED,

@@ -468,8 +468,11 @@ fn the_command_line_signs_in_once_and_machines_have_tokens() {
     shop.proxy.config.write_text(&text);
     shop.proxy.signal("HUP");
     until("the token counts no more", || (status() == 401).then_some(()));
-    let text = shop.proxy.audit_text();
-    assert!(text.contains("\"method\":\"token\"") && text.contains("\"reason\":\"signed_out\""));
+    let text = until("it is on record", || {
+        let text = shop.proxy.audit_text();
+        let method = text.contains("\"method\":\"token\"");
+        (method && text.contains("\"reason\":\"signed_out\"")).then_some(text)
+    });
     let told = format!("{text}{}", shop.proxy.log());
     assert!(!told.contains("kht_") && !told.contains("khs_"), "no token is told");
 }
