@@ -39,7 +39,8 @@ else
     step "documentation tests" cargo test --doc --quiet
 fi
 step "shared store" cargo test --test shared_store --no-fail-fast
-step "end-to-end tests" cargo test --test e2e --no-fail-fast
+# Most of what they do is wait for other processes, so there is room for twice as many.
+step "end-to-end tests" cargo test --test e2e --no-fail-fast -- --test-threads "$((2 * $(nproc)))"
 step "proof" cargo test --test prove --no-fail-fast
 
 echo
