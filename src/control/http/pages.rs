@@ -4,6 +4,7 @@
 mod access;
 mod asking;
 mod audit;
+mod before;
 mod case;
 mod chart;
 mod form;

@@ -190,6 +190,15 @@ def story(browser, psql, script):
     if script:
         dora.go("/inbox")
         dora.shot("inbox-dark")
+    ran = dora.go(f"/requests/{number}").locator("section[aria-labelledby=before]")
+    expect(ran).to_contain_text("What alice ran on it")
+    expect(ran.locator("tbody tr").first).to_contain_text("ssn")
+    expect(ran.locator("tbody tr").first).to_contain_text("shown")
+    assert re.search(r"= \d", SSN) and not re.search(r"= \d", ran.text_content()), "no constant"
+    if script:
+        dora.check("a request, with what was run")
+    own = alice.go(f"/requests/{number}").locator("section[aria-labelledby=before]")
+    expect(own).to_have_count(0)
     approve(dora, number, script)
     assert psql.sees_raw(), "raw after the approval"
     page = alice.go("/")

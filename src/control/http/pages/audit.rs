@@ -21,6 +21,7 @@ use crate::control::desk::{Asked, Deed, Occurrence};
 use crate::control::explorer::{Findings, HOUR_SECS, Stopped};
 use crate::model::Timestamp;
 use question::{DECISIONS, KINDS, PERIODS};
+pub(super) use rows::decision;
 
 /// Records that are shown.
 const ROWS_MAX: usize = 200;
@@ -39,7 +40,7 @@ pub(super) async fn show(
     let now = (desk.clock)();
     let found = match question::read(&asked, &(desk.databases)(), now) {
         Ok(question) => {
-            remember(&desk, &who, &asked);
+            remember(&desk, &who, Asked::of(|name| asked.some(name).is_some()));
             desk.explorer.search(question, ROWS_MAX).await.map_err(Problem::from)
         }
         Err(problem) => Err(problem),
@@ -59,13 +60,13 @@ pub(super) async fn show(
 }
 
 /// Who looks at what others did is on record, too: that they did, and by which fields.
-fn remember(desk: &Desk, who: &SignedIn, asked: &Fields) {
+pub(super) fn remember(desk: &Desk, who: &SignedIn, asked: Asked) {
     (desk.record)(&Occurrence {
         at: (desk.clock)(),
         user: who.user.clone(),
         address: who.address,
         application: Arc::clone(&who.application),
-        deed: Deed::Explore(Asked::of(|name| asked.some(name).is_some())),
+        deed: Deed::Explore(asked),
         refused: None,
     });
 }

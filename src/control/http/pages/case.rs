@@ -34,6 +34,10 @@ pub(super) fn card(desk: &Desk, who: &SignedIn, request: &Request, answer: &str)
             (details(desk, request))
             (visible(desk, request))
             (person(desk, request))
+            @if answer == "/inbox" && may_decide(request, who) {
+                p { a href=(format!("/requests/{}", request.id)) {
+                    "Statements of " (request.requester) " on it" } }
+            }
             @if request.state == RequestState::Pending { (decide(desk, who, request, answer)) }
         }
     }
@@ -121,6 +125,17 @@ fn visible(desk: &Desk, request: &Request) -> Markup {
             @if count > COLUMNS_MAX { p.soft { "The first " (COLUMNS_MAX) " are shown." } }
         }
     }
+}
+
+/// The columns that it is about, `schema.table.column`; none of a database that is not configured.
+pub(super) fn columns(desk: &Desk, request: &Request) -> Vec<String> {
+    let databases = (desk.databases)();
+    let Ok(view) = lookup::view(&databases, Some(&request.terms.database), "") else {
+        return Vec::new();
+    };
+    let pattern = Pattern { database: None, resource: request.terms.resource.clone() };
+    let columns = view.columns.iter().filter(|column| pattern.is_of(column));
+    columns.take(COLUMNS_MAX).map(|column| column.path.to_string()).collect()
 }
 
 /// What is known of who asks: restrictions, and what they asked for in the last day.

@@ -13,14 +13,14 @@ use super::super::sign_in::SignedIn;
 use super::form::{Fields, OwnForm};
 use super::layout::{self, Place};
 use super::parts::trouble;
-use super::{case, see};
+use super::{before, case, see};
 use crate::control::Desk;
 use crate::control::grammar::Command;
 use crate::grant::Proof;
 use crate::model::Secret;
 
 pub(super) async fn show(State(desk): State<Arc<Desk>>, who: SignedIn, Id(id): Id) -> Response {
-    page(&desk, &who, id, "")
+    page(&desk, &who, id, "").await
 }
 
 pub(super) async fn take(
@@ -31,7 +31,7 @@ pub(super) async fn take(
     match carry_out(&desk, &who, id, &fields).await {
         Ok(()) => see(&format!("/requests/{id}")),
         Err(problem) => {
-            layout::with_status(page(&desk, &who, id, &problem.words()), problem.status)
+            layout::with_status(page(&desk, &who, id, &problem.words()).await, problem.status)
         }
     }
 }
@@ -58,7 +58,7 @@ pub(super) async fn carry_out(
     requests::decide(desk, who, id, command).await.map(drop)
 }
 
-fn page(desk: &Desk, who: &SignedIn, id: u64, words: &str) -> Response {
+async fn page(desk: &Desk, who: &SignedIn, id: u64, words: &str) -> Response {
     let request = match requests::visible(desk, who, id) {
         Ok(request) => request,
         Err(problem) => return layout::problem(&problem),
@@ -66,6 +66,7 @@ fn page(desk: &Desk, who: &SignedIn, id: u64, words: &str) -> Response {
     let body = html! {
         (trouble(words))
         (case::card(desk, who, &request, &format!("/requests/{id}")))
+        (before::section(desk, who, &request).await)
     };
     layout::page(desk, who, Place::Elsewhere, &format!("Request {id}"), &body)
 }

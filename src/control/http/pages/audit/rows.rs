@@ -25,7 +25,7 @@ fn row(record: &Record) -> Vec<Markup> {
         html! { (record.seq) },
         html! { time datetime=(record.time) { (record.time.strftime("%m-%d %H:%M:%S")) } },
         html! { @if let Some(who) = who { a href=(format!("/audit?{}", link("user", who))) { (who) } } },
-        what(record),
+        decision(record),
         html! { @for name in columns(record) { code { (name) } " " } },
         text(rows.as_deref().unwrap_or_default()),
         html! { @for id in grants { a href=(format!("/audit?grant={id}")) { (id) } " " } },
@@ -33,7 +33,8 @@ fn row(record: &Record) -> Vec<Markup> {
     ]
 }
 
-fn what(record: &Record) -> Markup {
+/// How the statement was answered, or else what happened.
+pub(in super::super) fn decision(record: &Record) -> Markup {
     let tone = match (record.decision, record.kind) {
         (Some(Decision::Raw), _) => Tone::Wait,
         (Some(Decision::Refused | Decision::Cut), _) | (None, Kind::LoginFailed) => Tone::Bad,
