@@ -1,26 +1,28 @@
 # Two stages: the compiler stays behind, and the proxy runs as nobody in particular, without a shell.
-# The binary needs no library but libc and libgcc. What it writes lies in /var/lib/keyhole: run it with
+# The binary is static: it needs no library at all. What it writes lies in /var/lib/keyhole: run it with
 # a read-only root (docker run --read-only --cap-drop ALL --security-opt no-new-privileges).
 
 # Distroless images have no version numbers: pin a digest by --build-arg RUNTIME=…@sha256:….
-ARG RUNTIME=gcr.io/distroless/cc-debian12:nonroot
+ARG RUNTIME=gcr.io/distroless/static-debian12:nonroot
 
 FROM rust:1.95.0-bookworm AS build
 # Debian's stable release changes for reasons of security only.
 # hadolint ignore=DL3008
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends clang libclang-dev make \
+ && apt-get install --yes --no-install-recommends clang libclang-dev make musl-tools \
  && rm -rf /var/lib/apt/lists/*
+RUN rustup target add "$(uname -m)-unknown-linux-musl"
 WORKDIR /src
 COPY . .
 # An empty folder of the proxy's own, for the volume: the last stage has no shell to make one.
-RUN cargo build --release --locked --bin keyhole \
- && strip target/release/keyhole \
- && mkdir -p /out/var/lib/keyhole
+RUN target="$(uname -m)-unknown-linux-musl" \
+ && cargo build --release --locked --target "$target" --bin keyhole \
+ && mkdir -p /out/usr/bin /out/var/lib/keyhole \
+ && strip -o /out/usr/bin/keyhole "target/$target/release/keyhole"
 
 # hadolint ignore=DL3006
 FROM ${RUNTIME}
-COPY --from=build /src/target/release/keyhole /usr/bin/keyhole
+COPY --from=build /out/usr/bin/keyhole /usr/bin/keyhole
 COPY --from=build --chown=10001:10001 --chmod=0700 /out/var/lib/keyhole /var/lib/keyhole
 USER 10001:10001
 WORKDIR /var/lib/keyhole
