@@ -69,13 +69,11 @@ pub(super) struct Problem {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.title)?;
-        for (name, text) in [("DETAIL", &self.detail), ("HINT", &self.hint)] {
-            if let Some(text) = text {
-                write!(f, "\n{name}:  {text}")?;
-            }
+        f.write_str(self.detail.as_ref().unwrap_or(&self.title))?;
+        match &self.hint {
+            Some(hint) => write!(f, "\nHINT:  {hint}"),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -37,6 +37,7 @@ use axum::{Extension, Json, Router, middleware};
 
 use self::bounded::{Bounded, Peer};
 use self::problem::Problem;
+pub use self::problem::{PROBLEM_KINDS, ProblemKind};
 pub use self::routes::{ROUTES, Route};
 use super::desk::Desk;
 use crate::model::SqlState;

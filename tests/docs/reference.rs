@@ -6,6 +6,7 @@ use std::fs;
 use clap::builder::StyledStr;
 use clap::{Arg, ArgAction, Command};
 use keyhole::control::grammar::HELP;
+use keyhole::control::http::PROBLEM_KINDS;
 use keyhole::model::MEANINGS;
 
 use super::{configuration, root};
@@ -152,6 +153,16 @@ fn reference_of_errors() {
                  the statement touches hidden data: then its SQLSTATE stays, and its words are \
                  replaced, as they may hold values. The API has the same code in the member `code` \
                  of a problem, and the console's answers are the same errors.";
+    body.push_str(
+        "\n## Problems of the API\n\nAnswers of the API that are no success are problem details \
+         (RFC 9457). Type and title are those of the kind; what is so of this one stands in \
+         `detail`, and what can be done about it in `hint`.\n\n\
+         | type | title | |\n| --- | --- | --- |\n",
+    );
+    for kind in PROBLEM_KINDS {
+        writeln!(body, "| `/api#{}` | {} | {} |", kind.word, cell(kind.title), cell(kind.about))
+            .expect("a string");
+    }
     holds("errors.md", "Errors", intro, &body);
 }
 

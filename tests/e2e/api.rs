@@ -54,7 +54,7 @@ impl Shop {
         let (status, answer) = self.ask(user, "POST", path, Some(&body));
         assert!(status >= 400, "{path} {body}: {status} {answer}");
         assert_eq!(answer["status"], status, "{answer}");
-        (status, answer["title"].as_str().expect("a title").to_owned())
+        (status, answer["detail"].as_str().expect("a detail").to_owned())
     }
 
     pub(crate) fn keyhole(&self, user: &str, args: &[&str]) -> Command {
@@ -173,8 +173,8 @@ fn what_is_wrong_is_refused_and_said() {
         (with("duration", json!("2 hours")), 403, "at most 30min"),
         (with("reason", json!(" ")), 422, "a reason is needed"),
     ] {
-        let (got, title) = shop.refused("alice", "/requests", body.clone());
-        assert!(got == status && title.contains(words), "{body}: {got} {title}");
+        let (got, detail) = shop.refused("alice", "/requests", body.clone());
+        assert!(got == status && detail.contains(words), "{body}: {got} {detail}");
     }
     for (user, path, body, status) in [
         ("alice", "/requests/1/approve", json!({}), 404),

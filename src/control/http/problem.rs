@@ -51,10 +51,11 @@ enum Schemes {
 pub(super) struct ProblemView {
     /// Which kind of problem it is: a URI, relative to the page that explains them.
     r#type: String,
-    title: String,
+    /// Of the kind: what is so of this one stands in `detail`.
+    title: &'static str,
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    detail: Option<String>,
+    detail: String,
     /// What can be done about it.
     hint: Option<String>,
     /// The SQLSTATE that the same would have on the data port.
@@ -62,22 +63,69 @@ pub(super) struct ProblemView {
     code: String,
 }
 
-/// The kinds of problems, by the word at the end of their type.
-pub(super) const KINDS: &[(&str, &str)] = &[
-    ("malformed", "A parameter, a header or the body cannot be read. Send something else."),
-    ("unauthenticated", "Nobody is signed in, or the login is wrong."),
-    ("forbidden", "Whoever asks may not do that; the detail says who may."),
-    ("not-found", "There is no such thing, or it is none of theirs."),
-    ("method-not-allowed", "There is such a path, and this is not done with it."),
-    ("conflict", "A request with the same Idempotency-Key is under way. Ask again later."),
-    ("too-long", "The body is longer than 64 KiB."),
-    ("not-json", "The body is not declared as application/json."),
-    ("invalid", "It is read, and makes no sense here: the detail says why."),
-    ("idempotency-key-reused", "The Idempotency-Key was sent before, with another request."),
-    ("too-many", "Too much of it in this time. Ask again later."),
-    ("internal", "A mistake of the proxy's; its log says more."),
-    ("unavailable", "What it needs cannot be reached now. Ask again later."),
+/// A kind of problems.
+#[derive(Clone, Copy, Debug)]
+pub struct ProblemKind {
+    /// The word at the end of its type: `/api#forbidden`.
+    pub word: &'static str,
+    /// Of every problem of this kind; what is so of one stands in its detail.
+    pub title: &'static str,
+    /// What it means, and what can be done.
+    pub about: &'static str,
+}
+
+const fn kind(word: &'static str, title: &'static str, about: &'static str) -> ProblemKind {
+    ProblemKind { word, title, about }
+}
+
+/// All kinds of problems.
+pub const PROBLEM_KINDS: &[ProblemKind] = &[
+    kind(
+        "malformed",
+        "It cannot be read",
+        "A parameter, a header or the body cannot be read. Send something else.",
+    ),
+    kind("unauthenticated", "Nobody is signed in", "Nobody is signed in, or the login is wrong."),
+    kind(
+        "forbidden",
+        "It is not allowed",
+        "Whoever asks may not do that; the detail says who may.",
+    ),
+    kind("not-found", "There is no such thing", "There is no such thing, or it is none of theirs."),
+    kind(
+        "method-not-allowed",
+        "It is not done with this method",
+        "There is such a path, and this is not done with it.",
+    ),
+    kind(
+        "conflict",
+        "The same is under way",
+        "A request with the same Idempotency-Key is under way. Ask again later.",
+    ),
+    kind("too-long", "The body is too long", "The body is longer than 64 KiB."),
+    kind("not-json", "The body is no JSON", "The body is not declared as application/json."),
+    kind(
+        "invalid",
+        "It makes no sense",
+        "It is read, and makes no sense here: the detail says why.",
+    ),
+    kind(
+        "idempotency-key-reused",
+        "The Idempotency-Key was used before",
+        "The Idempotency-Key was sent before, with another request.",
+    ),
+    kind("too-many", "It is too much at a time", "Too much of it in this time. Ask again later."),
+    kind("internal", "The proxy made a mistake", "A mistake of the proxy's; its log says more."),
+    kind(
+        "unavailable",
+        "What it needs is out of reach",
+        "What it needs cannot be reached now. Ask again later.",
+    ),
 ];
+
+fn title_of(word: &str) -> &'static str {
+    PROBLEM_KINDS.iter().find(|kind| kind.word == word).map_or("", |kind| kind.title)
+}
 
 fn word_of(status: StatusCode) -> &'static str {
     match status.as_u16() {
@@ -154,9 +202,12 @@ impl Problem {
     /// In words, for people.
     pub(super) fn words(&self) -> String {
         let Report { message, detail, hint, .. } = &*self.report;
-        let parts = [Some(message.as_str()), detail.as_deref(), hint.as_deref()];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(". ")
+        sentences([Some(message.as_str()), detail.as_deref(), hint.as_deref()])
     }
+}
+
+fn sentences<'a>(parts: impl IntoIterator<Item = Option<&'a str>>) -> String {
+    parts.into_iter().flatten().collect::<Vec<_>>().join(". ")
 }
 
 impl From<Report> for Problem {
@@ -206,11 +257,12 @@ impl IntoResponse for Problem {
             Then::Nothing | Then::Challenge(_) | Then::Wait(_) => {}
         }
         let Report { state, message, detail, hint, .. } = *self.report;
+        let word = self.word.unwrap_or(word_of(self.status));
         let body = ProblemView {
-            r#type: format!("/api#{}", self.word.unwrap_or(word_of(self.status))),
-            title: message,
+            r#type: format!("/api#{word}"),
+            title: title_of(word),
             status: self.status.as_u16(),
-            detail,
+            detail: sentences([Some(message.as_str()), detail.as_deref()]),
             hint,
             code: state.as_str().to_owned(),
         };
@@ -250,4 +302,23 @@ pub(super) fn see(place: &str) -> Response {
 pub(super) fn sign_in_place(next: &str) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
     format!("/login?{query}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_has_a_kind_with_a_title() {
+        for status in (400..600).filter_map(|code| StatusCode::from_u16(code).ok()) {
+            assert_ne!(title_of(word_of(status)), "", "{status}");
+        }
+    }
+
+    #[test]
+    fn titles_tell_kinds_apart() {
+        let titles: std::collections::BTreeSet<_> =
+            PROBLEM_KINDS.iter().map(|kind| kind.title).collect();
+        assert_eq!(titles.len(), PROBLEM_KINDS.len());
+    }
 }

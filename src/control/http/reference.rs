@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::openapi;
-use super::problem::KINDS;
+use super::problem::{PROBLEM_KINDS, ProblemKind};
 
 const BEGIN: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
     <meta name=\"viewport\" content=\"width=device-width\"><title>Keyhole API</title>\
@@ -52,8 +52,9 @@ fn page(document: &Value) -> String {
     }
     heading(&mut page, 2, "problems", "Problems");
     page.push_str("<dl>");
-    for (word, about) in KINDS {
-        let _ = write!(page, "<dt id=\"{word}\"><code>/api#{word}</code></dt><dd>{about}</dd>");
+    for ProblemKind { word, title, about } in PROBLEM_KINDS {
+        let _ =
+            write!(page, "<dt id=\"{word}\"><code>/api#{word}</code> {title}</dt><dd>{about}</dd>");
     }
     page.push_str("</dl></main></body></html>\n");
     page
