@@ -246,7 +246,6 @@ impl Office {
             sessions: Arc::new(sessions::Registry::default()),
             metrics: Arc::new(Metrics::new().expect("metrics")),
             clock,
-            audit_dir: None,
             databases: Box::new(move || vec![database.clone()]),
             policies: Box::new(move || policies.clone()),
             rules: Box::new(move || rules.clone()),

@@ -154,6 +154,8 @@ pub enum Why {
     FileMissing,
     #[error("cannot be read: {0}")]
     Unreadable(String),
+    #[error("not read any further: the time for it was over")]
+    Stopped,
 }
 
 /// The first bad record.

@@ -5,12 +5,14 @@
 //! a line whose bytes already say that it cannot match.
 
 mod addresses;
+mod class;
 mod quick;
 
 use super::read::{Kind, Record};
 use super::record::{Decision, cut_name};
 use crate::model::Timestamp;
 pub use addresses::{Addresses, AddressesError};
+pub use class::{Class, ClassColumn, Named};
 use quick::Quick;
 
 /// What is asked for; what is empty asks for nothing.
@@ -43,21 +45,6 @@ pub struct Query {
     pub since: Option<Timestamp>,
     /// Before.
     pub until: Option<Timestamp>,
-}
-
-/// A class of the catalog and its columns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Class {
-    pub name: String,
-    pub columns: Vec<ClassColumn>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClassColumn {
-    /// As clients name it; None: any of them.
-    pub database: Option<String>,
-    /// `schema.table.column`.
-    pub column: String,
 }
 
 /// What became of a line.

@@ -168,6 +168,11 @@ impl Kind {
         Self::ALL.iter().find(|(known, _)| *known == word).map_or(Self::Other, |(_, kind)| *kind)
     }
 
+    /// The kind of that word, if it is known.
+    pub fn named(word: &str) -> Option<Self> {
+        Some(Self::of(word)).filter(|kind| *kind != Self::Other)
+    }
+
     /// The record's word; `other` of those that are not known.
     pub fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("other", |(word, _)| word)

@@ -6,9 +6,11 @@
 
 mod account;
 mod book;
+mod granted;
 mod line;
 mod table;
 mod tally;
+mod view;
 
 use std::collections::HashMap;
 
@@ -19,10 +21,12 @@ use crate::model::Timestamp;
 use account::Note;
 pub use account::{Account, Change};
 pub use book::{Book, Said};
+pub use granted::{Granted, GrantedAs};
 use line::Act;
 pub use table::{Ranked, Table};
 use tally::{Deed, Item, Session};
 pub use tally::{Row, Sessions, Tally};
+pub use view::{By, Chain, ReportView};
 
 /// Between the parts of a key.
 const SEPARATOR: char = '\0';

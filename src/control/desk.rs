@@ -1,7 +1,6 @@
 //! What the control port needs from the rest of the process, in one struct.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,8 +39,6 @@ pub struct Desk {
     pub sessions: Arc<sessions::Registry>,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
-    /// Where the audit log of this process is; None: it keeps none.
-    pub audit_dir: Option<PathBuf>,
     /// In the order of the configuration.
     pub databases: Source<Vec<Database>>,
     pub policies: Source<Policies>,
@@ -228,13 +225,13 @@ pub enum Deed {
     Explore(Asked),
 }
 
-/// Fields of the explorer's form that were filled in.
+/// What the audit log was asked about: fields that were filled in, and `report` for a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked(u32);
 
 impl Asked {
     /// All that there are.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 20] = [
         "user",
         "group",
         "column",
@@ -252,6 +249,9 @@ impl Asked {
         "period",
         "since",
         "until",
+        "step",
+        "fingerprint",
+        "report",
     ];
 
     /// Those for which `is_filled`.

@@ -1,25 +1,30 @@
-//! Questions to the audit log from a page: the newest answers first, and never more work than a
-//! page is worth. Whoever needs all of it, and that it is whole, asks `keyhole audit search`.
+//! Questions to the audit log, from pages and from the API: the newest answers first, and never
+//! more work than an answer is worth. Whoever needs all of it, and that it is whole, asks
+//! `keyhole audit search`; a report reads all of it here, too, or says that it is too much.
 
-use std::collections::{BTreeMap, VecDeque};
+mod turns;
+
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use self::turns::{Turn, Turns};
 use crate::audit::query::{Found, Query, Search};
-use crate::audit::{Decision, Kind, Record};
+use crate::audit::report::{Asked, Sums};
+use crate::audit::{Broken, Decision, Kind, Record, Why};
 use crate::model::{Report, SqlState, Timestamp};
-use crate::store::audit_log::look_back;
+use crate::store::audit_log::{Effort, Proofs, Verified, gather_within, look_back};
 
 /// Lines that one search reads.
 const LINES_MAX: u64 = 20_000_000;
 
-/// How long one search reads, and how long it waits for the one before it.
+/// How long one search reads, and a report; and how long either waits for those before it.
 const PATIENCE: Duration = Duration::from_secs(3);
+const REPORT_PATIENCE: Duration = Duration::from_secs(20);
 const TURN: Duration = Duration::from_secs(5);
 
 /// Between two looks at the clock.
@@ -29,11 +34,33 @@ const LINES_PER_LOOK: u64 = 256;
 /// read on.
 const DISORDER: Duration = Duration::from_secs(3600);
 
-/// Reads the log of this process; one search at a time.
+/// Reads the log of this process, for a few people at a time.
 pub struct Explorer {
     /// None: this process keeps no log.
     dir: Option<PathBuf>,
-    turn: Arc<Semaphore>,
+    searches: Arc<Turns>,
+    reports: Arc<Turns>,
+}
+
+/// What is asked of the log.
+#[derive(Debug, Default)]
+pub struct Question {
+    pub query: Query,
+    /// Only records before this number.
+    pub before: Option<u64>,
+    /// Records that are wanted.
+    pub len: usize,
+    pub extent: Extent,
+}
+
+/// How much of the log is searched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// Until all that is wanted was found.
+    #[default]
+    Enough,
+    /// As far as its time allows: what is found beyond that is counted.
+    All,
 }
 
 /// Why a search did not read all that was asked for.
@@ -45,12 +72,21 @@ pub enum Stopped {
     Lines,
 }
 
+impl Stopped {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Lines => "lines",
+        }
+    }
+}
+
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// The newest first.
-    pub records: Vec<Record>,
-    /// Those left out of `records` included.
+    pub hits: Vec<Hit>,
+    /// Those left out of `hits` included.
     pub found: u64,
     /// Lines that were read.
     pub lines: u64,
@@ -58,8 +94,23 @@ pub struct Findings {
     /// How far back it came.
     pub back_to: Option<Timestamp>,
     pub stopped: Option<Stopped>,
+    /// Before which number to go on; None: there is no more.
+    pub next_before: Option<u64>,
     /// By the hour, in seconds since 1970.
     pub activity: BTreeMap<i64, Tally>,
+}
+
+/// A record, and its line as the log has it.
+#[derive(Debug)]
+pub struct Hit {
+    pub record: Record,
+    pub line: Box<[u8]>,
+}
+
+impl Findings {
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.hits.iter().map(|hit| &hit.record)
+    }
 }
 
 /// What was found in a stretch of time.
@@ -105,93 +156,158 @@ impl Tally {
 
 impl Explorer {
     pub fn new(dir: Option<PathBuf>) -> Self {
-        Self { dir, turn: Arc::new(Semaphore::new(1)) }
+        Self { dir, searches: Arc::new(Turns::new(4)), reports: Arc::new(Turns::new(1)) }
     }
 
-    /// The newest `rows` records that are asked for, and counts of all that were found in the time
-    /// that there is.
+    /// The newest records that are asked for, and counts of all that were found on the way.
     ///
     /// Cancel safety: a search that nobody waits for ends in its own time.
     ///
     /// # Errors
-    /// Others are searching, or the log cannot be read.
-    pub async fn search(&self, query: Query, rows: usize) -> Result<Findings, Report> {
+    /// Too many are searching, or the log cannot be read.
+    pub async fn search(&self, user: &str, question: Question) -> Result<Findings, Report> {
         let Some(dir) = self.dir.clone() else { return Ok(Findings::default()) };
-        let turn = tokio::time::timeout(TURN, Arc::clone(&self.turn).acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else {
-            let message = "somebody else is searching the audit log";
-            let report = Report::error(SqlState::PROGRAM_LIMIT_EXCEEDED, message);
-            return Err(report.hint("Try again in a moment."));
-        };
+        let turn = enter(&self.searches, user).await?;
         let searching = tokio::task::spawn_blocking(move || {
-            let mut course = Course::new(query, rows);
+            let mut course = Course::new(question);
             let looked = look_back(&dir, |line| course.line(line));
             drop(turn);
-            looked.map(|_| course.end())
+            looked.map(|looked| course.end(looked.is_break()))
         });
-        let failed = |error: String| {
-            tracing::error!(%error, "the audit log cannot be read for a page");
-            Report::error(SqlState::IO_ERROR, "the audit log cannot be read")
-        };
-        let searched = searching.await.map_err(|error| failed(error.to_string()))?;
-        searched.map_err(|error| failed(error.to_string()))
+        let searched = searching.await.map_err(|error| failed(&error.to_string()))?;
+        searched.map_err(|error| failed(&error.to_string()))
     }
+
+    /// Sums the log up, all of it, and hands the sums to `tell`, with what the chain says; None:
+    /// the time for it was over before the log was.
+    ///
+    /// Cancel safety: a report that nobody waits for ends in its own time.
+    ///
+    /// # Errors
+    /// Too many want one.
+    pub async fn report<T: Send + 'static>(
+        &self,
+        user: &str,
+        asked: Asked,
+        tell: impl FnOnce(&Sums, &Asked, Option<&Result<Verified, Broken>>) -> T + Send + 'static,
+    ) -> Result<Option<T>, Report> {
+        let Some(dir) = self.dir.clone() else {
+            return Ok(Some(tell(&Sums::default(), &asked, None)));
+        };
+        let turn = enter(&self.reports, user).await?;
+        let summing = tokio::task::spawn_blocking(move || {
+            let deadline = Instant::now() + REPORT_PATIENCE;
+            let go_on = || Instant::now() < deadline;
+            // Statements of others go on meanwhile.
+            let effort = Effort { threads: 1, go_on: &go_on };
+            let mut sums = Sums::default();
+            let add = |sums: &mut Sums, _: crate::store::audit_log::Place<'_>, line: &[u8]| {
+                sums.take(&asked, line);
+            };
+            let verified =
+                gather_within(&dir, &Proofs::default(), effort, add, |part| sums.merge(part));
+            let told = match &verified {
+                Err(Broken { why: Why::Stopped, .. }) => None,
+                verified => Some(tell(&sums, &asked, Some(verified))),
+            };
+            drop(turn);
+            told
+        });
+        summing.await.map_err(|error| failed(&error.to_string()))
+    }
+}
+
+async fn enter(turns: &Arc<Turns>, user: &str) -> Result<Turn, Report> {
+    tokio::time::timeout(TURN, turns.enter(user)).await.map_err(|_| {
+        let message = "others, or another question of yours, are keeping the audit log busy";
+        Report::error(SqlState::PROGRAM_LIMIT_EXCEEDED, message).hint("Try again in a moment.")
+    })
+}
+
+fn failed(error: &str) -> Report {
+    tracing::error!(%error, "the audit log cannot be read for a question");
+    Report::error(SqlState::IO_ERROR, "the audit log cannot be read")
 }
 
 /// A search under way.
 struct Course {
     search: Search,
     since: Option<Timestamp>,
-    rows: usize,
-    records: VecDeque<Record>,
+    before: Option<u64>,
+    len: usize,
+    extent: Extent,
     findings: Findings,
+    /// The number of the line that was read last.
+    last: Option<u64>,
     deadline: Instant,
 }
 
 impl Course {
-    fn new(query: Query, rows: usize) -> Self {
-        let since = query.since.and_then(|since| since.checked_sub(DISORDER).ok());
+    fn new(question: Question) -> Self {
+        let Question { query, before, len, extent } = question;
         Self {
+            since: query.since.and_then(|since| since.checked_sub(DISORDER).ok()),
             search: Search::new(query),
-            since,
-            rows,
-            records: VecDeque::new(),
+            before,
+            len,
+            extent,
             findings: Findings::default(),
+            last: None,
             deadline: Instant::now() + PATIENCE,
         }
     }
 
     fn line(&mut self, line: &[u8]) -> ControlFlow<()> {
-        let findings = &mut self.findings;
-        if findings.lines.is_multiple_of(LINES_PER_LOOK) {
-            let at = time_of(line);
-            findings.back_to = at.or(findings.back_to);
-            if at.is_some_and(|at| self.since.is_some_and(|since| at < since)) {
-                return ControlFlow::Break(());
-            }
-            if let Some(stopped) = limit(findings.lines, self.deadline) {
-                findings.stopped = Some(stopped);
-                return ControlFlow::Break(());
-            }
+        if self.findings.lines.is_multiple_of(LINES_PER_LOOK) {
+            self.look_up(line)?;
         }
-        findings.lines += 1;
+        self.findings.lines += 1;
+        let seq = seq_of(line);
+        self.last = seq.or(self.last);
+        if self.before.is_some_and(|before| seq.is_none_or(|seq| seq >= before)) {
+            return ControlFlow::Continue(());
+        }
         match self.search.look(line) {
             Found::No => {}
-            Found::Unreadable => findings.unreadable += 1,
-            Found::Yes(record) => {
-                findings.found += 1;
-                let hour = record.time.as_second().div_euclid(HOUR_SECS) * HOUR_SECS;
-                findings.activity.entry(hour).or_default().count(&record);
-                if self.records.len() < self.rows {
-                    self.records.push_back(*record);
-                }
-            }
+            Found::Unreadable => self.findings.unreadable += 1,
+            Found::Yes(record) => self.found(*record, line),
         }
-        ControlFlow::Continue(())
+        match self.extent {
+            Extent::Enough if self.findings.hits.len() >= self.len => ControlFlow::Break(()),
+            Extent::Enough | Extent::All => ControlFlow::Continue(()),
+        }
     }
 
-    fn end(self) -> Findings {
-        Findings { records: self.records.into(), ..self.findings }
+    /// Breaks where nothing that is asked for can come any more, or nobody waits so long.
+    fn look_up(&mut self, line: &[u8]) -> ControlFlow<()> {
+        let findings = &mut self.findings;
+        let at = time_of(line);
+        findings.back_to = at.or(findings.back_to);
+        if at.is_some_and(|at| self.since.is_some_and(|since| at < since)) {
+            self.last = None;
+            return ControlFlow::Break(());
+        }
+        if findings.lines > 0 {
+            findings.stopped = limit(findings.lines, self.deadline);
+        }
+        if findings.stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn found(&mut self, record: Record, line: &[u8]) {
+        let findings = &mut self.findings;
+        findings.found += 1;
+        findings.back_to = Some(record.time);
+        let hour = record.time.as_second().div_euclid(HOUR_SECS) * HOUR_SECS;
+        findings.activity.entry(hour).or_default().count(&record);
+        if findings.hits.len() < self.len {
+            findings.hits.push(Hit { record, line: line.into() });
+        }
+    }
+
+    fn end(self, is_cut: bool) -> Findings {
+        // A search that did not come to where it was to begin goes on from there.
+        let reached = self.last.into_iter().chain(self.last.and(self.before)).min();
+        Findings { next_before: reached.filter(|_| is_cut), ..self.findings }
     }
 }
 
@@ -200,6 +316,13 @@ fn limit(lines: u64, deadline: Instant) -> Option<Stopped> {
         return Some(Stopped::Lines);
     }
     (Instant::now() >= deadline).then_some(Stopped::Time)
+}
+
+/// The number of a line as the log writes them, without reading the rest of it.
+fn seq_of(line: &[u8]) -> Option<u64> {
+    let rest = line.strip_prefix(b"{\"seq\":")?;
+    let end = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+    std::str::from_utf8(&rest[..end]).ok()?.parse().ok()
 }
 
 /// The time of a line as the log writes them, without reading the rest of it.
@@ -211,48 +334,4 @@ fn time_of(line: &[u8]) -> Option<Timestamp> {
 const TIME: &str = ",\"time\":\"";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line(seq: u64, second: u64, user: &str, decision: &str) -> String {
-        format!(
-            r#"{{"seq":{seq},"time":"2026-01-31T09:00:{second:02}Z","kind":"statement","user":"{user}","decision":"{decision}","prev":"","hash":""}}"#
-        )
-    }
-
-    #[tokio::test]
-    async fn the_newest_come_first_and_all_are_counted() {
-        let dir = tempfile::tempdir().unwrap();
-        let decisions = ["raw", "shown", "computed", "refused", "cut", "clear"];
-        let lines: String = (0..60)
-            .map(|n| {
-                let user = if n % 2 == 0 { "alice" } else { "bob" };
-                line(n + 1, n, user, decisions[usize::try_from(n % 6).unwrap()]) + "\n"
-            })
-            .collect();
-        std::fs::write(dir.path().join("audit-00000001.jsonl"), lines).unwrap();
-        let explorer = Explorer::new(Some(dir.path().to_owned()));
-        let query = Query { users: vec!["alice".to_owned()], ..Query::default() };
-        let found = explorer.search(query, 3).await.unwrap();
-        let seqs: Vec<u64> = found.records.iter().map(|record| record.seq).collect();
-        assert_eq!(seqs, [59, 57, 55]);
-        assert_eq!((found.found, found.lines, found.stopped), (30, 60, None));
-        let tally = Tally { raw: 10, masked: 10, refused: 10, other: 0 };
-        assert_eq!(found.activity.values().collect::<Vec<_>>(), [&tally]);
-        let all = explorer.search(Query::default(), 100).await.unwrap();
-        assert_eq!(
-            (all.found, all.activity.values().map(|tally| tally.sum()).sum::<u64>()),
-            (60, 60)
-        );
-        let nothing = Explorer::new(None).search(Query::default(), 3).await.unwrap();
-        assert_eq!((nothing.found, nothing.lines), (0, 0));
-    }
-
-    #[test]
-    fn a_line_tells_its_time() {
-        let at = time_of(line(7, 5, "alice", "raw").as_bytes());
-        assert_eq!(at, Some("2026-01-31T09:00:05Z".parse().unwrap()));
-        assert_eq!(time_of(b"{}"), None);
-        assert_eq!(time_of("{\"seq\":1,\"time\":\"ü".as_bytes()), None);
-    }
-}
+mod tests;

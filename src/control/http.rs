@@ -72,7 +72,6 @@ fn routes(desk: Arc<Desk>) -> Router {
         .merge(pages::routes())
         .layer(Extension(once::Kept::default()))
         .layer(Extension(explain::Turn::default()))
-        .layer(Extension(audit::Turns::default()))
         .fallback(nowhere)
         .method_not_allowed_fallback(routes::not_so)
         .layer(middleware::from_fn(routes::listed))

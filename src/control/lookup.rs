@@ -1,6 +1,7 @@
 //! Names that people write, looked up in the catalogs of the databases.
 
 use super::desk::Database;
+use crate::audit::query::Named;
 use crate::grant::{CatalogView, Resource, ResourceError, Scope};
 use crate::model::{Report, SqlState};
 
@@ -46,6 +47,14 @@ pub(super) fn scope(
     let (view, resource) = self::resource(databases, database, resource)?;
     let classes = view.classes_of(&resource);
     Ok(Scope::On { database: view.database.clone(), resource, classes })
+}
+
+/// The catalogs, as questions to the audit log know them.
+pub(super) fn catalogs(databases: &[Database]) -> impl Iterator<Item = Named<'_>> + Clone {
+    databases.iter().map(|database| {
+        let name = Some(database.name.as_str()).filter(|name| *name != Database::ANY);
+        (name, &*database.catalog)
+    })
 }
 
 /// The catalog of the database that a client gets when it asks for `name`.

@@ -28,7 +28,6 @@ pub(super) fn build(house: &Arc<House>) -> Desk {
         sessions: Arc::clone(&house.sessions),
         metrics: Arc::clone(&house.metrics),
         clock: Arc::clone(&house.clock),
-        audit_dir: Some(house.setup.load().config.audit.dir.clone()),
         databases: Box::new(move || list_databases(&databases)),
         policies: Box::new(move || policies.setup.load().policies.clone()),
         rules: Box::new(move || Rules {

@@ -35,7 +35,7 @@ pub use notable::Durable;
 pub use proof::{KeptCheckpoint, Proofs};
 use queue::Shared;
 pub use recent::look_back;
-pub use verify::{Place, Verified, gather, scan, scan_proven, verify_dir};
+pub use verify::{Effort, Place, Verified, gather, gather_within, scan, scan_proven, verify_dir};
 use writer::{Disk, Writer};
 
 /// Why the audit log cannot be opened or written.

@@ -44,6 +44,7 @@ const TABLE: &[(Route, Sent, [u16; 8])] = &[
     ),
     (("GET", "/api"), Nothing, ALL),
     (("GET", "/api/v1/audit/records"), Nothing, [401, 401, 401, 403, 403, 403, 200, 403]),
+    (("GET", "/api/v1/audit/report"), Nothing, [401, 401, 401, 403, 403, 403, 200, 403]),
     (("GET", "/api/v1/catalog"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
     // Of what, is not said.
     (("GET", "/api/v1/catalog/access"), Nothing, [401, 401, 401, 400, 400, 400, 400, 400]),

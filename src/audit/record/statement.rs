@@ -140,3 +140,10 @@ pub enum Decision {
     /// Would have been masked or refused, but only observation is configured.
     Observed,
 }
+
+impl Decision {
+    /// The decision of that word, as records have it.
+    pub fn named(word: &str) -> Option<Self> {
+        serde_json::from_value(word.into()).ok()
+    }
+}

@@ -2,11 +2,15 @@
 
 use std::collections::HashSet;
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use crate::audit::Decision;
 use crate::model::Timestamp;
 
 /// Counts of records; of statements unless said otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ReportTally)]
 pub struct Tally {
     pub statements: u64,
     /// Showed PII raw, or began to.

@@ -14,7 +14,7 @@ use self::sheets::{Sheet, sheets};
 use self::told::Told;
 use super::search;
 use crate::audit::query::Class;
-use crate::audit::report::{Asked, Sums};
+use crate::audit::report::{Asked, By, Chain, ReportView, Sums};
 use crate::cli::{failed, report};
 use crate::config::Config;
 use crate::model::Timestamp;
@@ -42,15 +42,19 @@ pub(in crate::cli) struct Arguments {
     /// Write CSV, one table whose first column says of what; `-`: print it
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+    /// Print one JSON object, as the API answers it, with all rows
+    #[arg(long)]
+    json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum By {
-    Person,
-    Column,
-    Class,
-    Grant,
-    Day,
+impl clap::ValueEnum for By {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(self.as_str().into())
+    }
 }
 
 impl Arguments {
@@ -66,11 +70,7 @@ impl Arguments {
 fn classes(config: Option<&Path>) -> Result<Vec<Class>, String> {
     let Some(path) = config else { return Ok(Vec::new()) };
     let config = Config::load(path).map_err(|problems| problems.to_string())?;
-    let catalogs = config.databases.iter().map(|database| &database.catalog);
-    let mut names: Vec<&String> = catalogs.flat_map(|catalog| catalog.classes.keys()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.into_iter().map(|name| search::class(&config, name)).collect()
+    Ok(Class::all(search::catalogs(&config)))
 }
 
 pub(super) fn run(arguments: &Arguments, now: Timestamp) -> ExitCode {
@@ -96,7 +96,9 @@ pub(super) fn run(arguments: &Arguments, now: Timestamp) -> ExitCode {
         (arguments.html.as_deref(), &page as &dyn Fn() -> String),
         (arguments.csv.as_deref(), &|| csv(&sheets)),
     ];
-    if written.iter().all(|(path, _)| path.is_none()) {
+    if arguments.json {
+        print(&json(&told, arguments.by));
+    } else if written.iter().all(|(path, _)| path.is_none()) {
         print(&text(&sheets, arguments.by));
     }
     for (path, content) in written {
@@ -117,6 +119,14 @@ pub(super) fn run(arguments: &Arguments, now: Timestamp) -> ExitCode {
         code = ExitCode::FAILURE;
     }
     code
+}
+
+/// All of it, as the API answers it.
+fn json(told: &Told<'_>, by: Option<By>) -> String {
+    let chain = Chain { whole: told.whole, says: told.chain.to_owned() };
+    let view = ReportView::new(told.sums, told.asked, by, usize::MAX, chain, told.now);
+    // Numbers and names have a JSON form.
+    serde_json::to_string(&view).unwrap_or_default() + "\n"
 }
 
 /// A reader that went away is no error of ours.

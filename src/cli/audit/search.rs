@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::cells::{csv_line, table};
 use super::row::{CSV, TABLE, csv_cells, row};
 use super::when::{Edge, when};
-use crate::audit::query::{Addresses, Class, ClassColumn, Found, Query, Search};
+use crate::audit::query::{Addresses, Class, Found, Named, Query, Search};
 use crate::audit::{Decision, Kind, Record};
 use crate::cli::progress::Progress;
 use crate::cli::{failed, report};
@@ -94,12 +94,11 @@ pub(in crate::cli) struct Arguments {
 }
 
 fn kind(word: &str) -> Result<Kind, String> {
-    let known = Some(Kind::of(word)).filter(|kind| *kind != Kind::Other);
-    known.ok_or_else(|| "there is no such kind of records".to_owned())
+    Kind::named(word).ok_or_else(|| "there is no such kind of records".to_owned())
 }
 
 fn decision(word: &str) -> Result<Decision, String> {
-    serde_json::from_value(word.into()).map_err(|_| "there is no such decision".to_owned())
+    Decision::named(word).ok_or_else(|| "there is no such decision".to_owned())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,30 +149,23 @@ impl Arguments {
             return Ok(Vec::new());
         };
         let config = Config::load(path).map_err(|problems| problems.to_string())?;
-        self.classes.iter().map(|name| class(&config, name)).collect()
+        let class = |name: &String| {
+            let unknown = || format!("--class {name}: no catalog has such a class");
+            Class::of(name, catalogs(&config)).ok_or_else(unknown)
+        };
+        self.classes.iter().map(class).collect()
     }
 }
 
-pub(super) fn class(config: &Config, name: &str) -> Result<Class, String> {
-    let known = |catalog: &crate::catalog::Catalog| catalog.classes.contains_key(name);
-    if !config.databases.iter().any(|database| known(&database.catalog)) {
-        return Err(format!("--class {name}: no catalog has such a class"));
-    }
-    let mut columns = Vec::new();
-    for database in &config.databases {
-        for table in &database.catalog.tables {
-            let (schema, relation) = (&table.name.schema, &table.name.name);
-            let of = table.columns.iter().filter(|(_, class)| *class == name);
-            columns.extend(of.map(|(column, _)| ClassColumn {
-                database: match &database.name {
-                    DatabaseName::Named(name) => Some(name.clone()),
-                    DatabaseName::Any => None,
-                },
-                column: format!("{schema}.{relation}.{column}"),
-            }));
-        }
-    }
-    Ok(Class { name: name.to_owned(), columns })
+/// The catalogs of a configuration.
+pub(super) fn catalogs(config: &Config) -> impl Iterator<Item = Named<'_>> + Clone {
+    config.databases.iter().map(|database| {
+        let name = match &database.name {
+            DatabaseName::Named(name) => Some(name.as_str()),
+            DatabaseName::Any => None,
+        };
+        (name, &database.catalog)
+    })
 }
 
 impl super::Period {

@@ -81,6 +81,7 @@ pub(super) fn routes() -> Routes {
         .post("/api/v1/restrictions/{user}/lift", restrictions::lift)
         .post("/api/v1/explain", explain::explain)
         .get("/api/v1/audit/records", audit::records)
+        .get("/api/v1/audit/report", audit::report)
 }
 
 #[cfg(test)]

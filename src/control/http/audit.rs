@@ -1,41 +1,29 @@
 //! `/api/v1/audit`: the record, asked. The newest records come first, and a question reads no more
 //! than it may; whoever needs all of it, and that it is whole, asks `keyhole audit search`.
 
-mod question;
+pub(super) mod question;
 
-use std::collections::HashSet;
-use std::ops::ControlFlow;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{RawQuery, State};
-use axum::http::StatusCode;
-use axum::{Extension, Json};
-use serde::Serialize;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use tokio::time::Instant;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use self::question::{Parameters, Question};
+use super::body::{self, Paging};
 use super::problem::Problem;
 use super::sign_in::SignedIn;
 use super::who::auditors_only;
-use crate::audit::query::{Found, Search};
-use crate::control::desk::Deed;
-use crate::control::{Desk, answer};
-use crate::model::{Report, SqlState, Timestamp};
-use crate::store::audit_log::look_back;
-
-/// Lines that one question reads, and for how long.
-const LINES_MAX: u64 = 5_000_000;
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// Between two looks at the clock.
-const LINES_PER_LOOK: u64 = 256;
-
-/// Questions that are answered at a time, whoever asks.
-const AT_A_TIME: usize = 4;
+use crate::audit::query::Class;
+use crate::audit::report::{self, By, Chain, ReportView, Sums};
+use crate::control::desk::{Asked, Deed};
+use crate::control::explorer::{Extent, Findings, Hit, Question, Stopped};
+use crate::control::{Desk, answer, lookup};
+use crate::model::{SqlState, Timestamp};
 
 /// Records of the audit log.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -45,16 +33,30 @@ pub(super) struct RecordsView {
     #[schema(value_type = Vec<Object>)]
     items: Vec<Value>,
     /// Ask for those `before` this number for the next page; None: the log was read to its
-    /// beginning.
+    /// beginning, or to `since`.
     next_before: Option<u64>,
     /// Why it ended before the page was full or the log read: `time` or `lines`. The next page
     /// goes on from there.
     stopped: Option<&'static str>,
-    /// The time of the last record that was read.
+    /// How far back it read, or a little further.
     read_back_to: Option<Timestamp>,
     lines_read: u64,
     /// Lines that this version cannot read.
     unreadable: u64,
+}
+
+impl From<Findings> for RecordsView {
+    fn from(found: Findings) -> Self {
+        let value = |Hit { line, .. }: Hit| serde_json::from_slice(&line).ok();
+        Self {
+            items: found.hits.into_iter().filter_map(value).collect(),
+            next_before: found.next_before,
+            stopped: found.stopped.map(Stopped::as_str),
+            read_back_to: found.back_to,
+            lines_read: found.lines,
+            unreadable: found.unreadable,
+        }
+    }
 }
 
 /// Find records of the audit log
@@ -67,179 +69,105 @@ pub(super) struct RecordsView {
     path = "/api/v1/audit/records",
     tag = "audit",
     operation_id = "audit_records",
-    params(Parameters),
+    params(question::Parameters, Paging),
     responses((status = 200, description = "Some of them", body = RecordsView)),
 )]
 pub(super) async fn records(
     State(desk): State<Arc<Desk>>,
     who: SignedIn,
-    Extension(turns): Extension<Turns>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<RecordsView>, Problem> {
     auditors_only(&who)?;
-    let query = query.unwrap_or_default();
-    let question = Question::read(query.as_bytes(), &(desk.databases)())?;
-    let asked = question::asked(query.as_bytes());
-    let Some(dir) = desk.audit_dir.clone() else { return Ok(Json(RecordsView::default())) };
-    let turn = turns.enter(&who.user.name)?;
+    let (paging, pairs) = Paging::split(query.as_deref().unwrap_or_default())?;
+    let query = question::read(&pairs, &(desk.databases)())?;
     // Who looks at what others did is on record, too.
-    answer::record(&desk, &who.operator(), Deed::Explore(asked), None);
-    // Nobody can stop it, so it ends by itself.
-    let searching = tokio::task::spawn_blocking(move || {
-        let found = search(&dir, question);
-        drop(turn);
-        found
+    answer::record(&desk, &who.operator(), Deed::Explore(question::asked(&pairs)), None);
+    let question =
+        Question { query, before: paging.before, len: paging.len(), extent: Extent::Enough };
+    Ok(Json(desk.explorer.search(&who.user.name, question).await?.into()))
+}
+
+/// Rows of each table of a report, if nothing else is said, and at most.
+const ROWS: u64 = 1_000;
+const ROWS_MAX: u64 = 10_000;
+
+/// What a report is to be about.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// Only by this; nothing: by all.
+    #[param(inline)]
+    by: Option<By>,
+    /// Not before this time.
+    since: Option<Timestamp>,
+    /// Before this time.
+    until: Option<Timestamp>,
+    /// Rows of each table: 1000 unless said otherwise.
+    #[serde(deserialize_with = "rows")]
+    #[param(minimum = 1, maximum = 10000)]
+    limit: Option<u64>,
+}
+
+fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let rows = Option::<u64>::deserialize(from)?;
+    match rows.is_none_or(|rows| (1..=ROWS_MAX).contains(&rows)) {
+        true => Ok(rows),
+        false => Err(D::Error::custom(format!("limit is 1 to {ROWS_MAX}"))),
+    }
+}
+
+/// Who saw how much of what
+///
+/// For operators and who has the role `auditor`. All of the log is read, and its chain checked, as
+/// `keyhole audit report` does; a log that takes longer than 20 seconds is refused as `invalid`.
+/// One report is made at a time.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit/report",
+    tag = "audit",
+    operation_id = "audit_report",
+    params(Wanted),
+    responses((status = 200, description = "Sums and tables", body = ReportView)),
+)]
+pub(super) async fn report(
+    State(desk): State<Arc<Desk>>,
+    who: SignedIn,
+    body::Parameters(wanted): body::Parameters<Wanted>,
+) -> Result<Response, Problem> {
+    auditors_only(&who)?;
+    let Wanted { by, since, until, limit } = wanted;
+    let classes = Class::all(lookup::catalogs(&(desk.databases)()));
+    let asked = report::Asked::new(since, until, classes);
+    let filled = Asked::of(|name| match name {
+        "report" => true,
+        "since" => since.is_some(),
+        "until" => until.is_some(),
+        _ => false,
     });
-    let failed = |error: String| {
-        tracing::error!(%error, "the audit log cannot be read for a question");
-        Report::error(SqlState::IO_ERROR, "the audit log cannot be read")
-    };
-    let found = searching.await.map_err(|error| failed(error.to_string()))?;
-    Ok(Json(found.map_err(|error| failed(error.to_string()))?))
-}
-
-fn search(dir: &Path, question: Question) -> std::io::Result<RecordsView> {
-    let Question { query, paging } = question;
-    let (search, limit) = (Search::new(query), paging.len());
-    let deadline = deadline();
-    let mut view = RecordsView::default();
-    let mut last = None;
-    let looked = look_back(dir, |line| {
-        if let Some(stopped) = view.stopped(deadline) {
-            view.stopped = Some(stopped);
-            return ControlFlow::Break(());
-        }
-        view.lines_read += 1;
-        let seq = seq_of(line);
-        last = seq.or(last);
-        if paging.before.is_some_and(|before| seq.is_none_or(|seq| seq >= before)) {
-            return ControlFlow::Continue(());
-        }
-        match search.look(line) {
-            Found::No => {}
-            Found::Unreadable => view.unreadable += 1,
-            Found::Yes(record) => {
-                view.read_back_to = Some(record.time);
-                view.items.extend(serde_json::from_slice::<Value>(line));
-            }
-        }
-        if view.items.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    if looked.is_break() {
-        view.next_before = last.or(paging.before);
-    }
-    Ok(view)
-}
-
-impl RecordsView {
-    /// Why no more is read, if so.
-    fn stopped(&self, deadline: Instant) -> Option<&'static str> {
-        if self.lines_read >= LINES_MAX {
-            return Some("lines");
-        }
-        let looks = self.lines_read.is_multiple_of(LINES_PER_LOOK) && self.lines_read > 0;
-        (looks && is_over(deadline)).then_some("time")
-    }
-}
-
-fn deadline() -> Instant {
-    Instant::now() + PATIENCE
-}
-
-fn is_over(deadline: Instant) -> bool {
-    Instant::now() >= deadline
-}
-
-/// The number of a line as the log writes them, without reading the rest of it.
-fn seq_of(line: &[u8]) -> Option<u64> {
-    let rest = line.strip_prefix(b"{\"seq\":")?;
-    let end = rest.iter().position(|byte| !byte.is_ascii_digit())?;
-    std::str::from_utf8(&rest[..end]).ok()?.parse().ok()
-}
-
-/// Whose questions are being answered.
-#[derive(Clone, Default)]
-pub(super) struct Turns(Arc<Mutex<HashSet<String>>>);
-
-/// Ends with it.
-struct Turn {
-    turns: Turns,
-    user: String,
-}
-
-impl Turns {
-    fn enter(&self, user: &str) -> Result<Turn, Problem> {
-        let mut asking = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let busy = |what: &str| {
-            let status = StatusCode::TOO_MANY_REQUESTS;
-            Problem::new(status, SqlState::PROGRAM_LIMIT_EXCEEDED, what)
+    answer::record(&desk, &who.operator(), Deed::Explore(filled), None);
+    let rows_max = usize::try_from(limit.unwrap_or(ROWS)).unwrap_or(usize::MAX);
+    let now = (desk.clock)();
+    let told = desk.explorer.report(&who.user.name, asked, move |sums: &Sums, asked, chain| {
+        let chain = match chain {
+            None => Chain { whole: true, says: "no log is kept".to_owned() },
+            Some(Ok(verified)) => Chain { whole: true, says: verified.to_string() },
+            Some(Err(broken)) => Chain { whole: false, says: broken.to_string() },
         };
-        if asking.contains(user) {
-            return Err(busy("another question of this user to the audit log is being answered"));
-        }
-        if asking.len() >= AT_A_TIME {
-            return Err(busy("too many others are asking the audit log"));
-        }
-        asking.insert(user.to_owned());
-        Ok(Turn { turns: self.clone(), user: user.to_owned() })
-    }
+        // It may be long, so it is written where it was made.
+        serde_json::to_vec(&ReportView::new(sums, asked, by, rows_max, chain, now))
+    });
+    let written = told.await?.ok_or_else(too_long)?.map_err(|error| {
+        tracing::error!(%error, "a report has no JSON form");
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Problem::new(status, SqlState::INTERNAL_ERROR, "the report has no JSON form")
+    })?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], written).into_response())
 }
 
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let mut asking = self.turns.0.lock().unwrap_or_else(PoisonError::into_inner);
-        asking.remove(&self.user);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn log(dir: &Path, lines: u64) {
-        let lines: String = (1..=lines)
-            .map(|seq| {
-                let user = if seq % 2 == 0 { "alice" } else { "bob" };
-                format!(
-                    "{{\"seq\":{seq},\"time\":\"2026-01-31T09:00:{:02}Z\",\"kind\":\"statement\",\
-                     \"user\":\"{user}\",\"prev\":\"\",\"hash\":\"\"}}\n",
-                    seq % 60
-                )
-            })
-            .collect();
-        std::fs::write(dir.join("audit-00000001.jsonl"), lines).unwrap();
-    }
-
-    fn ask(dir: &Path, query: &str) -> RecordsView {
-        search(dir, Question::read(query.as_bytes(), &[]).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn pages_follow_each_other_through_the_log() {
-        let dir = tempfile::tempdir().unwrap();
-        log(dir.path(), 60);
-        let (mut seqs, mut query) = (Vec::new(), "user=alice&limit=7".to_owned());
-        loop {
-            let page = ask(dir.path(), &query);
-            assert!(page.items.len() <= 7 && page.stopped.is_none());
-            seqs.extend(page.items.iter().map(|item| item["seq"].as_u64().unwrap()));
-            match page.next_before {
-                Some(before) => query = format!("user=alice&limit=7&before={before}"),
-                None => break,
-            }
-        }
-        let expected: Vec<u64> = (1..=60).rev().filter(|seq| seq % 2 == 0).collect();
-        assert_eq!(seqs, expected);
-    }
-
-    #[test]
-    fn a_user_asks_one_question_at_a_time() {
-        let turns = Turns::default();
-        let first = turns.enter("alice").ok().unwrap();
-        assert!(turns.enter("alice").is_err());
-        let others: Vec<_> = ["b", "c", "d"].map(|user| turns.enter(user).ok().unwrap()).into();
-        assert!(turns.enter("e").is_err());
-        drop((first, others));
-        assert!(turns.enter("alice").is_ok());
-    }
+fn too_long() -> Problem {
+    let what = "the log is longer than what is read for a report over HTTP";
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    Problem::new(status, SqlState::PROGRAM_LIMIT_EXCEEDED, what)
+        .hint("keyhole audit report, where the log is, reads all of it.")
 }

@@ -4,16 +4,18 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
+use axum::http::{StatusCode, Uri};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
 use super::problem::Problem;
 use super::views::Page;
+use crate::model::SqlState;
 
 /// Entries of a page, if nothing else is said, and at most.
 const PAGE_LEN: u64 = 100;
-pub(super) const PAGE_LEN_MAX: u64 = 1_000;
+const PAGE_LEN_MAX: u64 = 1_000;
 
 /// A JSON document. It has to be declared as one, which a form on another site's page cannot do.
 pub(super) struct Body<T>(pub(super) T);
@@ -68,16 +70,71 @@ pub(super) struct Paging {
     pub(super) before: Option<u64>,
 }
 
+/// Names and values behind a path.
+pub(super) type Pairs = Vec<(String, String)>;
+
 impl Paging {
+    /// The part of a list that a query asks for, and all else that the query says.
+    ///
+    /// # Errors
+    /// There is no such part.
+    pub(super) fn split(query: &str) -> Result<(Self, Pairs), Problem> {
+        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
+        let (own, others): (Pairs, Pairs) =
+            pairs.partition(|(name, _)| name == "limit" || name == "before");
+        Ok((read(&own)?, others))
+    }
+
     /// How many are wanted.
     pub(super) fn len(self) -> usize {
         let len = self.limit.unwrap_or(PAGE_LEN);
         usize::try_from(len).unwrap_or(usize::MAX)
     }
+
+    /// That part of a list, newest first.
+    pub(super) fn newest<T>(self, mut list: Vec<T>, id: impl Fn(&T) -> u64) -> Page<T> {
+        let (limit, before) = (self.len(), self.before);
+        list.retain(|one| before.is_none_or(|before| id(one) < before));
+        list.sort_by_key(|one| std::cmp::Reverse(id(one)));
+        let is_more = list.len() > limit;
+        list.truncate(limit);
+        let next_before = if is_more { list.last().map(&id) } else { None };
+        Page { items: list, next_before }
+    }
+
+    /// That part of a list without ids, in its own order: its entries are numbered from its end.
+    pub(super) fn in_order<T>(self, list: Vec<T>) -> Page<T> {
+        let count = list.len() as u64;
+        let numbered = (0..count).rev().map(|number| number + 1).zip(list).collect();
+        let Page { items, next_before } = self.newest(numbered, |(number, _)| *number);
+        Page { items: items.into_iter().map(|(_, one)| one).collect(), next_before }
+    }
+}
+
+/// What is asked of a list: which of its entries, and which part of those.
+pub(super) struct Listed<T>(pub(super) T, pub(super) Paging);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Listed<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let (paging, others) = Paging::split(parts.uri.query().unwrap_or_default())?;
+        Ok(Self(read(&others)?, paging))
+    }
+}
+
+fn read<T: DeserializeOwned>(pairs: &Pairs) -> Result<T, Problem> {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    let uri = Uri::try_from(format!("/?{query}")).map_err(|_| {
+        let what = "what stands behind the path is too long";
+        Problem::new(StatusCode::BAD_REQUEST, SqlState::INVALID_PARAMETER_VALUE, what)
+    })?;
+    let Query(read) = Query::try_from_uri(&uri)?;
+    Ok(read)
 }
 
 /// How long a page is to be.
-pub(super) fn page_len<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+fn page_len<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     let len = Option::<u64>::deserialize(from)?;
     match len.is_none_or(|len| (1..=PAGE_LEN_MAX).contains(&len)) {
         true => Ok(len),
@@ -94,25 +151,6 @@ pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, 
     }
 }
 
-/// That part of a list, newest first.
-pub(super) fn page<T>(mut list: Vec<T>, id: impl Fn(&T) -> u64, paging: Paging) -> Page<T> {
-    let (limit, before) = (paging.len(), paging.before);
-    list.retain(|one| before.is_none_or(|before| id(one) < before));
-    list.sort_by_key(|one| std::cmp::Reverse(id(one)));
-    let is_more = list.len() > limit;
-    list.truncate(limit);
-    let next_before = if is_more { list.last().map(&id) } else { None };
-    Page { items: list, next_before }
-}
-
-/// That part of a list without ids, in its own order: its entries are numbered from its end.
-pub(super) fn pages<T>(list: Vec<T>, paging: Paging) -> Page<T> {
-    let count = list.len() as u64;
-    let numbered = (0..count).rev().map(|number| number + 1).zip(list).collect();
-    let Page { items, next_before } = page(numbered, |(number, _)| *number, paging);
-    Page { items: items.into_iter().map(|(_, one)| one).collect(), next_before }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,8 +160,8 @@ mod tests {
         let (mut seen, mut before) = (Vec::new(), None);
         loop {
             let list = vec![3, 1, 7, 5, 4];
-            let Page { items, next_before } =
-                page(list, |id| *id, Paging { limit: Some(2), before });
+            let paging = Paging { limit: Some(2), before };
+            let Page { items, next_before } = paging.newest(list, |id| *id);
             assert!(items.len() <= 2);
             seen.extend(items);
             match next_before {
@@ -133,9 +171,22 @@ mod tests {
         }
         assert_eq!(seen, [7, 5, 4, 3, 1]);
         let paging = Paging { limit: Some(2), before: None };
-        let first = pages(vec!["a", "b", "c"], paging);
+        let first = paging.in_order(vec!["a", "b", "c"]);
         assert_eq!((first.items, first.next_before), (vec!["a", "b"], Some(2)));
-        let last = pages(vec!["a", "b", "c"], Paging { before: first.next_before, ..paging });
+        let paging = Paging { before: first.next_before, ..paging };
+        let last = paging.in_order(vec!["a", "b", "c"]);
         assert_eq!((last.items, last.next_before), (vec!["c"], None));
+    }
+
+    #[test]
+    fn a_query_says_which_entries_and_which_part_of_them() {
+        let (paging, others) =
+            Paging::split("state=open&limit=7&before=9&state=x%26y").ok().unwrap();
+        assert_eq!((paging.limit, paging.before), (Some(7), Some(9)));
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(others, [pair("state", "open"), pair("state", "x&y")]);
+        for wrong in ["limit=0", "limit=1001", "limit=many", "before=-1", "limit=1&limit=2"] {
+            assert!(Paging::split(wrong).is_err(), "{wrong}");
+        }
     }
 }

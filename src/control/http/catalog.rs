@@ -8,7 +8,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::{Paging, Parameters, number, page_len, pages};
+use super::body::{Listed, Paging, Parameters};
 use super::policies::{PolicyView, class_of, visible};
 use super::problem::Problem;
 use super::sign_in::SignedIn;
@@ -67,7 +67,7 @@ pub(super) async fn databases(
 ) -> Json<Page<DatabaseView>> {
     let databases = (desk.databases)();
     let views = databases.iter().map(|database| DatabaseView::new(database, &who)).collect();
-    Json(pages(views, paging))
+    Json(paging.in_order(views))
 }
 
 /// A column of the catalog.
@@ -96,13 +96,6 @@ pub(super) struct Wanted {
     table: Option<String>,
     /// Only those of this class.
     class: Option<String>,
-    /// Entries of a page: 100 unless said otherwise.
-    #[serde(deserialize_with = "page_len")]
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u64>,
-    /// Those behind this number: the `next_before` of the page before.
-    #[serde(deserialize_with = "number")]
-    before: Option<u64>,
 }
 
 /// Which columns are personal data
@@ -113,22 +106,21 @@ pub(super) struct Wanted {
     path = "/api/v1/catalog",
     tag = "catalog",
     operation_id = "catalog",
-    params(Wanted),
+    params(Wanted, Paging),
     responses((status = 200, description = "Some of them", body = Page<ColumnView>)),
 )]
 pub(super) async fn columns(
     State(desk): State<Arc<Desk>>,
     _who: SignedIn,
-    Parameters(wanted): Parameters<Wanted>,
+    Listed(Wanted { database, table, class }, paging): Listed<Wanted>,
 ) -> Json<Page<ColumnView>> {
-    let Wanted { database, table, class, limit, before } = wanted;
     let is =
         |asked: &Option<String>, there: &str| asked.as_deref().is_none_or(|asked| asked == there);
     let databases = (desk.databases)();
     let mut all: Vec<ColumnView> =
         databases.iter().filter(|one| is(&database, &one.name)).flat_map(of).collect();
     all.retain(|column| is(&table, &column.table) && is(&class, &column.class));
-    Json(pages(all, Paging { limit, before }))
+    Json(paging.in_order(all))
 }
 
 fn of(database: &Database) -> Vec<ColumnView> {

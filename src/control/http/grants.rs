@@ -13,7 +13,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use super::body::{Body, Id, Paging, Parameters, number, page, page_len};
+use super::body::{Body, Id, Listed, Paging};
 use super::once::{KeyHeader, Once};
 use super::problem::Problem;
 use super::requests::{Nothing, Wish, created, unreadable};
@@ -33,13 +33,6 @@ pub(super) struct Wanted {
     state: Option<String>,
     /// Only those of this subject: `alice`, `group:support`.
     subject: Option<String>,
-    /// Entries of a page: 100 unless said otherwise.
-    #[serde(deserialize_with = "page_len")]
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u64>,
-    /// Those behind this number: the `next_before` of the page before.
-    #[serde(deserialize_with = "number")]
-    before: Option<u64>,
 }
 
 /// Grants, the newest first
@@ -50,15 +43,14 @@ pub(super) struct Wanted {
     path = "/api/v1/grants",
     tag = "grants",
     operation_id = "grants",
-    params(Wanted),
+    params(Wanted, Paging),
     responses((status = 200, description = "Some of them", body = Page<GrantJson>)),
 )]
 pub(super) async fn list(
     State(desk): State<Arc<Desk>>,
     who: SignedIn,
-    Parameters(wanted): Parameters<Wanted>,
+    Listed(Wanted { state, subject }, paging): Listed<Wanted>,
 ) -> Json<Page<GrantJson>> {
-    let Wanted { state, subject, limit, before } = wanted;
     let mut grants = desk.approvals.grants();
     grants.retain(|view| {
         who.may_see_grant(view)
@@ -69,7 +61,7 @@ pub(super) async fn list(
             && subject.as_deref().is_none_or(|name| name == view.grant.subject.to_string())
     });
     let views = grants.iter().map(GrantJson::from).collect();
-    Json(page(views, |view: &GrantJson| view.id, Paging { limit, before }))
+    Json(paging.newest(views, |view: &GrantJson| view.id))
 }
 
 /// # Errors

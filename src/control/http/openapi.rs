@@ -73,6 +73,7 @@ const PROBLEMS_OF_POSTS: &[(&str, &str)] = &[
         restrictions::lift,
         explain::explain,
         audit::records,
+        audit::report,
     ),
     components(schemas(super::problem::ProblemView))
 )]

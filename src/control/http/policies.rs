@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::{Paging, Parameters, number, page_len, pages};
+use super::body::{Listed, Paging};
 use super::problem::Problem;
 use super::sign_in::SignedIn;
 use super::views::{LimitsView, Page, words};
@@ -114,13 +114,6 @@ pub(super) struct Wanted {
     resource: Option<String>,
     /// The database of the resource, if more than one knows it.
     database: Option<String>,
-    /// Entries of a page: 100 unless said otherwise.
-    #[serde(deserialize_with = "page_len")]
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u64>,
-    /// Those behind this number: the `next_before` of the page before.
-    #[serde(deserialize_with = "number")]
-    before: Option<u64>,
 }
 
 /// Who may ask for what, and who decides
@@ -131,15 +124,14 @@ pub(super) struct Wanted {
     path = "/api/v1/policies",
     tag = "policies",
     operation_id = "policies",
-    params(Wanted),
+    params(Wanted, Paging),
     responses((status = 200, description = "In order of trial", body = Page<PolicyView>)),
 )]
 pub(super) async fn list(
     State(desk): State<Arc<Desk>>,
     who: SignedIn,
-    Parameters(wanted): Parameters<Wanted>,
+    Listed(Wanted { resource, database }, paging): Listed<Wanted>,
 ) -> Result<Json<Page<PolicyView>>, Problem> {
-    let Wanted { resource, database, limit, before } = wanted;
     let policies = match resource {
         None => visible(&desk, &who, None),
         Some(text) => {
@@ -148,5 +140,5 @@ pub(super) async fn list(
             visible(&desk, &who, Some((&view, &resource)))
         }
     };
-    Ok(Json(pages(policies, Paging { limit, before })))
+    Ok(Json(paging.in_order(policies)))
 }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::{Body, Id, Paging, Parameters, number, page, page_len};
+use super::body::{Body, Id, Listed, Paging, Parameters, number};
 use super::once::{KeyHeader, Once};
 use super::problem::Problem;
 use super::sign_in::SignedIn;
@@ -32,13 +32,6 @@ pub(super) struct Wanted {
     state: Option<String>,
     /// Only those of this user.
     requester: Option<String>,
-    /// Entries of a page: 100 unless said otherwise.
-    #[serde(deserialize_with = "page_len")]
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u64>,
-    /// Those behind this number: the `next_before` of the page before.
-    #[serde(deserialize_with = "number")]
-    before: Option<u64>,
 }
 
 /// Requests, the newest first
@@ -49,15 +42,14 @@ pub(super) struct Wanted {
     path = "/api/v1/requests",
     tag = "requests",
     operation_id = "requests",
-    params(Wanted),
+    params(Wanted, Paging),
     responses((status = 200, description = "Some of them", body = Page<RequestView>)),
 )]
 pub(super) async fn list(
     State(desk): State<Arc<Desk>>,
     who: SignedIn,
-    Parameters(wanted): Parameters<Wanted>,
+    Listed(Wanted { state, requester }, paging): Listed<Wanted>,
 ) -> Json<Page<RequestView>> {
-    let Wanted { state, requester, limit, before } = wanted;
     let mut requests = desk.approvals.requests();
     requests.retain(|request| {
         who.may_see_request(request)
@@ -65,7 +57,7 @@ pub(super) async fn list(
             && requester.as_deref().is_none_or(|name| name == request.requester)
     });
     let views = requests.iter().map(RequestView::from).collect();
-    Json(page(views, |view: &RequestView| view.id, Paging { limit, before }))
+    Json(paging.newest(views, |view: &RequestView| view.id))
 }
 
 /// What is asked for, in words.

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::body::{Body, Paging, Parameters, pages};
+use super::body::{Body, Paging, Parameters};
 use super::once::{KeyHeader, Once};
 use super::problem::Problem;
 use super::requests::{Nothing, unreadable};
@@ -68,7 +68,7 @@ pub(super) async fn list(
 ) -> Result<Json<Page<RestrictionView>>, Problem> {
     operators_only(&who)?;
     let all = desk.approvals.restrictions();
-    Ok(Json(pages(all.iter().map(RestrictionView::from).collect(), paging)))
+    Ok(Json(paging.in_order(all.iter().map(RestrictionView::from).collect())))
 }
 
 /// Who is suspended, for how long and why.

@@ -18,6 +18,7 @@ pub const ROUTES: &[Route] = &[
     ("POST", "/"),
     ("GET", "/api"),
     ("GET", "/api/v1/audit/records"),
+    ("GET", "/api/v1/audit/report"),
     ("GET", "/api/v1/catalog"),
     ("GET", "/api/v1/catalog/access"),
     ("GET", "/api/v1/databases"),

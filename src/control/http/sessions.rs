@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::{Body, Id, Paging, Parameters, number, page, page_len};
+use super::body::{Body, Id, Listed, Paging};
 use super::problem::Problem;
 use super::requests::Nothing;
 use super::sign_in::SignedIn;
@@ -67,13 +67,6 @@ pub(super) struct Wanted {
     user: Option<String>,
     /// Only those on this database.
     database: Option<String>,
-    /// Entries of a page: 100 unless said otherwise.
-    #[serde(deserialize_with = "page_len")]
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u64>,
-    /// Those behind this number: the `next_before` of the page before.
-    #[serde(deserialize_with = "number")]
-    before: Option<u64>,
 }
 
 /// Who is connected
@@ -84,15 +77,14 @@ pub(super) struct Wanted {
     path = "/api/v1/sessions",
     tag = "sessions",
     operation_id = "sessions",
-    params(Wanted),
+    params(Wanted, Paging),
     responses((status = 200, description = "Some of them", body = Page<SessionView>)),
 )]
 pub(super) async fn list(
     State(desk): State<Arc<Desk>>,
     who: SignedIn,
-    Parameters(wanted): Parameters<Wanted>,
+    Listed(Wanted { user, database }, paging): Listed<Wanted>,
 ) -> Json<Page<SessionView>> {
-    let Wanted { user, database, limit, before } = wanted;
     let is_wanted = |session: &Session| {
         let facts = &session.facts;
         (who.is_operator() || facts.user == who.user.name)
@@ -101,7 +93,7 @@ pub(super) async fn list(
     };
     let sessions = desk.sessions.list();
     let views = sessions.iter().filter(|one| is_wanted(one)).map(|one| (&**one).into()).collect();
-    Json(page(views, |view: &SessionView| view.id, Paging { limit, before }))
+    Json(paging.newest(views, |view: &SessionView| view.id))
 }
 
 /// A session is asked to end.

@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::body::{Paging, Parameters, pages};
+use super::body::{Paging, Parameters};
 use super::policies::concerns;
 use super::problem::Problem;
 use super::restrictions::RestrictionView;
@@ -161,5 +161,5 @@ pub(super) async fn sinks(
 ) -> Result<Json<Page<SinkView>>, Problem> {
     operators_only(&who)?;
     let sinks = (desk.sinks)().into_iter().map(SinkView::from).collect();
-    Ok(Json(pages(sinks, paging)))
+    Ok(Json(paging.in_order(sinks)))
 }

@@ -10,6 +10,9 @@ use super::segment::{Line, Lines, LogFile, broken_file, in_use, list, name, unre
 use crate::audit::{Broken, Chain, Kind, Verifier, Why, checkpoint};
 use crate::model::PublicKey;
 
+/// Between two questions whether to go on.
+const LINES_PER_LOOK: u64 = 1_024;
+
 /// A whole chain. Shows as the line that `audit verify` prints behind its own name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified {
@@ -91,6 +94,29 @@ pub fn gather<S: Default + Send>(
     dir: &Path,
     proofs: &Proofs,
     add: impl Fn(&mut S, Place<'_>, &[u8]) + Sync,
+    take: impl FnMut(S),
+) -> Result<Verified, Broken> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    gather_within(dir, proofs, Effort { threads, go_on: &|| true }, add, take)
+}
+
+/// How much a reading may take.
+#[derive(Clone, Copy)]
+pub struct Effort<'a> {
+    pub threads: usize,
+    /// Asked now and then; the reading ends with [`Why::Stopped`] when it says no.
+    pub go_on: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// [`gather`] that may be stopped, on so many threads.
+///
+/// # Errors
+/// As there, and [`Why::Stopped`].
+pub fn gather_within<S: Default + Send>(
+    dir: &Path,
+    proofs: &Proofs,
+    effort: Effort<'_>,
+    add: impl Fn(&mut S, Place<'_>, &[u8]) + Sync,
     mut take: impl FnMut(S),
 ) -> Result<Verified, Broken> {
     let files = list(dir)?;
@@ -98,13 +124,12 @@ pub fn gather<S: Default + Send>(
         return Err(broken_file(&name(1), Why::FileMissing));
     };
     let (first, last) = (first.number, last.number);
-    let reader = Reader { keys: &proofs.keys, add: &add };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let reader = Reader { keys: &proofs.keys, add: &add, go_on: effort.go_on };
     let mut course = Course::new(proofs);
     let mut chain = (first == 1).then(Chain::start);
     let (mut first_seq, mut records, mut retired) = (1, 0, None);
     // A few files at a time bound the memory for what was picked.
-    for some in files.chunks(threads) {
+    for some in files.chunks(effort.threads.max(1)) {
         for (file, read) in some.iter().zip(reader.all(some)) {
             let before = chain.take().or_else(|| {
                 first_seq = read.verifier.claimed().map_or(1, Chain::next_seq);
@@ -148,6 +173,7 @@ struct FileRead<S> {
 struct Reader<'a, A> {
     keys: &'a [PublicKey],
     add: &'a A,
+    go_on: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl<A> Reader<'_, A> {
@@ -178,6 +204,9 @@ impl<A> Reader<'_, A> {
         let mut checkpoints = Checkpoints::default();
         let name = name(file.number);
         let read = read_each(file, &mut verifier, |line, record| {
+            if line % LINES_PER_LOOK == 0 && !(self.go_on)() {
+                return Err(Why::Stopped);
+            }
             let kind = Kind::of_line(record);
             if kind == Some(Kind::Checkpoint) {
                 let signed = checkpoint::check(record, self.keys)?;

@@ -3,9 +3,8 @@
 mod accounts;
 
 pub(super) use self::accounts::WEEKDAYS;
-use super::By;
 use super::told::{Told, time};
-use crate::audit::report::{Ranked, Row, Said, Table, Tally, parts};
+use crate::audit::report::{By, Granted, GrantedAs, Ranked, Row, Said, Table, Tally, parts};
 use crate::cli::audit::cells::{cut, shown, table};
 use crate::model::Timestamp;
 
@@ -219,48 +218,42 @@ fn grants(told: &Told<'_>) -> [Sheet; 3] {
     let mut break_glass = Sheet::counting("break_glass", "Break-glass access", note, &GRANT);
     let note = "What the configuration grants, without an end.";
     let mut standing = Sheet::counting("standing", "Standing grants", note, &GRANT);
-    let sums = told.sums;
-    let unused = Row::default();
-    let nothing = Said::default();
-    let used = rows(&sums.grants).map(|(key, row)| {
-        let id: Option<u64> = key.parse().ok();
-        (key.to_owned(), id.and_then(|id| sums.book.get(id)).unwrap_or(&nothing), row)
-    });
-    let within = |said: &Said| said.is_within(told.asked.since, told.asked.until);
-    let idle =
-        sums.book.grants.iter().map(|(id, said)| (id.to_string(), said)).filter(|(id, said)| {
-            said.granted.is_some() && within(said) && sums.grants.get(id).is_none()
-        });
-    let idle = idle.map(|(id, said)| (id, said, &unused));
-    for (id, said, row) in used.chain(idle) {
-        let sheet = match (said.break_glass, said.is_standing()) {
-            (true, _) => &mut break_glass,
-            (false, true) => &mut standing,
-            (false, false) => &mut ordinary,
+    for Granted { id, said, row } in told.sums.granted(told.asked) {
+        let sheet = match GrantedAs::of(&said) {
+            GrantedAs::BreakGlass => &mut break_glass,
+            GrantedAs::Standing => &mut standing,
+            GrantedAs::Ordinary => &mut ordinary,
         };
-        let state = if row.tally.statements > 0 { "used" } else { "unused" };
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let ended = said.ended.map(|(step, at)| format!("{} {}", step.as_str(), time(at)));
-        let mut cells = vec![
-            id,
-            state.to_owned(),
-            text(&said.subject),
-            text(&said.database),
-            said.resources.join(" "),
-            said.request.map(|request| request.to_string()).unwrap_or_default(),
-            sums.book.requester(said).unwrap_or_default().to_owned(),
-            said.approvers.join(" "),
-            text(&said.policy),
-            text(&said.reason),
-            moment(said.granted),
-            moment(said.expires_at),
-            ended.unwrap_or_default(),
-            moment(said.reviewed),
-        ];
-        cells.extend(counted(row));
-        sheet.rows.push(cells);
+        sheet.rows.push(granted(told, id.to_string(), &said, &row));
+    }
+    if let Some(row) = told.sums.grants.ranked().others {
+        ordinary.rows.push(granted(told, OTHERS.to_owned(), &Said::default(), row));
     }
     [ordinary, break_glass, standing]
+}
+
+fn granted(told: &Told<'_>, id: String, said: &Said, row: &Row) -> Vec<String> {
+    let state = if row.tally.statements > 0 { "used" } else { "unused" };
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let ended = said.ended.map(|(step, at)| format!("{} {}", step.as_str(), time(at)));
+    let mut cells = vec![
+        id,
+        state.to_owned(),
+        text(&said.subject),
+        text(&said.database),
+        said.resources.join(" "),
+        said.request.map(|request| request.to_string()).unwrap_or_default(),
+        told.sums.book.requester(said).unwrap_or_default().to_owned(),
+        said.approvers.join(" "),
+        text(&said.policy),
+        text(&said.reason),
+        moment(said.granted),
+        moment(said.expires_at),
+        ended.unwrap_or_default(),
+        moment(said.reviewed),
+    ];
+    cells.extend(counted(row));
+    cells
 }
 
 fn approvals(table: &Table) -> Sheet {

@@ -82,3 +82,14 @@ fn a_report_reads_as_a_page() {
     }
     assert!(!page.contains("url(") && !page.contains("@import"), "nothing is loaded");
 }
+
+#[test]
+fn a_report_reads_as_json() {
+    let all: serde_json::Value =
+        told(None, |told, _| serde_json::from_str(&json(told, None)).unwrap());
+    insta::assert_snapshot!(serde_json::to_string_pretty(&all).unwrap());
+    let one: serde_json::Value =
+        told(None, |told, _| serde_json::from_str(&json(told, Some(By::Grant))).unwrap());
+    let names: Vec<_> = one.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["approvals", "chain", "grants", "made", "since", "totals", "until"]);
+}

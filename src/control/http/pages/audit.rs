@@ -16,9 +16,9 @@ use super::form::Fields;
 use super::layout::{self, Place};
 use super::operators_only;
 use super::parts::{field, nothing, trouble};
-use crate::control::Desk;
-use crate::control::desk::{Asked, Deed, Occurrence};
-use crate::control::explorer::{Findings, HOUR_SECS, Stopped};
+use crate::control::desk::{Asked, Deed};
+use crate::control::explorer::{Extent, Findings, HOUR_SECS, Question, Stopped};
+use crate::control::{Desk, answer};
 use crate::model::Timestamp;
 use question::{DECISIONS, KINDS, PERIODS};
 pub(super) use rows::decision;
@@ -39,9 +39,12 @@ pub(super) async fn show(
     let asked = Fields::read(query.unwrap_or_default().as_bytes());
     let now = (desk.clock)();
     let found = match question::read(&asked, &(desk.databases)(), now) {
-        Ok(question) => {
-            remember(&desk, &who, Asked::of(|name| asked.some(name).is_some()));
-            desk.explorer.search(question, ROWS_MAX).await.map_err(Problem::from)
+        Ok(query) => {
+            // Who looks at what others did is on record, too: that they did, and by which fields.
+            let filled = Asked::of(|name| asked.some(name).is_some());
+            answer::record(&desk, &who.operator(), Deed::Explore(filled), None);
+            let question = Question { query, before: None, len: ROWS_MAX, extent: Extent::All };
+            desk.explorer.search(&who.user.name, question).await.map_err(Problem::from)
         }
         Err(problem) => Err(problem),
     };
@@ -57,18 +60,6 @@ pub(super) async fn show(
         Ok(_) => page,
         Err(problem) => layout::with_status(page, problem.status),
     }
-}
-
-/// Who looks at what others did is on record, too: that they did, and by which fields.
-pub(super) fn remember(desk: &Desk, who: &SignedIn, asked: Asked) {
-    (desk.record)(&Occurrence {
-        at: (desk.clock)(),
-        user: who.user.clone(),
-        address: who.address,
-        application: Arc::clone(&who.application),
-        deed: Deed::Explore(asked),
-        refused: None,
-    });
 }
 
 fn ask(asked: &Fields) -> Markup {
@@ -133,8 +124,8 @@ fn results(found: &Findings, now: Timestamp) -> Markup {
         section aria-labelledby="records" {
             h2 id="records" { (found.found) " records" }
             (reach(found, ROWS_MAX))
-            @if found.records.is_empty() { (nothing("Nothing was found.")) }
-            @else { (rows::table(&found.records)) }
+            @if found.hits.is_empty() { (nothing("Nothing was found.")) }
+            @else { (rows::table(found.records())) }
         }
     }
 }

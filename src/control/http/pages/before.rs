@@ -10,10 +10,11 @@ use super::case;
 use super::parts::{ago, nothing, table, text, trouble};
 use crate::audit::query::Query;
 use crate::audit::{Kind, Record};
-use crate::control::Desk;
-use crate::control::desk::Asked;
+use crate::control::desk::{Asked, Deed};
+use crate::control::explorer::{Extent, Question};
 use crate::control::http::problem::Problem;
 use crate::control::http::sign_in::SignedIn;
+use crate::control::{Desk, answer};
 use crate::grant::Request;
 use crate::model::Timestamp;
 
@@ -44,24 +45,25 @@ pub(super) async fn section(desk: &Desk, who: &SignedIn, request: &Request) -> M
         ..Query::default()
     };
     let asked = ["user", "database", "column", "kind", "since"];
-    super::audit::remember(desk, who, Asked::of(|name| asked.contains(&name)));
-    let found = desk.explorer.search(query, STATEMENTS_MAX).await;
+    let filled = Asked::of(|name| asked.contains(&name));
+    answer::record(desk, &who.operator(), Deed::Explore(filled), None);
+    let question = Question { query, before: None, len: STATEMENTS_MAX, extent: Extent::Enough };
+    let found = desk.explorer.search(&who.user.name, question).await;
     let now = (desk.clock)();
     html! {
         section aria-labelledby="before" {
             h2 id="before" { "What " (request.requester) " ran on it" }
             @match found {
-                Ok(found) => (shapes(&found.records, now)),
+                Ok(found) => (shapes(found.records(), now)),
                 Err(report) => (trouble(&Problem::from(report).words())),
             }
         }
     }
 }
 
-fn shapes(records: &[Record], now: Timestamp) -> Markup {
+fn shapes<'a>(records: impl Iterator<Item = &'a Record>, now: Timestamp) -> Markup {
     let mut seen = HashSet::new();
     let rows: Vec<Vec<Markup>> = records
-        .iter()
         .filter(|record| seen.insert(record.fingerprint.as_deref()))
         .take(SHAPES_MAX)
         .map(|record| {

@@ -16,6 +16,7 @@ use crate::audit::Kind;
 use crate::audit::query::Query;
 use crate::catalog::Table;
 use crate::control::desk::Database;
+use crate::control::explorer::{Extent, Question};
 use crate::control::{Desk, show as words};
 use crate::grant::{CataloguedColumn, GrantState, GrantView, Pattern};
 use crate::model::{ColumnPath, Timestamp};
@@ -40,7 +41,7 @@ pub(super) async fn show(
     let asked = Fields::read(query.unwrap_or_default().as_bytes());
     let filter = asked.get("q").to_lowercase();
     // Who is no operator sees what is hidden, and not what others do.
-    let seen = if who.is_operator() { Some(last_seen(&desk).await) } else { None };
+    let seen = if who.is_operator() { Some(last_seen(&desk, &who).await) } else { None };
     let mut grants = desk.approvals.grants();
     grants.retain(|view| {
         matches!(view.state, GrantState::Active | GrantState::Standing) && who.may_see_grant(view)
@@ -62,12 +63,13 @@ pub(super) async fn show(
     layout::page(&desk, &who, Place::Map, "PII map", &body)
 }
 
-async fn last_seen(desk: &Desk) -> LastSeen {
+async fn last_seen(desk: &Desk, who: &SignedIn) -> LastSeen {
     let query = Query { kinds: vec![Kind::Release], ..Query::default() };
     // Without an answer, the page is still a map.
-    let found = desk.explorer.search(query, RELEASES_MAX).await.unwrap_or_default();
+    let question = Question { query, before: None, len: RELEASES_MAX, extent: Extent::All };
+    let found = desk.explorer.search(&who.user.name, question).await.unwrap_or_default();
     let mut by_column = HashMap::new();
-    for record in &found.records {
+    for record in found.records() {
         let database = record.database.as_deref().unwrap_or_default();
         for column in &record.raw_columns {
             by_column.entry((database.to_owned(), column.clone())).or_insert(record.time);

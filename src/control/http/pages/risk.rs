@@ -17,7 +17,7 @@ use super::{operators_only, restrict};
 use crate::audit::query::Query;
 use crate::audit::{Kind, Record};
 use crate::control::Desk;
-use crate::control::explorer::Findings;
+use crate::control::explorer::{Extent, Findings, Question};
 use crate::model::Timestamp;
 
 const DAYS: i64 = 30;
@@ -30,7 +30,8 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, who: SignedIn) -> Respon
     let now = (desk.clock)();
     let since = now.checked_sub((24 * DAYS).hours()).ok();
     let query = Query { kinds: vec![Kind::Signal], since, ..Query::default() };
-    let found = desk.explorer.search(query, ROWS_MAX).await;
+    let question = Question { query, before: None, len: ROWS_MAX, extent: Extent::All };
+    let found = desk.explorer.search(&who.user.name, question).await;
     let body = html! {
         section {
             h2 { "Restrictions" }
@@ -54,7 +55,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, who: SignedIn) -> Respon
 
 fn signals(found: &Findings, now: Timestamp) -> Markup {
     let mut by_rule: BTreeMap<&str, u64> = BTreeMap::new();
-    for record in &found.records {
+    for record in found.records() {
         *by_rule.entry(record.rule.as_deref().unwrap_or_default()).or_default() += 1;
     }
     let row = |record: &Record| {
@@ -75,7 +76,7 @@ fn signals(found: &Findings, now: Timestamp) -> Markup {
             text(&record.seq.to_string()),
         ]
     };
-    let rows: Vec<_> = found.records.iter().map(row).collect();
+    let rows: Vec<_> = found.records().map(row).collect();
     const HEADS: [&str; 8] =
         ["When", "Severity", "Rule", "Who", "Session", "Figures", "What was done", "Record"];
     html! {

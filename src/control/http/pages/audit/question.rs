@@ -5,9 +5,10 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::super::form::Fields;
-use crate::audit::query::{Class, ClassColumn, Query};
-use crate::audit::{Decision, Kind};
+use crate::audit::query::Query;
 use crate::control::desk::Database;
+use crate::control::http::audit::question;
+use crate::control::http::body::Pairs;
 use crate::control::http::problem::Problem;
 use crate::control::http::requests::unreadable;
 use crate::model::Timestamp;
@@ -63,6 +64,28 @@ pub(super) fn is_fine(asked: &Fields) -> bool {
     NAMES.iter().any(|name| asked.some(name).is_some())
 }
 
+/// The fields that say something, by the names that the API has for them; times are not among them.
+pub(super) fn said(asked: &Fields) -> Pairs {
+    const NAMES: [(&str, &str); 14] = [
+        ("user", "user"),
+        ("group", "group"),
+        ("column", "column"),
+        ("table", "table"),
+        ("class", "class"),
+        ("grant", "grant"),
+        ("request", "request"),
+        ("session", "session"),
+        ("kind", "kind"),
+        ("decision", "decision"),
+        ("address", "address"),
+        ("application", "application"),
+        ("database", "database"),
+        ("words", "text"),
+    ];
+    let some = |(field, name): (&str, &str)| Some((name.to_owned(), asked.some(field)?));
+    NAMES.into_iter().filter_map(some).collect()
+}
+
 /// # Errors
 /// A field cannot be read, or no catalog has the class.
 pub(super) fn read(
@@ -70,51 +93,8 @@ pub(super) fn read(
     databases: &[Database],
     now: Timestamp,
 ) -> Result<Query, Problem> {
-    let list = |name: &str| asked.some(name).into_iter().collect::<Vec<_>>();
-    let id = |name: &str| match asked.some(name) {
-        None => Ok(Vec::new()),
-        Some(_) => asked.id(name).map(|id| vec![id]),
-    };
-    let address = asked
-        .some("address")
-        .map(|text| text.parse().map_err(|error| unreadable(format!("address: {error}"))));
     let (since, until) = period(asked, now)?;
-    Ok(Query {
-        users: list("user"),
-        groups: list("group"),
-        columns: list("column"),
-        tables: list("table"),
-        classes: asked
-            .some("class")
-            .map(|name| class(databases, &name))
-            .transpose()?
-            .into_iter()
-            .collect(),
-        grants: id("grant")?,
-        requests: id("request")?,
-        sessions: id("session")?,
-        kinds: kinds(asked)?,
-        decisions: decisions(asked)?,
-        addresses: address.transpose()?.into_iter().collect(),
-        applications: list("application"),
-        databases: list("database"),
-        words: asked.get("words").split_whitespace().map(str::to_owned).collect(),
-        since,
-        until,
-        ..Query::default()
-    })
-}
-
-fn kinds(asked: &Fields) -> Result<Vec<Kind>, Problem> {
-    let Some(word) = asked.some("kind") else { return Ok(Vec::new()) };
-    let known = Some(Kind::of(&word)).filter(|kind| *kind != Kind::Other);
-    known.map(|kind| vec![kind]).ok_or_else(|| unreadable("there is no such kind of records"))
-}
-
-fn decisions(asked: &Fields) -> Result<Vec<Decision>, Problem> {
-    let Some(word) = asked.some("decision") else { return Ok(Vec::new()) };
-    let read = serde_json::from_value(word.into());
-    read.map(|decision| vec![decision]).map_err(|_| unreadable("there is no such decision"))
+    Ok(Query { since, until, ..question::read(&said(asked), databases)? })
 }
 
 fn period(
@@ -143,27 +123,10 @@ fn moment(asked: &Fields, name: &str) -> Result<Option<Timestamp>, Problem> {
     moment.map(|moment| Some(moment.timestamp())).ok_or_else(wrong)
 }
 
-fn class(databases: &[Database], name: &str) -> Result<Class, Problem> {
-    if !databases.iter().any(|database| database.catalog.classes.contains_key(name)) {
-        return Err(unreadable("no catalog has such a class"));
-    }
-    let mut columns = Vec::new();
-    for database in databases {
-        let named = Some(database.name.clone()).filter(|name| name != Database::ANY);
-        for table in &database.catalog.tables {
-            let of = table.columns.iter().filter(|(_, class)| *class == name);
-            columns.extend(of.map(|(column, _)| ClassColumn {
-                database: named.clone(),
-                column: format!("{}.{}.{column}", table.name.schema, table.name.name),
-            }));
-        }
-    }
-    Ok(Class { name: name.to_owned(), columns })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::{Decision, Kind};
 
     fn asked(query: &str) -> Result<Query, Problem> {
         let now = "2026-02-01T00:00:00Z".parse().unwrap();

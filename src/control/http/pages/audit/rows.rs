@@ -12,8 +12,8 @@ const HEADS: [&str; 8] =
 /// Of a text, so much stands in a row.
 const CHARS_MAX: usize = 240;
 
-pub(super) fn table(records: &[Record]) -> Markup {
-    let rows: Vec<_> = records.iter().map(row).collect();
+pub(super) fn table<'a>(records: impl Iterator<Item = &'a Record>) -> Markup {
+    let rows: Vec<_> = records.map(row).collect();
     parts::table("Records", &HEADS, &rows)
 }
 
