@@ -37,7 +37,7 @@ pub use budget::{Budget, Claim, Limit, Origin, Spent, Usage};
 pub use conditions::{Conditions, Holds, Unmet};
 pub use event::{GrantEvent, Proven, RecordedEvent};
 pub use hours::{Hours, HoursError};
-pub use ledger::{Approving, Change, Extension, Ledger, LedgerError, RISK, Scope};
+pub use ledger::{Approving, Change, Extension, Ledger, LedgerError, RISK, Scope, Wish};
 pub use limits::{Limits, Runs};
 pub use live::{Asked, Counting, LiveTable};
 pub use meter::LookupMeter;

@@ -28,6 +28,7 @@ use crate::model::{Report, SqlState, Timestamp, User};
 pub use end::Scope;
 pub use extend::Extension;
 pub use proven::Approving;
+pub use request::Wish;
 pub use restrict::RISK;
 
 /// All requests and grants, as replaying the events gives them.

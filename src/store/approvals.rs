@@ -24,7 +24,7 @@ use self::writer::{Command, Work, Writer};
 use crate::grant::seal::matter;
 use crate::grant::{
     Approvers, Approving, Ask, CatalogView, DirectGrant, GrantId, GrantView, LiveTable, Policies,
-    Proof, RecordedEvent, Request, RequestId, Scope, Standing,
+    Proof, RecordedEvent, Request, RequestId, Scope, Standing, Wish,
 };
 use crate::model::receipt::Challenge;
 use crate::model::{Client, Epoch, Report, SqlState, Timestamp, User};
@@ -119,14 +119,22 @@ impl Approvals {
         catalog: &CatalogView,
         ask: Ask,
     ) -> Result<Request, Report> {
-        let (requester, catalog) = (requester.clone(), catalog.clone());
+        let wish = Wish { client: requester.clone(), catalog: catalog.clone(), ask };
+        self.request_all(vec![wish]).await?.pop().ok_or_else(stopped)
+    }
+
+    /// Files several requests at once, or none of them.
+    ///
+    /// # Errors
+    /// As [`Approvals::request`], of the first that cannot be filed.
+    pub async fn request_all(&self, wishes: Vec<Wish>) -> Result<Vec<Request>, Report> {
         let events = self
             .change(Box::new(move |ledger, policies, now| {
-                ledger.request(policies, &requester, &catalog, &ask, now)
+                ledger.request_all(policies, &wishes, now)
             }))
             .await?;
-        let id = events.iter().find_map(|recorded| recorded.event.requested());
-        self.request_view(id)
+        let filed = events.iter().filter_map(|recorded| recorded.event.requested());
+        filed.map(|id| self.request_view(Some(id))).collect()
     }
 
     /// Adds one approval; the last one needed makes the grant.

@@ -1,14 +1,16 @@
 //! Asking for a grant, and what comes of it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::{Ledger, invalid, limit, refused};
 use crate::grant::ask::{countable, nameable};
 use crate::grant::{
     Allowed, Ask, Asker, CatalogView, Conditions, Decision, DirectGrant, Grant, GrantEvent,
-    Policies, Request, RequestState, Resource, Review, Runs, Subject, Terms, Urgency,
+    Policies, RecordedEvent, Request, RequestState, Resource, Review, Runs, Subject, Terms,
+    Urgency,
 };
-use crate::model::{Client, Report, Timestamp, User};
+use crate::model::{Client, Report, SqlState, Timestamp, User};
 
 /// So many requests of one user may wait for a decision.
 const PENDING_PER_USER_MAX: usize = 50;
@@ -22,7 +24,47 @@ const ROW_GRANTS_PER_RELATION_MAX: usize = 32;
 /// A grant that waits for its first use waits no longer.
 const FIRST_USE_WITHIN: Duration = Duration::from_secs(86_400);
 
+/// Access that somebody wants.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub client: Client,
+    /// That of the database as the client named it.
+    pub catalog: CatalogView,
+    pub ask: Ask,
+}
+
 impl Ledger {
+    /// Files requests, all of them or none: each as if those before it were filed.
+    ///
+    /// # Errors
+    /// As [`Ledger::request`], of the first that cannot be filed.
+    pub fn request_all(
+        &self,
+        policies: &Policies,
+        wishes: &[Wish],
+        now: Timestamp,
+    ) -> Result<Vec<GrantEvent>, Report> {
+        let Some((last, before)) = wishes.split_last() else { return Ok(Vec::new()) };
+        let mut ahead = Cow::Borrowed(self);
+        let mut events = Vec::new();
+        let file = |ledger: &Self, wish: &Wish| {
+            ledger.request(policies, &wish.client, &wish.catalog, &wish.ask, now)
+        };
+        for wish in before {
+            for event in file(&ahead, wish)? {
+                let sequence = ahead.sequence + 1;
+                let recorded = RecordedEvent { sequence, at: now, event: event.clone() };
+                let applied = ahead.to_mut().apply(&recorded);
+                applied.map_err(|misfit| {
+                    Report::error(SqlState::INTERNAL_ERROR, misfit.to_string())
+                })?;
+                events.push(event);
+            }
+        }
+        events.extend(file(&ahead, last)?);
+        Ok(events)
+    }
+
     /// Files a request, with the grant where the policy needs no approval.
     ///
     /// # Errors

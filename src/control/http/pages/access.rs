@@ -10,11 +10,10 @@ use super::super::grants;
 use super::super::problem::Problem;
 use super::super::requests::{self, unreadable};
 use super::super::sign_in::SignedIn;
-use super::asking::Wish;
 use super::form::{Fields, OwnForm};
 use super::layout::{self, Place};
 use super::parts::{ago, grant_state, left, nothing, ours, request_state, table, text, trouble};
-use super::{picker, see};
+use super::{asking, picker, see};
 use crate::control::desk::Deed;
 use crate::control::grammar::Command;
 use crate::control::{Desk, answer, lookup};
@@ -28,7 +27,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, who: SignedIn) -> Respon
 pub(super) async fn take(State(desk): State<Arc<Desk>>, OwnForm(who, fields): OwnForm) -> Response {
     let done = match fields.get("deed") {
         "check" => return page(&desk, &who, &fields, ""),
-        "request" => ask(&desk, &who, &fields).await,
+        "request" => asking::file(&desk, &who, &fields).await,
         "cancel" => cancel(&desk, &who, &fields).await,
         "extend" => extend(&desk, &who, &fields).await,
         _ => Err(unreadable("access is requested, cancelled or extended")),
@@ -40,14 +39,6 @@ pub(super) async fn take(State(desk): State<Arc<Desk>>, OwnForm(who, fields): Ow
             layout::with_status(page(&desk, &who, &fields, &words), problem.status)
         }
     }
-}
-
-/// All of it, or as far as it goes: what was filed before something is refused stays.
-async fn ask(desk: &Desk, who: &SignedIn, fields: &Fields) -> Result<(), Problem> {
-    for wish in Wish::read(desk, fields)? {
-        wish.file(desk, who).await?;
-    }
-    Ok(())
 }
 
 async fn cancel(desk: &Desk, who: &SignedIn, fields: &Fields) -> Result<(), Problem> {

@@ -9,65 +9,65 @@ use super::form::Fields;
 use super::parts::code;
 use crate::control::desk::Deed;
 use crate::control::{Desk, answer, lookup};
-use crate::grant::{Allowed, Ask, AskText, CatalogView, Request, Restriction, Trial};
+use crate::grant::{Allowed, AskText, Restriction, Trial, Wish};
 use crate::model::{Report, show_duration};
 
 /// Columns that are asked for at once.
 const WISHES_MAX: usize = 20;
 
-/// Something that is asked for.
-pub(super) struct Wish {
-    view: CatalogView,
-    ask: Ask,
+/// What all fields of the form ask for.
+///
+/// # Errors
+/// Nothing or too much was chosen, or a field cannot be read.
+fn read(desk: &Desk, who: &SignedIn, fields: &Fields) -> Result<Vec<Wish>, Problem> {
+    let typed = fields.some("resource");
+    let picked = fields.all("pick").map(str::to_owned).chain(typed);
+    let resources: Vec<String> = picked.filter(|text| !text.is_empty()).collect();
+    if resources.is_empty() {
+        return Err(unreadable("nothing is chosen: tick columns, or name what you need"));
+    }
+    if resources.len() > WISHES_MAX {
+        return Err(unreadable(format!(
+            "at most {WISHES_MAX} at once: ask for a table, or for class:NAME"
+        )));
+    }
+    let databases = (desk.databases)();
+    let named = fields.some("database");
+    let wish = |resource: String| {
+        let ask = words(fields, resource)?.read()?;
+        let catalog = lookup::view(&databases, named.as_deref(), &ask.resource)?;
+        Ok(Wish { client: who.operator().client(&catalog.database), catalog, ask })
+    };
+    resources.into_iter().map(wish).collect()
 }
 
-impl Wish {
-    /// What all fields of the form ask for.
-    ///
-    /// # Errors
-    /// Nothing or too much was chosen, or a field cannot be read.
-    pub(super) fn read(desk: &Desk, fields: &Fields) -> Result<Vec<Self>, Problem> {
-        let typed = fields.some("resource");
-        let picked = fields.all("pick").map(str::to_owned).chain(typed);
-        let resources: Vec<String> = picked.filter(|text| !text.is_empty()).collect();
-        if resources.is_empty() {
-            return Err(unreadable("nothing is chosen: tick columns, or name what you need"));
+/// Asks for all of it; what is refused in part is not filed at all.
+///
+/// # Errors
+/// As the policies have them, or a field cannot be read.
+pub(super) async fn file(desk: &Desk, who: &SignedIn, fields: &Fields) -> Result<(), Problem> {
+    let filed = desk.approvals.request_all(read(desk, who, fields)?).await;
+    let operator = who.operator();
+    match filed {
+        Ok(requests) => {
+            for _ in requests {
+                answer::record(desk, &operator, Deed::Request, None);
+            }
+            Ok(())
         }
-        if resources.len() > WISHES_MAX {
-            return Err(unreadable(format!(
-                "at most {WISHES_MAX} at once: ask for a table, or for class:NAME"
-            )));
+        Err(report) => {
+            answer::record(desk, &operator, Deed::Request, Some(&report));
+            Err(report.into())
         }
-        let databases = (desk.databases)();
-        let named = fields.some("database");
-        let wish = |resource: String| {
-            let ask = words(fields, resource)?.read()?;
-            let view = lookup::view(&databases, named.as_deref(), &ask.resource)?;
-            Ok(Self { view, ask })
-        };
-        resources.into_iter().map(wish).collect()
     }
+}
 
-    /// What would become of it.
-    ///
-    /// # Errors
-    /// It makes no sense, whatever the policies say.
-    fn trial(&self, desk: &Desk, who: &SignedIn) -> Result<Trial, Report> {
-        let client = who.operator().client(&self.view.database);
-        (desk.policies)().trial(&client, &self.view, &self.ask, (desk.clock)())
-    }
-
-    /// Asks for it.
-    ///
-    /// # Errors
-    /// As the policies have them.
-    pub(super) async fn file(self, desk: &Desk, who: &SignedIn) -> Result<Request, Problem> {
-        let operator = who.operator();
-        let client = operator.client(&self.view.database);
-        let request = desk.approvals.request(&client, &self.view, self.ask).await;
-        answer::record(desk, &operator, Deed::Request, request.as_ref().err());
-        Ok(request?)
-    }
+/// What would become of it.
+///
+/// # Errors
+/// It makes no sense, whatever the policies say.
+fn trial(desk: &Desk, wish: &Wish) -> Result<Trial, Report> {
+    (desk.policies)().trial(&wish.client, &wish.catalog, &wish.ask, (desk.clock)())
 }
 
 fn words(fields: &Fields, resource: String) -> Result<AskText, Report> {
@@ -102,7 +102,7 @@ const FIELDS: [&str; 9] = [
 
 /// What the policies would say to what the form asks for.
 pub(super) fn foretold(desk: &Desk, who: &SignedIn, fields: &Fields) -> Markup {
-    let wishes = match Wish::read(desk, fields) {
+    let wishes = match read(desk, who, fields) {
         Ok(wishes) => wishes,
         Err(problem) => return html! { p.soft { (problem.words()) } },
     };
@@ -113,7 +113,7 @@ pub(super) fn foretold(desk: &Desk, who: &SignedIn, fields: &Fields) -> Markup {
     html! {
         ul.foretold {
             @for wish in &wishes {
-                li { (code(&wish.ask.resource)) ": " (outcome(&wish.trial(desk, who))) }
+                li { (code(&wish.ask.resource)) ": " (outcome(&trial(desk, wish))) }
             }
         }
         @if restricted { p.soft { "You are restricted: one more approval is needed." } }

@@ -1,7 +1,7 @@
 //! The whole life of requests and grants, rule by rule.
 
 use super::*;
-use crate::grant::{Claim, Extension};
+use crate::grant::{Claim, Extension, Wish};
 
 fn policies_with(texts: &str) -> Policies {
     let mut texts: BTreeMap<String, Vec<crate::grant::PolicyText>> = toml::from_str(texts).unwrap();
@@ -299,4 +299,29 @@ fn a_scope_ends_what_it_names_and_what_leads_there() {
         assert_eq!(ids, ended, "{scope:?}");
         assert!(book.ledger.revoke_all(&alice(), &scope, at(1)).is_err());
     }
+}
+
+#[test]
+fn several_requests_are_filed_together_or_not_at_all() {
+    // Each is granted at once, but no more than two in a week.
+    let (mut book, policies) = (Book::default(), one_policy("approvals = 0\nauto_per_week = 2"));
+    let wish =
+        |resource: &str| Wish { client: client(alice()), catalog: view(), ask: ask(resource, 30) };
+    let two = [wish("customers.ssn"), wish("customers.email")];
+    let filed = book.ledger.request_all(&policies, &two, at(0));
+    let events = book.record(filed, 0);
+    let requested: Vec<_> = events.iter().filter_map(GrantEvent::requested).collect();
+    assert_eq!((requested, events.len()), (vec![1, 2], 4));
+    assert_eq!(book.ledger.open_grants().count(), 2);
+    let mut fresh = Book::default();
+    let three = [two[0].clone(), two[1].clone(), wish("customers.ssn")];
+    let filed = fresh.ledger.request_all(&policies, &three, at(0)).unwrap();
+    let granted = filed.iter().filter(|event| event.grant().is_some()).count();
+    assert_eq!(granted, 2, "the third sees those before it: {filed:?}");
+    let events = fresh.record(Ok(filed), 0);
+    assert_eq!(events.iter().filter_map(GrantEvent::requested).max(), Some(3));
+    let wrong = [wish("customers.ssn"), wish("customers.nothing")];
+    let refused = fresh.ledger.request_all(&policies, &wrong, at(0)).unwrap_err();
+    assert!(refused.message.contains("nothing"), "{refused:?}");
+    assert_eq!(fresh.ledger.request_all(&policies, &[], at(0)), Ok(Vec::new()));
 }
