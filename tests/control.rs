@@ -32,6 +32,8 @@ use keyhole::telemetry::{Metrics, sessions};
 use tokio::sync::oneshot;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
+#[path = "control/asking.rs"]
+mod asking;
 #[path = "control/matrix.rs"]
 mod matrix;
 #[path = "control/signing_in.rs"]
@@ -257,7 +259,7 @@ impl Office {
                 }
                 Some(user)
             }),
-            is_named: Box::new(|name| users().iter().any(|user| *user.name == *name)),
+            named: Box::new(|name| users().into_iter().find(|user| *user.name == *name)),
             reload: Box::new(move || {
                 let outcome = reloaded(counted.fetch_add(1, Ordering::SeqCst));
                 Box::pin(async { outcome })

@@ -162,14 +162,18 @@ pub struct Logout {
     pub reason: &'static str,
 }
 
-/// Somebody has looked at the log itself, on a page of the console.
+/// Somebody has looked at the log itself, on a page of the console or over the API, or at what
+/// somebody else would be shown.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Explored {
     #[serde(flatten, serialize_with = "client_fields")]
     pub client: Arc<Client>,
-    /// Which fields of the form were asked for, and not what stood in them.
+    /// Which fields of the form were asked for, and not what stood in them; `report`; `explain`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<&'static str>,
+    /// Whose statement was explained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Arc<str>>,
 }
 
 /// A step in the life of a request or a grant.

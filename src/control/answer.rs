@@ -1,6 +1,7 @@
 //! Runs commands: [`Command`] in, [`Answer`] or [`Report`] out. Whoever calls has checked that
 //! the operator may use the console; who may approve or grant what, the store decides.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::desk::{Database, Deed, Desk, Occurrence, Operator};
@@ -87,7 +88,21 @@ pub async fn answer(desk: &Desk, operator: &Operator, command: &Command) -> Resu
 
 /// Notes what was done, or refused.
 pub(super) fn record(desk: &Desk, operator: &Operator, deed: Deed, refused: Option<&Report>) {
-    let refused = refused.map(|report| report.state);
+    note(desk, operator, deed, refused.map(|report| report.state), None);
+}
+
+/// Notes what was done about somebody else.
+pub(super) fn record_about(desk: &Desk, operator: &Operator, deed: Deed, about: &str) {
+    note(desk, operator, deed, None, Some(about.into()));
+}
+
+fn note(
+    desk: &Desk,
+    operator: &Operator,
+    deed: Deed,
+    refused: Option<SqlState>,
+    about: Option<Arc<str>>,
+) {
     // Who it was is for the audit log; this one is for whoever runs the process.
     tracing::info!(command = deed.verb(), id = deed.subject_id(), ?refused, "control");
     (desk.record)(&Occurrence {
@@ -97,6 +112,7 @@ pub(super) fn record(desk: &Desk, operator: &Operator, deed: Deed, refused: Opti
         application: operator.application.clone(),
         deed,
         refused,
+        about,
     });
 }
 
@@ -270,7 +286,7 @@ fn describe_grant(view: &GrantView) -> String {
 /// A grant to nobody is allowed, as the user may come later, but mostly it is a slip.
 pub(super) fn stranger(desk: &Desk, subject: &Subject) -> Option<String> {
     match subject {
-        Subject::User(name) if !(desk.is_named)(name) => {
+        Subject::User(name) if (desk.named)(name).is_none() => {
             Some(format!("user \"{name}\" is not known to the proxy"))
         }
         Subject::User(_) | Subject::Group(_) | Subject::Anyone => None,

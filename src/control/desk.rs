@@ -24,8 +24,8 @@ pub type Source<T> = Box<dyn Fn() -> T + Send + Sync>;
 /// Finds the user that a login is about.
 pub type Directory = Box<dyn Fn(&Authenticated) -> Option<User> + Send + Sync>;
 
-/// Whether the configuration names somebody.
-pub type Names = Box<dyn Fn(&str) -> bool + Send + Sync>;
+/// The user of that name in the configuration.
+pub type Names = Box<dyn Fn(&str) -> Option<User> + Send + Sync>;
 
 /// Remembers what happened.
 pub type Recorder = Box<dyn Fn(&Occurrence) + Send + Sync>;
@@ -48,7 +48,7 @@ pub struct Desk {
     pub sign_in: Arc<SignIn>,
     /// The user that the login is about; None: nobody.
     pub users: Directory,
-    pub is_named: Names,
+    pub named: Names,
     /// Reads configuration and catalogs again.
     pub reload: Source<Reloading>,
     /// What keeps the proxy from serving now; empty: nothing.
@@ -195,6 +195,8 @@ pub struct Occurrence {
     pub deed: Deed,
     /// The SQLSTATE it was refused with.
     pub refused: Option<SqlState>,
+    /// Somebody else whom it is about, where that is no part of another record.
+    pub about: Option<Arc<str>>,
 }
 
 /// Requests and grants are events of the store too, with all their terms; here it is what was
@@ -221,17 +223,18 @@ pub enum Deed {
     Suspend,
     Lift,
     Reload,
-    /// The audit log was looked at.
+    /// The audit log was looked at, or what somebody else is shown.
     Explore(Asked),
 }
 
-/// What the audit log was asked about: fields that were filled in, and `report` for a report.
+/// What the audit log was asked about: fields that were filled in; `report`, for a report;
+/// `explain`, for what a statement of somebody else would be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked(u32);
 
 impl Asked {
     /// All that there are.
-    pub const NAMES: [&'static str; 20] = [
+    pub const NAMES: [&'static str; 21] = [
         "user",
         "group",
         "column",
@@ -252,6 +255,7 @@ impl Asked {
         "step",
         "fingerprint",
         "report",
+        "explain",
     ];
 
     /// Those for which `is_filled`.

@@ -36,7 +36,7 @@ pub(super) fn build(house: &Arc<House>) -> Desk {
         }),
         sign_in: Arc::new(sign_in(house)),
         users: Box::new(move |login| users.setup.load().person(login)),
-        is_named: Box::new(move |name| named.setup.load().user(name).is_some()),
+        named: Box::new(move |name| named.setup.load().user(name).cloned()),
         reload: Box::new(move || {
             let house = Arc::clone(&reload);
             Box::pin(async move { house.reload(None).await })
@@ -79,7 +79,7 @@ fn list_databases(house: &House) -> Vec<Database> {
 /// Logins are records of their own here; what changes requests and grants is one of the store's
 /// events, a reload leaves its own record, and a session that was killed says so at its end.
 fn remember(house: &House, occurrence: &Occurrence) {
-    let Occurrence { user, address, deed, refused, .. } = occurrence;
+    let Occurrence { user, address, deed, refused, about, .. } = occurrence;
     match (deed, refused) {
         (Deed::Login { method }, None) => {
             house.note(Event::Login(Login {
@@ -110,6 +110,7 @@ fn remember(house: &House, occurrence: &Occurrence) {
         (Deed::Explore(asked), _) => house.note(Event::Explored(Explored {
             client: Arc::new(client_of(occurrence)),
             asked: asked.names(),
+            subject: about.clone(),
         })),
         (
             Deed::Grant

@@ -125,6 +125,8 @@ fn each_sees_and_does_what_is_theirs() {
     let session = shop.alice().connect();
     let suspend = json!({ "user": "alice", "reason": "INC-9: looks odd" });
     let question = json!({ "database": "shop", "statement": "SELECT email FROM customers" });
+    let mut of_dora = question.clone();
+    of_dora["as"] = json!("dora");
     // alice: nothing special; bob: auditor; dora: control.
     for (method, path, body, expected) in [
         ("GET", "/me", None, [200, 200, 200]),
@@ -138,7 +140,9 @@ fn each_sees_and_does_what_is_theirs() {
         ("GET", "/sinks", None, [403, 403, 200]),
         ("GET", "/restrictions", None, [403, 403, 200]),
         ("GET", "/audit/records", None, [403, 200, 200]),
+        ("GET", "/audit/report", None, [403, 200, 200]),
         ("POST", "/explain", Some(&question), [200, 200, 200]),
+        ("POST", "/explain", Some(&of_dora), [403, 200, 200]),
         ("POST", "/sessions/1/kill", Some(&json!({})), [403, 403, 200]),
         ("POST", "/restrictions", Some(&suspend), [403, 403, 201]),
         ("POST", "/restrictions/alice/lift", Some(&json!({})), [403, 403, 200]),
@@ -191,6 +195,20 @@ fn the_audit_log_is_read_in_pages() {
         }
     });
     assert!(seqs.is_sorted_by(|one, other| one > other), "{seqs:?}");
+    let (status, report) = shop.ask("bob", "GET", "/audit/report?by=person", None);
+    assert_eq!((status, &report["chain"]["whole"]), (200, &json!(true)), "{report}");
+    let dir = shop.proxy.config.path().join("audit");
+    let dir = dir.to_str().expect("UTF-8");
+    let (code, printed, said) =
+        shop.run_as("bob", &["audit", "report", "--json", "--by", "person", "--dir", dir]);
+    assert_eq!(code, 0, "{said}");
+    let printed: Value = serde_json::from_str(&printed).expect("JSON");
+    let alice = |report: &Value| {
+        let people = report["people"]["items"].as_array().expect("people");
+        people.iter().find(|row| row["person"] == "alice").expect("alice").clone()
+    };
+    assert_eq!(alice(&printed), alice(&report), "both tell the same");
+    assert_eq!((&alice(&report)["statements"], &alice(&report)["masked"]), (&json!(5), &json!(5)));
     for wrong in ["kind=dream", "colour=red", "limit=0", "since=yesterday"] {
         assert_eq!(shop.ask("bob", "GET", &format!("/audit/records?{wrong}"), None).0, 400);
     }

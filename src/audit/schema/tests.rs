@@ -239,7 +239,11 @@ fn events(members: Members) -> Vec<Event> {
             duration_us: 2,
             reason: "client",
         }),
-        Event::Explored(Explored { client: client(members), asked: list(members, "user") }),
+        Event::Explored(Explored {
+            client: client(members),
+            asked: list(members, "user"),
+            subject: members.then(|| "bob".into()),
+        }),
         grant(members),
         signal(members),
         Event::Configuration(Configuration {

@@ -130,6 +130,7 @@ fn turned_away(desk: &Desk, peer: SocketAddr, error: &LoginError) {
                 application: "".into(),
                 deed: Deed::Login { method: attempt.method },
                 refused: Some(report.state),
+                about: None,
             });
         }
         LoginError::Timeout => {
@@ -168,6 +169,7 @@ fn admit(
         application: Arc::clone(&application),
         deed: Deed::Login { method: login.method() },
         refused: admitted.as_ref().err().map(|report| report.state),
+        about: None,
     });
     Ok(Operator { user: admitted?, address: peer.ip(), application })
 }

@@ -11,10 +11,12 @@ use utoipa::ToSchema;
 use super::body::Body;
 use super::problem::Problem;
 use super::sign_in::SignedIn;
+use super::who::auditors_only;
 use crate::analysis::SearchPath;
-use crate::control::{Desk, lookup};
+use crate::control::desk::{Asked, Deed};
+use crate::control::{Desk, answer, lookup};
 use crate::decision::{Dates, Encoding, Forms, Standpoint};
-use crate::model::{Report, SqlState};
+use crate::model::{Client, Report, SqlState};
 use crate::session::Explanation;
 
 /// Statements that are thought through at a time: each may take a processor for a while.
@@ -30,7 +32,7 @@ impl Default for Turn {
     }
 }
 
-/// A statement of one's own.
+/// A statement, of one's own unless said otherwise.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Question {
@@ -39,12 +41,18 @@ pub(super) struct Question {
     statement: String,
     /// Where unqualified names are looked up; nothing: in `public`.
     search_path: Option<Vec<String>>,
+    /// Somebody else whose statement it would be; for operators and who has the role `auditor`.
+    #[serde(rename = "as")]
+    of: Option<String>,
 }
 
-/// What would become of a statement of one's own
+/// What would become of a statement
 ///
 /// As in a session that has just begun, from the address that asks, with the grants that count now.
-/// Nothing is run. `smallest_grant` says what to ask for so that nothing is hidden.
+/// Nothing is run. `smallest_grant` says what to ask for so that nothing is hidden. Operators and
+/// who has the role `auditor` may ask it for somebody else whom the configuration names, `as` them;
+/// that they did is in the audit log, and grants that are bound to networks or applications do not
+/// count then, as there is no connection.
 #[utoipa::path(
     post,
     path = "/api/v1/explain",
@@ -57,8 +65,13 @@ pub(super) async fn explain(
     State(desk): State<Arc<Desk>>,
     who: SignedIn,
     Extension(Turn(turn)): Extension<Turn>,
-    Body(Question { database, statement, search_path }): Body<Question>,
+    Body(Question { database, statement, search_path, of }): Body<Question>,
 ) -> Result<Json<Explanation>, Problem> {
+    let of = of.filter(|name| **name != *who.user.name);
+    let client = match of {
+        None => who.operator().client(&database),
+        Some(name) => somebody_else(&desk, &who, &name, &database)?,
+    };
     let databases = (desk.databases)();
     let world = lookup::database(&databases, &database)?.world.clone();
     let world = world.ok_or_else(|| {
@@ -67,7 +80,6 @@ pub(super) async fn explain(
     })?;
     let turn = turn.acquire_owned().await;
     let (grants, now) = (desk.approvals.table(), (desk.clock)());
-    let client = who.operator().client(&database);
     let schemas = search_path.unwrap_or_else(|| vec!["public".to_owned()]);
     let path = SearchPath(std::iter::once("pg_catalog".to_owned()).chain(schemas).collect());
     let explaining = tokio::task::spawn_blocking(move || {
@@ -80,4 +92,25 @@ pub(super) async fn explain(
     let failed =
         |_| Report::error(SqlState::INTERNAL_ERROR, "the statement could not be explained");
     Ok(Json(explaining.await.map_err(failed)?))
+}
+
+/// Somebody else, as a client; that this was asked is on record.
+///
+/// # Errors
+/// It is not for whoever asks, or the configuration names no such user.
+fn somebody_else(
+    desk: &Desk,
+    who: &SignedIn,
+    name: &str,
+    database: &str,
+) -> Result<Client, Problem> {
+    auditors_only(who)?;
+    let unknown = || {
+        let problem = Problem::not_found("the configuration names no such user");
+        problem.hint("Whom only a directory or an issuer knows is nobody's to ask for.")
+    };
+    let user = (desk.named)(name).ok_or_else(unknown)?;
+    let asked = Asked::of(|name| name == "explain");
+    answer::record_about(desk, &who.operator(), Deed::Explore(asked), name);
+    Ok(Client { user, address: None, application: "".into(), database: database.into() })
 }

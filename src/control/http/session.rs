@@ -229,6 +229,7 @@ async fn sign_out(desk: &Desk, who: &SignedIn, session: Session) -> Result<(), P
         application: Arc::clone(&who.application),
         deed: Deed::SignOut { after },
         refused: None,
+        about: None,
     });
     Ok(())
 }

@@ -253,6 +253,7 @@ impl Visitor {
             application: Arc::clone(&self.application),
             deed: Deed::Login { method },
             refused,
+            about: None,
         });
     }
 }
