@@ -18,6 +18,7 @@ mod exit;
 mod explain;
 mod init;
 mod install_trigger;
+mod look;
 mod manual;
 mod openapi;
 mod policy;
@@ -27,6 +28,7 @@ mod ready;
 mod receipts;
 mod risk;
 mod serve;
+mod shown;
 mod sign_in;
 mod store;
 mod support_bundle;
@@ -79,6 +81,8 @@ enum Command {
     Logout(sign_in::Logout),
     #[command(flatten)]
     Access(Box<access::Command>),
+    #[command(flatten)]
+    Look(Box<look::Command>),
     /// Look after the audit log
     #[command(subcommand)]
     Audit(audit::Command),
@@ -158,6 +162,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => runtime.block_on(explain::run(&arguments)),
         Command::InstallTrigger(arguments) => runtime.block_on(install_trigger::run(&arguments)),
         Command::Access(command) => runtime.block_on(access::run(*command)),
+        Command::Look(command) => runtime.block_on(look::run(*command)),
         Command::Audit(command) => audit::run(&command),
         Command::Store(command) => runtime.block_on(store::run(&command)),
         Command::Policy(command) => policy::run(&command),

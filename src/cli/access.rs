@@ -2,7 +2,6 @@
 
 mod ask;
 mod decide;
-mod table;
 mod wait;
 
 use std::process::ExitCode;
@@ -10,9 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::api::{ApiError, Connection};
-use super::exit::Exit;
-use super::report;
+use super::api::{ApiError, Connection, concluded};
 use crate::model::parse_duration;
 
 #[derive(Debug, clap::Subcommand)]
@@ -239,13 +236,7 @@ pub(super) struct Revoke {
 }
 
 pub(super) async fn run(command: Command) -> ExitCode {
-    match carry_out(&command).await {
-        Ok(code) => code,
-        Err(error) => {
-            report(format_args!("keyhole: {error}"));
-            if error.is_refusal() { Exit::Refused.into() } else { Exit::Failed.into() }
-        }
-    }
+    concluded(carry_out(&command).await)
 }
 
 async fn carry_out(command: &Command) -> Result<ExitCode, ApiError> {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use base64::Engine;
@@ -13,7 +14,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::credentials::Credentials;
-use super::prompt;
+use super::exit::Exit;
+use super::{prompt, report};
 use crate::model::Secret;
 use crate::net::fetch::{FetchError, Fetcher};
 use crate::net::trust;
@@ -174,6 +176,35 @@ impl Api {
         self.ask(Method::GET, path, Bytes::new()).await
     }
 
+    /// Every page of a list.
+    pub(super) async fn list(
+        &self,
+        path: &str,
+        wanted: &[(&str, Option<&str>)],
+    ) -> Result<Vec<Value>, ApiError> {
+        let mut found = Vec::new();
+        let mut before = None;
+        loop {
+            let mut query = form_urlencoded::Serializer::new(String::from("limit=1000"));
+            for (name, value) in wanted {
+                if let Some(value) = value {
+                    query.append_pair(name, value);
+                }
+            }
+            if let Some(before) = before {
+                query.append_pair("before", &format!("{before}"));
+            }
+            let mut page = self.get(&format!("{path}?{}", query.finish())).await?;
+            if let Value::Array(items) = page["items"].take() {
+                found.extend(items);
+            }
+            match page["next_before"].as_u64() {
+                Some(next) => before = Some(next),
+                None => return Ok(found),
+            }
+        }
+    }
+
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, ApiError> {
         self.ask(Method::POST, path, body.to_string().into()).await
     }
@@ -253,10 +284,40 @@ fn is_near(uri: &Uri) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// The exit code of a command that asked the API, and the words if it was refused or failed.
+pub(super) fn concluded(done: Result<ExitCode, ApiError>) -> ExitCode {
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            report(format_args!("keyhole: {error}"));
+            if error.is_refusal() { Exit::Refused.into() } else { Exit::Failed.into() }
+        }
+    }
+}
+
+/// A name as it stands in a path.
+pub(super) fn in_path(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let byte =
+        |byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    name.bytes().map(byte).collect()
+}
+
 pub(super) fn failed(message: impl Into<String>) -> ApiError {
     ApiError::Failed(message.into())
 }
 
 fn unexpected(url: &str, status: StatusCode) -> ApiError {
     failed(format!("{url} answers {status}, which is not what a proxy of this version says"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_part_of_a_path() {
+        assert_eq!(in_path("alice-b.c_d~1"), "alice-b.c_d~1");
+        assert_eq!(in_path("a/b c?%+é"), "a%2Fb%20c%3F%25%2B%C3%A9");
+    }
 }

@@ -73,6 +73,47 @@ fn what_became_of_a_request_is_an_exit_code() {
 }
 
 #[test]
+fn what_there_is_and_who_is_there_is_listed_and_ended() {
+    let shop = Shop::open("cli_look");
+    let mut session = shop.alice().connect();
+    session.query("SELECT 1").ok();
+    let run = |user: &str, args: &[&str]| {
+        let (code, shown, said) = shop.run_as(user, args);
+        assert_eq!(code, 0, "{args:?}: {said}");
+        shown
+    };
+    let sessions = run("dora", &["sessions"]);
+    assert!(sessions.starts_with("id  user") && sessions.contains("alice"), "{sessions}");
+    let one: Value = serde_json::from_str(&run("alice", &["sessions", "--json"])).expect("JSON");
+    assert_eq!((&one["user"], &one["statements"]), (&json!("alice"), &json!(1)), "{one}");
+    let id = one["id"].to_string();
+    let (code, _, said) = shop.run_as("alice", &["sessions", "end", &id]);
+    assert!(code == 3 && said.contains("role \"control\""), "{code} {said}");
+    assert!(run("dora", &["sessions", "end", &id]).contains("is asked to end"));
+    until("the session is gone", || {
+        run("dora", &["sessions"]).lines().nth(1).is_none().then_some(())
+    });
+    assert_eq!(shop.run_as("dora", &["sessions", "end", &id]).0, 3, "there is none");
+
+    let columns = run("alice", &["catalog", "--table", "customers", "--class", "email"]);
+    assert!(columns.lines().count() == 2 && columns.contains("exists"), "{columns}");
+    let access = run("dora", &["catalog", "access", "customers.email"]);
+    assert!(access.contains("Could ask for it:") && access.contains("max_duration"), "{access}");
+    assert!(run("alice", &["databases"]).contains("shop"));
+    assert!(run("alice", &["policies", "--resource", "customers.email"]).contains("group:dba"));
+    assert!(run("dora", &["sinks"]).starts_with("name"));
+    let me: Value = serde_json::from_str(&run("dora", &["whoami", "--json"])).expect("JSON");
+    assert_eq!((&me["user"], &me["roles"]), (&json!("dora"), &json!(["control"])));
+
+    let suspend = ["restrictions", "suspend", "alice", "--for", "1 hour", "--reason", "INC-9"];
+    assert_eq!(shop.run_as("alice", &suspend).0, 3, "not for her");
+    assert!(run("dora", &suspend).contains("suspended"));
+    assert!(run("dora", &["restrictions"]).contains("INC-9"));
+    assert_eq!(run("dora", &["restrictions", "lift", "alice"]).trim(), "lifted: alice");
+    assert_eq!(run("dora", &["restrictions"]).lines().count(), 1, "the titles");
+}
+
+#[test]
 fn programs_read_what_people_read() {
     let shop = Shop::open("cli_json");
     let file = shop.proxy.config.file();

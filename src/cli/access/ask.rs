@@ -5,11 +5,10 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::table::{self, Shown};
 use super::wait::{Interrupts, Outcome, waited};
 use super::{Extend, Request, Wait};
 use crate::cli::api::{Api, ApiError, Connection};
-use crate::cli::{failed, say};
+use crate::cli::{failed, say, shown};
 
 pub(super) async fn request(request: &Request) -> Result<ExitCode, ApiError> {
     let Request { connection, terms, break_glass, wait, command } = request;
@@ -64,7 +63,7 @@ async fn outcome(api: &Api, path: &str, body: &Value, wait: &Wait) -> Result<Out
 }
 
 fn told(connection: &Connection, outcome: &Outcome) -> ExitCode {
-    Shown::Request.one(connection, outcome.request());
+    shown::REQUEST.one(connection, outcome.request());
     outcome.exit().into()
 }
 
@@ -82,14 +81,14 @@ async fn environment(api: &Api, request: &Value) -> Vec<(&'static str, String)> 
         ("KEYHOLE_DATABASE", &request["database"]),
         ("KEYHOLE_RESOURCE", &request["resource"]),
     ];
-    let told = told.into_iter().map(|(name, value)| (name, table::words(value)));
+    let told = told.into_iter().map(|(name, value)| (name, shown::words(value)));
     told.filter(|(_, value)| !value.is_empty()).collect()
 }
 
 pub(super) async fn cancel(connection: &Connection, id: u64) -> Result<(), ApiError> {
     let api = Api::open(connection).await?;
     let cancelled = api.post(&format!("/requests/{id}/cancel"), &json!({})).await?;
-    Shown::Request.one(connection, &cancelled);
+    shown::REQUEST.one(connection, &cancelled);
     Ok(())
 }
 
@@ -98,7 +97,7 @@ pub(super) async fn requests(
     wanted: &[(&str, Option<&str>)],
 ) -> Result<(), ApiError> {
     let api = Api::open(connection).await?;
-    Shown::Request.list(connection, &all(&api, "/requests", wanted).await?);
+    shown::REQUEST.list(connection, &api.list("/requests", wanted).await?);
     Ok(())
 }
 
@@ -107,35 +106,6 @@ pub(super) async fn grants(
     wanted: &[(&str, Option<&str>)],
 ) -> Result<(), ApiError> {
     let api = Api::open(connection).await?;
-    Shown::Grant.list(connection, &all(&api, "/grants", wanted).await?);
+    shown::GRANT.list(connection, &api.list("/grants", wanted).await?);
     Ok(())
-}
-
-/// Every page of a list.
-async fn all(
-    api: &Api,
-    path: &str,
-    wanted: &[(&str, Option<&str>)],
-) -> Result<Vec<Value>, ApiError> {
-    let mut found = Vec::new();
-    let mut before = None;
-    loop {
-        let mut query = form_urlencoded::Serializer::new(String::from("limit=1000"));
-        for (name, value) in wanted {
-            if let Some(value) = value {
-                query.append_pair(name, value);
-            }
-        }
-        if let Some(before) = before {
-            query.append_pair("before", &format!("{before}"));
-        }
-        let mut page = api.get(&format!("{path}?{}", query.finish())).await?;
-        if let Value::Array(items) = page["items"].take() {
-            found.extend(items);
-        }
-        match page["next_before"].as_u64() {
-            Some(next) => before = Some(next),
-            None => return Ok(found),
-        }
-    }
 }

@@ -2,10 +2,9 @@
 
 use serde_json::{Map, json};
 
-use super::table::Shown;
 use super::{Approve, Revoke, Terms};
 use crate::cli::api::{Api, ApiError, Connection};
-use crate::cli::{prompt, report, say};
+use crate::cli::{prompt, report, say, shown};
 
 pub(super) async fn approve(approve: &Approve) -> Result<(), ApiError> {
     let Approve { connection, code, signature, id } = approve;
@@ -19,7 +18,7 @@ pub(super) async fn approve(approve: &Approve) -> Result<(), ApiError> {
         body.insert("signature".to_owned(), signature.as_str().into());
     }
     let approved = api.post(&format!("/requests/{id}/approve"), &body.into()).await?;
-    Shown::Request.one(connection, &approved);
+    shown::REQUEST.one(connection, &approved);
     Ok(())
 }
 
@@ -36,7 +35,7 @@ pub(super) async fn challenge(connection: &Connection, id: u64) -> Result<(), Ap
 pub(super) async fn deny(connection: &Connection, reason: &str, id: u64) -> Result<(), ApiError> {
     let api = Api::open(connection).await?;
     let denied = api.post(&format!("/requests/{id}/deny"), &json!({ "reason": reason })).await?;
-    Shown::Request.one(connection, &denied);
+    shown::REQUEST.one(connection, &denied);
     Ok(())
 }
 
@@ -52,7 +51,7 @@ pub(super) async fn grant(
     if let Some(warning) = granted["warning"].as_str() {
         report(format_args!("keyhole: {warning}"));
     }
-    Shown::Grant.one(connection, &granted);
+    shown::GRANT.one(connection, &granted);
     Ok(())
 }
 
@@ -63,7 +62,7 @@ pub(super) async fn review(
 ) -> Result<(), ApiError> {
     let api = Api::open(connection).await?;
     let reviewed = api.post(&format!("/grants/{grant}/review"), &json!({ "note": note })).await?;
-    Shown::Grant.one(connection, &reviewed);
+    shown::GRANT.one(connection, &reviewed);
     Ok(())
 }
 
@@ -72,7 +71,7 @@ pub(super) async fn revoke(revoke: &Revoke) -> Result<(), ApiError> {
     let api = Api::open(connection).await?;
     if let Some(grant) = grant {
         let revoked = api.post(&format!("/grants/{grant}/revoke"), &json!({})).await?;
-        Shown::Grant.one(connection, &revoked);
+        shown::GRANT.one(connection, &revoked);
         return Ok(());
     }
     let body = json!({ "all": all, "subject": of, "resource": on, "database": database });

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::table::words;
 use crate::cli::api::{Api, ApiError};
 use crate::cli::exit::Exit;
 use crate::cli::progress::Progress;
 use crate::cli::report;
+use crate::cli::shown::words;
 
 /// A request that nobody waits for any more is taken back; this long, if the proxy does not answer.
 const TAKE_BACK_TIMEOUT: Duration = Duration::from_secs(5);

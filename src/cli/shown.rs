@@ -1,18 +1,15 @@
-//! Requests and grants for people to read.
+//! What the API answers, for people to read.
 
 use serde_json::Value;
 
-use crate::cli::api::Connection;
-use crate::cli::say;
+use super::api::Connection;
+use super::say;
 
-/// What is shown.
+/// A kind of thing that is shown: by these of its fields, where there are many of it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Shown {
-    Request,
-    Grant,
-}
+pub(super) struct Shown(&'static [&'static str]);
 
-const REQUEST: &[&str] = &[
+pub(super) const REQUEST: Shown = Shown(&[
     "id",
     "state",
     "requester",
@@ -23,18 +20,70 @@ const REQUEST: &[&str] = &[
     "duration",
     "reason",
     "grant",
-];
-const GRANT: &[&str] =
-    &["id", "state", "subject", "database", "resource", "actions", "rows", "expires_at", "reason"];
+]);
+
+pub(super) const GRANT: Shown = Shown(&[
+    "id",
+    "state",
+    "subject",
+    "database",
+    "resource",
+    "actions",
+    "rows",
+    "expires_at",
+    "reason",
+]);
+
+pub(super) const SESSION: Shown = Shown(&[
+    "id",
+    "user",
+    "database",
+    "address",
+    "application",
+    "state",
+    "since",
+    "statements",
+    "raw_columns",
+    "grants",
+]);
+
+pub(super) const RESTRICTION: Shown =
+    Shown(&["user", "restriction", "since", "until", "by", "reason"]);
+
+pub(super) const DATABASE: Shown =
+    Shown(&["name", "upstream", "server_version", "catalogued_columns", "relations"]);
+
+pub(super) const COLUMN: Shown =
+    Shown(&["database", "schema", "table", "column", "class", "hiding", "sensitivity", "upstream"]);
+
+pub(super) const POLICY: Shown = Shown(&[
+    "position",
+    "name",
+    "subjects",
+    "resources",
+    "actions",
+    "max_duration",
+    "approvals",
+    "approvers",
+    "urgency",
+]);
+
+pub(super) const SINK: Shown = Shown(&[
+    "name",
+    "kind",
+    "state",
+    "records",
+    "behind_records",
+    "behind_seconds",
+    "delivered",
+    "failures",
+    "refused",
+    "missed",
+]);
+
+pub(super) const WHOEVER: Shown = Shown(&["user", "groups", "roles", "policies", "restriction"]);
 
 impl Shown {
-    fn columns(self) -> &'static [&'static str] {
-        match self {
-            Self::Request => REQUEST,
-            Self::Grant => GRANT,
-        }
-    }
-
     /// One object: as it is, or a line per field that says something.
     pub(super) fn one(self, connection: &Connection, object: &Value) {
         if connection.json {
@@ -52,10 +101,11 @@ impl Shown {
 
     /// A list: one object per line, or a table.
     pub(super) fn list(self, connection: &Connection, list: &[Value]) {
-        if connection.json {
-            return list.iter().for_each(say);
-        }
-        let columns = self.columns();
+        if connection.json { list.iter().for_each(say) } else { self.table(list) }
+    }
+
+    pub(super) fn table(self, list: &[Value]) {
+        let Self(columns) = self;
         let cells = |object: &Value| columns.iter().map(|name| words(&object[*name])).collect();
         let rows: Vec<Vec<String>> = list.iter().map(cells).collect();
         let widths: Vec<usize> = columns
