@@ -26,7 +26,7 @@ pub use chain::{Broken, Chain, Verifier, Why};
 pub use checkpoint::{Cause, Checkpoint};
 pub use encode::Encoder;
 pub use normalize::{Normalized, Strings, normalize};
-pub use read::{Kind, Record};
+pub use read::{Kind, Record, seq_of_line};
 pub use record::{
     Analysis, CatalogChange, CatalogStep, Configuration, ConfigurationStep, Decision, Event,
     Explored, Gates, Grant, GrantStep, Login, LoginFailed, Logout, Lost, Mention, Names,

@@ -193,6 +193,13 @@ impl Kind {
     }
 }
 
+/// The number of a line as the log writes them, without reading the rest of it.
+pub fn seq_of_line(line: &[u8]) -> Option<u64> {
+    let rest = line.strip_prefix(b"{\"seq\":")?;
+    let end = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+    std::str::from_utf8(&rest[..end]).ok()?.parse().ok()
+}
+
 impl<'de> Deserialize<'de> for Kind {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         <std::borrow::Cow<'_, str>>::deserialize(from).map(|word| Self::of(&word))
@@ -271,6 +278,14 @@ mod tests {
         let later = br#"{"seq":5,"time":"2026-01-02T03:04:05Z","kind":"dream"}"#;
         assert_eq!(Record::of(later).unwrap().kind, Kind::Other);
         assert!(Record::of(b"{}").is_err());
+    }
+
+    #[test]
+    fn a_number_is_found_without_reading_the_line() {
+        assert_eq!(seq_of_line(br#"{"seq":17,"time":"t"#), Some(17));
+        for other in ["{}", "{\"seq\":", "{\"seq\":17", "{\"seq\":x,", " {\"seq\":17,"] {
+            assert_eq!(seq_of_line(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use self::turns::{Turn, Turns};
 use crate::audit::query::{Found, Query, Search};
 use crate::audit::report::{Asked, Sums};
-use crate::audit::{Broken, Decision, Kind, Record, Why};
+use crate::audit::{Broken, Decision, Kind, Record, Why, seq_of_line};
 use crate::model::{Report, SqlState, Timestamp};
 use crate::store::audit_log::{Effort, Proofs, Verified, gather_within, look_back};
 
@@ -170,9 +170,9 @@ impl Explorer {
         let turn = enter(&self.searches, user).await?;
         let searching = tokio::task::spawn_blocking(move || {
             let mut course = Course::new(question);
-            let looked = look_back(&dir, |line| course.line(line));
+            let looked = look_back(&dir, course.before, |line| course.line(line));
             drop(turn);
-            looked.map(|looked| course.end(looked.is_break()))
+            looked.map(|looked| course.end(looked))
         });
         let searched = searching.await.map_err(|error| failed(&error.to_string()))?;
         searched.map_err(|error| failed(&error.to_string()))
@@ -262,7 +262,7 @@ impl Course {
             self.look_up(line)?;
         }
         self.findings.lines += 1;
-        let seq = seq_of(line);
+        let seq = seq_of_line(line);
         self.last = seq.or(self.last);
         if self.before.is_some_and(|before| seq.is_none_or(|seq| seq >= before)) {
             return ControlFlow::Continue(());
@@ -304,10 +304,10 @@ impl Course {
         }
     }
 
-    fn end(self, is_cut: bool) -> Findings {
+    fn end(self, looked: ControlFlow<()>) -> Findings {
         // A search that did not come to where it was to begin goes on from there.
         let reached = self.last.into_iter().chain(self.last.and(self.before)).min();
-        Findings { next_before: reached.filter(|_| is_cut), ..self.findings }
+        Findings { next_before: reached.filter(|_| looked.is_break()), ..self.findings }
     }
 }
 
@@ -316,13 +316,6 @@ fn limit(lines: u64, deadline: Instant) -> Option<Stopped> {
         return Some(Stopped::Lines);
     }
     (Instant::now() >= deadline).then_some(Stopped::Time)
-}
-
-/// The number of a line as the log writes them, without reading the rest of it.
-fn seq_of(line: &[u8]) -> Option<u64> {
-    let rest = line.strip_prefix(b"{\"seq\":")?;
-    let end = rest.iter().position(|byte| !byte.is_ascii_digit())?;
-    std::str::from_utf8(&rest[..end]).ok()?.parse().ok()
 }
 
 /// The time of a line as the log writes them, without reading the rest of it.

@@ -10,16 +10,21 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use super::segment::{list, name_compressed};
+use crate::audit::seq_of_line;
 
 /// So much of a file is read at a time, from its end.
 const PIECE_BYTES: u64 = 1 << 20;
+
+/// So much of a line has its number.
+const HEAD_BYTES: u64 = 64;
 
 /// No file of the log is longer once it is unpacked, unless somebody says so; what is, is not
 /// looked at.
 const UNPACKED_BYTES_MAX: u64 = 1 << 30;
 
 /// Shows whole lines, without their line ends, the newest first, until `look` breaks. Answers
-/// whether it came to the beginning of the log. Blocks.
+/// whether it came to the beginning of the log. Files that begin with the record `before`, or
+/// behind it, are passed over. Blocks.
 ///
 /// May run while a proxy writes there: a last line without its end is left out.
 ///
@@ -27,11 +32,16 @@ const UNPACKED_BYTES_MAX: u64 = 1 << 30;
 /// A file is missing between two others, or cannot be read.
 pub fn look_back(
     dir: &Path,
+    before: Option<u64>,
     mut look: impl FnMut(&[u8]) -> ControlFlow<()>,
 ) -> io::Result<ControlFlow<()>> {
     let files = list(dir).map_err(io::Error::other)?;
     for file in files.iter().rev() {
         let packed = dir.join(name_compressed(file.number));
+        let is_behind = |before| first_seq(&file.path).is_some_and(|seq| seq >= before);
+        if before.is_some_and(is_behind) {
+            continue;
+        }
         let opened = match File::open(&file.path) {
             Ok(plain) if file.path != packed => Ok(Either::Plain(plain)),
             Ok(packed) => unpack(packed).map(Either::Unpacked),
@@ -53,6 +63,17 @@ pub fn look_back(
         }
     }
     Ok(ControlFlow::Continue(()))
+}
+
+/// The number that the first line of a file says; None where it says none.
+fn first_seq(path: &Path) -> Option<u64> {
+    let file = File::open(path).ok()?;
+    let mut head = Vec::new();
+    let read = match path.extension().is_some_and(|extension| extension == "gz") {
+        true => MultiGzDecoder::new(BufReader::new(file)).take(HEAD_BYTES).read_to_end(&mut head),
+        false => file.take(HEAD_BYTES).read_to_end(&mut head),
+    };
+    read.ok().and_then(|_| seq_of_line(&head))
 }
 
 enum Either {
@@ -116,7 +137,7 @@ mod tests {
 
     fn all(dir: &Path) -> Vec<String> {
         let mut seen = Vec::new();
-        let looked = look_back(dir, |line| {
+        let looked = look_back(dir, None, |line| {
             seen.push(String::from_utf8(line.to_vec()).unwrap());
             ControlFlow::Continue(())
         });
@@ -134,12 +155,37 @@ mod tests {
         fs::write(dir.path().join(name(2)), "three\nfour\nfi").unwrap();
         assert_eq!(all(dir.path()), ["four", "three", "two", "one"]);
         let mut seen = 0;
-        let looked = look_back(dir.path(), |_| {
+        let looked = look_back(dir.path(), None, |_| {
             seen += 1;
             if seen == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         assert!(looked.unwrap().is_break());
         assert_eq!(seen, 3);
+    }
+
+    #[test]
+    fn files_behind_where_it_begins_are_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let line = |seq: u64| format!("{{\"seq\":{seq},\"time\":\"t\"}}\n");
+        fs::write(dir.path().join(name(1)), line(1) + &line(2)).unwrap();
+        let packed = File::create(dir.path().join(name_compressed(2))).unwrap();
+        let mut packer = GzEncoder::new(packed, Compression::default());
+        packer.write_all((line(3) + &line(4)).as_bytes()).unwrap();
+        packer.finish().unwrap();
+        fs::write(dir.path().join(name(3)), line(5) + &line(6)).unwrap();
+        let seqs = |before| {
+            let mut seqs = Vec::new();
+            let looked = look_back(dir.path(), before, |line| {
+                seqs.extend(seq_of_line(line));
+                ControlFlow::Continue(())
+            });
+            assert!(looked.unwrap().is_continue());
+            seqs
+        };
+        assert_eq!(seqs(None), [6, 5, 4, 3, 2, 1]);
+        assert_eq!(seqs(Some(6)), [6, 5, 4, 3, 2, 1], "the file has one before it");
+        assert_eq!(seqs(Some(5)), [4, 3, 2, 1]);
+        assert_eq!(seqs(Some(3)), [2, 1]);
     }
 
     #[test]

@@ -126,6 +126,23 @@ async fn a_durable_record_is_on_disk_when_its_receipt_comes() {
 }
 
 #[tokio::test]
+async fn a_reading_ends_when_nobody_waits_any_longer() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = open_moody(dir.path(), limits());
+    log.append_durable(event("alice"), T).await.unwrap();
+    let read = |goes_on: bool| {
+        let go_on = || goes_on;
+        let effort = Effort { threads: 1, go_on: &go_on };
+        let mut records = 0;
+        let add = |count: &mut u64, _: Place<'_>, _: &[u8]| *count += 1;
+        let read = gather_within(dir.path(), &Proofs::default(), effort, add, |n| records += n);
+        (read.map(|verified| verified.records).map_err(|broken| broken.why), records)
+    };
+    assert_eq!(read(true), (Ok(1), 1));
+    assert_eq!(read(false), (Err(crate::audit::Why::Stopped), 0));
+}
+
+#[tokio::test]
 async fn records_that_nobody_waits_for_reach_the_disk_by_themselves() {
     let dir = tempfile::tempdir().unwrap();
     let (log, _) = open_moody(dir.path(), limits());

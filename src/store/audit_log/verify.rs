@@ -204,7 +204,7 @@ impl<A> Reader<'_, A> {
         let mut checkpoints = Checkpoints::default();
         let name = name(file.number);
         let read = read_each(file, &mut verifier, |line, record| {
-            if line % LINES_PER_LOOK == 0 && !(self.go_on)() {
+            if line % LINES_PER_LOOK == 1 && !(self.go_on)() {
                 return Err(Why::Stopped);
             }
             let kind = Kind::of_line(record);
