@@ -5,6 +5,7 @@ use std::fs;
 
 use clap::builder::StyledStr;
 use clap::{Arg, ArgAction, Command};
+use keyhole::config::{CATALOG_KEYS, CATALOG_SECTIONS, MASKS};
 use keyhole::control::grammar::HELP;
 use keyhole::control::http::PROBLEM_KINDS;
 use keyhole::model::MEANINGS;
@@ -164,6 +165,28 @@ fn reference_of_errors() {
             .expect("a string");
     }
     holds("errors.md", "Errors", intro, &body);
+}
+
+#[test]
+fn reference_of_catalogs() {
+    let mut body = String::new();
+    for (section, about) in CATALOG_SECTIONS {
+        writeln!(body, "## [[{section}]]\n\n{}\n", sentence(about)).expect("a string");
+        body.push_str("| key | for example | |\n| --- | --- | --- |\n");
+        for key in CATALOG_KEYS.iter().filter(|key| key.section == *section) {
+            writeln!(body, "| `{}` | `{}` | {} |", key.name, key.example, cell(key.about))
+                .expect("a string");
+        }
+        body.push('\n');
+    }
+    body.push_str("## Masks\n\n| `mask` | shows |\n| --- | --- |\n");
+    for (mask, shows) in MASKS {
+        writeln!(body, "| `{mask}` | {} |", cell(shows)).expect("a string");
+    }
+    let intro = "Every key of a catalog file, which `catalog` of `[[database]]` in `proxy.toml` names: \
+                 a list makes up one catalog. `catalog/shop.toml` in this repository is one in use; \
+                 `keyhole check` names file and line of every mistake.";
+    holds("catalog.md", "Catalogs", intro, &body);
 }
 
 #[test]
