@@ -72,13 +72,12 @@ impl Pace {
         taken
     }
 
-    /// Whether there is a request in it.
-    ///
-    /// # Errors
-    /// It is empty.
-    pub(super) fn room(&self, payer: &Payer, per_minute: u32, now: Timestamp) -> Result<(), Wait> {
-        let buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        buckets.look(payer, per_minute, now).room(per_minute)
+    /// Gives one request back.
+    pub(super) fn give_back(&self, payer: Payer, per_minute: u32, now: Timestamp) {
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bucket = buckets.look(&payer, per_minute, now);
+        bucket.requests = (bucket.requests + 1.0).min(f64::from(per_minute));
+        buckets.keep(payer, bucket);
     }
 }
 
@@ -92,7 +91,8 @@ impl Buckets {
         // A clock that goes back fills nothing.
         let passed = Duration::try_from(now.duration_since(*at)).unwrap_or_default();
         let requests = (requests + passed.as_secs_f64() * most / 60.0).min(most);
-        Bucket { requests, at: now }
+        // Nor does a request that began long ago have the time since then count once more.
+        Bucket { requests, at: now.max(*at) }
     }
 
     fn keep(&mut self, payer: Payer, bucket: Bucket) {
@@ -139,12 +139,27 @@ mod tests {
     }
 
     #[test]
+    fn what_began_long_ago_fills_nothing_twice() {
+        let pace = Pace::default();
+        let take = |second| pace.take(from("192.0.2.1"), 6, at(second));
+        assert!((0..6).all(|_| take(0).is_ok()));
+        assert_eq!((take(10), take(0).is_err()), (Ok(()), true));
+        assert!(take(10).is_err(), "ten seconds are one request");
+        pace.give_back(from("192.0.2.1"), 6, at(0));
+        assert_eq!((take(10), take(10).is_err()), (Ok(()), true));
+        for _ in 0..9 {
+            pace.give_back(from("192.0.2.1"), 6, at(10));
+        }
+        assert!((0..6).all(|_| take(10).is_ok()) && take(10).is_err(), "no more than it holds");
+    }
+
+    #[test]
     fn others_have_buckets_of_their_own() {
         let pace = Pace::default();
         let user = |name| Payer::user(&User::nobody(name));
         for payer in [from("192.0.2.1"), from("192.0.2.2"), user("alice"), user("192.0.2.1")] {
             assert_eq!(pace.take(payer.clone(), 1, at(0)), Ok(()), "{payer:?}");
-            assert!(pace.room(&payer, 1, at(0)).is_err());
+            assert!(pace.take(payer, 1, at(0)).is_err());
         }
         for same in ["::ffff:192.0.2.1", "192.0.2.2"] {
             assert!(pace.take(from(same), 1, at(0)).is_err());

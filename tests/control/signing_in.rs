@@ -381,6 +381,23 @@ fn who_sends_too_many_requests_has_to_wait() {
 }
 
 #[test]
+fn many_guesses_at_a_time_are_no_more_than_one_after_the_other() {
+    let office = Arc::new(Office::open_with(RequestLimits { per_user: 5, per_address: 4 }));
+    // Everybody has a name of their own, so that nothing but their number is in their way.
+    let guess = |number: u32| {
+        let office = Arc::clone(&office);
+        let head = basic(&format!("guest{number}"), "wrong");
+        std::thread::spawn(move || office.look(SESSION, &head).status)
+    };
+    let guesses: Vec<_> = (0..24).map(guess).collect();
+    let answers = guesses.into_iter().map(|guess| guess.join().expect("an answer"));
+    assert_eq!(answers.filter(|status| *status == 401).count(), 4, "the others: 429");
+    office.wait(60);
+    let right = || office.look(SESSION, &basic("dora", &password("dora"))).status;
+    assert!((0..5).all(|_| right() == 200), "a right one is given back");
+}
+
+#[test]
 #[expect(clippy::disallowed_methods, reason = "it is about how long answers take")]
 fn guesses_are_answered_later_and_later() {
     let office = Office::open();

@@ -172,7 +172,11 @@ impl Visitor {
     async fn sign_in(&self, desk: &Desk, headers: &HeaderMap) -> Result<SignedIn, Problem> {
         let proven = match carried::credential(headers, self.way()) {
             Some(Credential::Password { user, password }) => {
-                self.by_password(desk, &user, password).await
+                // First, lest one address has as many looked at as it has connections.
+                self.pay(desk)?;
+                let who = self.by_password(desk, &user, password).await?;
+                self.pay_back(desk);
+                return self.pay_as(desk, who);
             }
             Some(Credential::Bearer(token)) => self.by_token(desk, &token).await,
             Some(Credential::Cookie(token)) => self.by_cookie(desk, &token),
@@ -181,26 +185,30 @@ impl Visitor {
             }
             None => self.by_nothing(desk),
         };
-        let Wait(wait) = match proven {
-            Ok(who) => {
-                let limit = self.terms.requests.per_user;
-                match desk.sign_in.pace.take(Payer::user(&who.user), limit, self.now) {
-                    Ok(()) => return Ok(who),
-                    Err(wait) => wait,
-                }
-            }
-            Err(problem) => match self.pay(desk) {
-                Ok(()) => return Err(problem),
-                Err(wait) => wait,
-            },
-        };
-        Err(Problem::too_many(wait))
+        match proven {
+            Ok(who) => self.pay_as(desk, who),
+            Err(problem) => self.pay(desk).and(Err(problem)),
+        }
+    }
+
+    /// Counts a request of somebody who is signed in.
+    fn pay_as(&self, desk: &Desk, who: SignedIn) -> Result<SignedIn, Problem> {
+        let limit = self.terms.requests.per_user;
+        let paid = desk.sign_in.pace.take(Payer::user(&who.user), limit, self.now);
+        paid.map(|()| who).map_err(|Wait(wait)| Problem::too_many(wait))
     }
 
     /// Counts a request of somebody who is not signed in.
-    fn pay(&self, desk: &Desk) -> Result<(), Wait> {
+    fn pay(&self, desk: &Desk) -> Result<(), Problem> {
         let payer = Payer::address(self.peer.ip());
-        desk.sign_in.pace.take(payer, self.terms.requests.per_address, self.now)
+        let paid = desk.sign_in.pace.take(payer, self.terms.requests.per_address, self.now);
+        paid.map_err(|Wait(wait)| Problem::too_many(wait))
+    }
+
+    /// It was somebody who is.
+    fn pay_back(&self, desk: &Desk) {
+        let payer = Payer::address(self.peer.ip());
+        desk.sign_in.pace.give_back(payer, self.terms.requests.per_address, self.now);
     }
 
     /// Whether others could read a cookie. Somebody else may do TLS for us on this machine.
@@ -276,7 +284,7 @@ impl FromRequestParts<Arc<Desk>> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
         let visitor = Self::of(parts, desk).await?;
-        visitor.pay(desk).map_err(|Wait(wait)| Problem::too_many(wait))?;
+        visitor.pay(desk)?;
         Ok(visitor)
     }
 }

@@ -13,7 +13,6 @@ use crate::auth::{Authenticated, session};
 use crate::control::Desk;
 use crate::control::desk::{Deed, Occurrence};
 use crate::control::http::problem::Problem;
-use crate::control::pace::{Payer, Wait};
 use crate::model::{Report, Secret, SqlState, User};
 use crate::telemetry::labels::LoginResult;
 
@@ -31,19 +30,15 @@ impl Visitor {
         Ok(self.signed_in(user, &authenticated))
     }
 
-    /// The login of a name with its password, and whom it is about. Wrong ones beyond what one
-    /// address may send are not looked at.
+    /// The login of a name with its password, and whom it is about. Whoever calls has counted it.
     pub(in crate::control::http) async fn proven(
         &self,
         desk: &Desk,
         user: &str,
         password: Secret,
     ) -> Result<(Authenticated, User), Problem> {
-        let (address, limit) = (self.peer.ip(), self.terms.requests.per_address);
-        let room = desk.sign_in.pace.room(&Payer::address(address), limit, self.now);
-        room.map_err(|Wait(wait)| Problem::too_many(wait))?;
         let rules = (desk.rules)();
-        let (origin, encryption) = (Origin::Address(address), self.peer.encryption);
+        let (origin, encryption) = (Origin::Address(self.peer.ip()), self.peer.encryption);
         let checking = async {
             match &self.peer.certificate {
                 // The name says whose the certificate is.
