@@ -2,11 +2,13 @@
 //!
 //! `exit` says which codes there are.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::model::misleads;
 
 mod access;
 mod api;
@@ -196,12 +198,29 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 
 /// Prints a result on standard output. A reader that went away is no error of ours.
 fn say(line: impl std::fmt::Display) {
+    let mut out = io::stdout().lock();
+    // A program gets it as it is.
+    let _ = match out.is_terminal() {
+        true => writeln!(out, "{}", harmless(&line.to_string())),
+        false => writeln!(out, "{line}"),
+    };
+}
+
+/// Prints what has colours of ours, and is nobody else's.
+fn say_in_colour(line: impl std::fmt::Display) {
     let _ = writeln!(io::stdout().lock(), "{line}");
 }
 
 /// Prints what went wrong on standard error.
 fn report(line: impl std::fmt::Display) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(&line.to_string()));
+}
+
+/// Names, reasons and statements are what people wrote, and errors what a server answers: none of
+/// it moves a terminal's cursor, sets its title or turns the reading direction.
+fn harmless(text: &str) -> String {
+    let shown = |c| if c != '\n' && misleads(c) { ' ' } else { c };
+    text.chars().map(shown).collect()
 }
 
 fn failed(message: &str) -> ExitCode {
@@ -212,6 +231,12 @@ fn failed(message: &str) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_is_printed_steers_a_terminal() {
+        let told = harmless("a\u{1b}]0;x\u{7}\r\u{9b}2J\nb\u{202e}c é");
+        assert_eq!(told, "a ]0;x   2J\nb c é");
+    }
 
     #[test]
     fn the_arguments_are_consistent() {

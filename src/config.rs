@@ -47,7 +47,7 @@ pub use approver::{ApproverConfig, ReceiptsConfig};
 pub use audit::AuditConfig;
 pub use catalog_keys::{CATALOG_KEYS, CATALOG_SECTIONS, CatalogKey, MASKS};
 pub use connections::Connections;
-pub use control::{ControlConfig, RequestLimits};
+pub use control::{ControlConfig, RequestLimits, SESSION_MOST};
 pub use identity_map::IdentityMap;
 pub use ldap::{LdapConfig, LdapService, LdapWay, StartTls};
 pub use listen::Listen;

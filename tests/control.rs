@@ -12,7 +12,7 @@ use keyhole::analysis::sensitive::{Sensitive, Tags, Unclassified};
 use keyhole::auth::Credentials;
 use keyhole::auth::rules::{Method, Rules, Tls};
 use keyhole::auth::scram::{ITERATIONS_DEFAULT, MockKey, Verifier};
-use keyhole::auth::session::Sessions;
+use keyhole::auth::session::{Lasting, Sessions};
 use keyhole::auth::throttle::Throttle;
 use keyhole::auth::token::{self, MachineToken};
 use keyhole::catalog::{Catalog, Class, Hiding, MaskSpec, Table};
@@ -38,6 +38,10 @@ mod asking;
 mod matrix;
 #[path = "control/signing_in.rs"]
 mod signing_in;
+
+/// How long people stay signed in.
+const LASTING: Lasting =
+    Lasting { life: Duration::from_secs(12 * 3600), idle: Some(Duration::from_secs(1_800)) };
 
 /// A control port of its own, on a store of its own.
 struct Office {
@@ -166,9 +170,14 @@ fn policy(database: &Database) -> Policies {
         let text: PolicyText = toml::from_str(&text).expect("a policy");
         text.resolve(&[database.view(&database.name)]).expect("a policy")
     };
+    let emergency = "name = 'emergencies'\nsubjects = ['*']\nresources = ['*']\n\
+                     actions = ['read']\nmax_duration = '1h'\napprovers = ['group:dba']\n\
+                     break_glass = true\nreview_within = '7d'";
+    let emergency: PolicyText = toml::from_str(emergency).expect("a policy");
     Policies(vec![
         policy("what erik asks for", "erik", "group:ops"),
         policy("anything", "*", "group:dba"),
+        emergency.resolve(&[database.view(&database.name)]).expect("a policy"),
     ])
 }
 
@@ -202,7 +211,7 @@ fn sign_in(
 ) -> SignIn {
     let sessions = Sessions::new([3; 32], SignedOut::at(&folder.join("sessions.out")));
     let terms = move || Terms {
-        life: Duration::from_secs(12 * 3600),
+        lasting: LASTING,
         requests,
         console_url: None,
         tokens: tokens.lock().expect("unpoisoned").clone().into(),

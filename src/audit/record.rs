@@ -15,7 +15,7 @@ use super::Scope;
 use crate::model::receipt::Attestation;
 use crate::model::{Client, Timestamp};
 pub(super) use fields::{client_fields, cut_name};
-use fields::{moment, name, predicate, reason};
+use fields::{maybe_name, moment, name, predicate, reason};
 pub use names::Names;
 pub use plain::plain_name;
 pub use signal::Signal;
@@ -160,6 +160,9 @@ pub struct Logout {
     pub statements: u64,
     pub duration_us: u64,
     pub reason: &'static str,
+    /// Who ended it, if all sessions of the user over HTTP were.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_name")]
+    pub by: Option<String>,
 }
 
 /// Somebody has looked at the log itself, on a page of the console or over the API, or at what

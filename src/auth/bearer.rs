@@ -1,7 +1,6 @@
 //! Logins without a name: a token or a certificate says whose it is.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Authenticated;
 use super::login::Attempt;
@@ -9,7 +8,7 @@ use super::oidc::code::{CodeError, Secrets};
 use super::oidc::{Issuer, Named, OidcError};
 use super::password::Denied;
 use super::rules::{Asking, Encryption, Method, Origin, Rules};
-use super::session::{self, Session, SessionError, Sessions};
+use super::session::{self, Lasting, Session, SessionError, Sessions};
 use super::token::{self, MachineToken, Rejected};
 use crate::config::AuthMethod;
 use crate::model::{Report, Secret, SqlState, Timestamp};
@@ -20,6 +19,8 @@ pub struct Bearer<'a> {
     pub rules: &'a Rules,
     pub origin: Origin,
     pub encryption: Encryption,
+    /// What the connection has shown (DER).
+    pub certificate: Option<&'a [u8]>,
     pub now: Timestamp,
 }
 
@@ -29,7 +30,7 @@ pub struct Known<'a> {
     pub tokens: &'a [MachineToken],
     pub sessions: &'a Sessions,
     /// How long sessions last at most.
-    pub life: Duration,
+    pub lasting: Lasting,
 }
 
 /// What a token turned out to be.
@@ -76,15 +77,32 @@ impl Bearer<'_> {
     /// # Errors
     /// As [`Bearer::check`]; nothing is held back.
     pub fn session(&self, token: &Secret, known: Known<'_>) -> Result<Session, Refusal> {
-        let found = known.sessions.find(token, self.now, known.life).map_err(of_session)?;
+        let found = known.sessions.find(token, self.now, known.lasting).map_err(of_session)?;
         let user = found.authenticated().user();
         // It counts where signing in would be asked for in the same way now.
-        let method = self.method_for(user).map(Method::name);
-        if method == Some(found.method().as_str()) {
+        let method = self.method_for(user);
+        let is_same = method.map(Method::name) == Some(found.method().as_str());
+        if is_same && method.is_some_and(|method| self.is_still_proven(method, user)) {
             Ok(found)
         } else {
             let message = "the session does not count here: sign in again";
             Err((user.to_string(), session::METHOD, Box::new(refusal(message))))
+        }
+    }
+
+    /// Whether the connection proves what can be proven anew without anybody doing anything: who
+    /// signed in with a certificate has it with them, and it is neither expired nor revoked.
+    fn is_still_proven(&self, method: &Method, user: &str) -> bool {
+        match method {
+            Method::Cert(asked) => self.certificate.is_some_and(|shown| asked.allow(shown, user)),
+            Method::Scram(_)
+            | Method::Ldap(_)
+            | Method::Oidc(_)
+            | Method::OauthBearer(_)
+            | Method::Peer(_)
+            | Method::Passthrough
+            | Method::Trust
+            | Method::Reject => true,
         }
     }
 
@@ -219,17 +237,13 @@ impl Bearer<'_> {
         })
     }
 
-    /// `user`, if a rule asks them for a client's certificate and this one (DER) is theirs.
+    /// `user`, if a rule asks them for a client's certificate and the one shown is theirs.
     ///
     /// # Errors
     /// Not so. An answer is held back, likewise.
-    pub async fn certificate(
-        &self,
-        certificate: &[u8],
-        user: &str,
-    ) -> Result<Authenticated, Denied> {
+    pub async fn certified(&self, user: &str) -> Result<Authenticated, Denied> {
         let checked = match self.method_for(user) {
-            Some(Method::Cert(asked)) if asked.allow(certificate, user) => {
+            Some(method @ Method::Cert(_)) if self.is_still_proven(method, user) => {
                 Ok(Authenticated::new(user, Vec::new(), AuthMethod::Cert))
             }
             Some(_) | None => {
@@ -240,8 +254,9 @@ impl Bearer<'_> {
         self.answer(checked).await
     }
 
-    /// The only user whose certificate (DER) it is, among those whom a rule asks for one.
-    pub fn sole_owner(&self, certificate: &[u8]) -> Option<Authenticated> {
+    /// The only user whose certificate is shown, among those whom a rule asks for one.
+    pub fn sole_owner(&self) -> Option<Authenticated> {
+        let certificate = self.certificate?;
         let mut owners: Vec<String> = Vec::new();
         for rule in &self.rules.list {
             let Method::Cert(certificates) = &rule.method else { continue };
@@ -262,7 +277,7 @@ impl Bearer<'_> {
     }
 
     fn method_for(&self, user: &str) -> Option<&Method> {
-        let Self { rules, origin, encryption, now: _ } = *self;
+        let Self { rules, origin, encryption, certificate: _, now: _ } = *self;
         let database = rules.database.unwrap_or_default();
         rules.choose(&Asking { database, user, origin, encryption })
     }
@@ -286,6 +301,9 @@ fn of_session(error: SessionError) -> Refusal {
             (String::new(), unknown())
         }
         SessionError::Expired { user } => (user.to_string(), unknown().detail(expired)),
+        SessionError::Unused { user } => {
+            (user.to_string(), unknown().detail("The session was not used for too long."))
+        }
         SessionError::SignedOut { user } => {
             (user.to_string(), unknown().detail(session::SIGNED_OUT))
         }

@@ -36,11 +36,31 @@ const TOKEN_LEN_MAX: usize = 3_800;
 /// By how much the clocks of proxies that share sessions may differ.
 const LEEWAY: Duration = Duration::from_secs(60);
 
+/// How old the token of a session in use gets before it is made anew.
+const RENEWAL: Duration = Duration::from_secs(30);
+
 // What the key signs, each in words of its own, so that nothing that is signed as one can be shown
 // as another.
 const SESSION: &[u8] = b"keyhole session 1\0";
 const FORM: &[u8] = b"keyhole form 1\0";
 const FLOW: &[u8] = b"keyhole sign-in 1\0";
+
+/// For how long sessions count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lasting {
+    /// From their begin.
+    pub life: Duration,
+    /// Without use, where a browser keeps them; None: that does not matter.
+    pub idle: Option<Duration>,
+}
+
+/// Who keeps a session's token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeper {
+    /// Somebody may leave it open, so it ends when it is not used.
+    Browser,
+    Program,
+}
 
 /// Makes sessions and knows them again.
 pub struct Sessions {
@@ -56,6 +76,8 @@ pub struct Session {
     method: AuthMethod,
     issued: Timestamp,
     expires: Timestamp,
+    /// When it was used last, as far as its token says; None: that does not matter.
+    used: Option<Timestamp>,
 }
 
 /// Why there is no session.
@@ -65,6 +87,8 @@ pub enum SessionError {
     Unknown,
     #[error("the session of this user has expired")]
     Expired { user: Arc<str> },
+    #[error("the session of this user was not used for too long")]
+    Unused { user: Arc<str> },
     #[error("the session of this user was signed out")]
     SignedOut { user: Arc<str> },
     #[error("a token's holder gets no session")]
@@ -85,12 +109,15 @@ struct Contents {
     g: Vec<String>,
     /// Method.
     m: String,
-    /// Issued, in seconds since 1970.
+    /// Issued, in microseconds since 1970.
     i: i64,
-    /// Expires, likewise.
+    /// Expires, in seconds.
     e: i64,
     /// Id.
     n: String,
+    /// Used last, likewise, where that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    a: Option<i64>,
 }
 
 impl fmt::Debug for Sessions {
@@ -108,45 +135,70 @@ impl Sessions {
     /// what the login was proven by. `id` has to come from a cryptographic generator.
     ///
     /// # Errors
-    /// `Machine`, `TooLong`.
+    /// `Machine`, `TooLong`; `List`: nobody can say what of theirs was ended.
     pub fn begin(
         &self,
         authenticated: &Authenticated,
+        keeper: Keeper,
         id: SessionId,
         now: Timestamp,
         life: Duration,
     ) -> Result<(Session, Secret), SessionError> {
         let Proof::Login(method) = authenticated.proof else { return Err(SessionError::Machine) };
         let latest = now.checked_add(life).unwrap_or(Timestamp::MAX);
-        let expires = authenticated.until.map_or(latest, |until| until.min(latest));
-        let contents = Contents {
-            u: authenticated.user.to_string(),
-            g: authenticated.groups.to_vec(),
-            m: method.as_str().to_owned(),
-            i: now.as_second(),
-            e: expires.as_second(),
-            n: BASE64URL_NOPAD.encode(&id),
+        let session = Session {
+            id,
+            authenticated: authenticated.clone(),
+            method,
+            issued: self.after_all_ended(&authenticated.user, now)?,
+            expires: authenticated.until.map_or(latest, |until| until.min(latest)),
+            used: (keeper == Keeper::Browser).then_some(now),
         };
+        let token = self.token(&session)?;
+        // As whoever shows the token has it.
+        Ok((Contents::of(&session).session().ok_or(SessionError::Unknown)?, token))
+    }
+
+    /// Now, or the first moment whose sessions count.
+    fn after_all_ended(&self, user: &str, now: Timestamp) -> Result<Timestamp, SessionError> {
+        let ended = self.signed_out.ended(user)?.map(Timestamp::as_microsecond);
+        let next =
+            ended.and_then(|ended| Timestamp::from_microsecond(ended.saturating_add(1)).ok());
+        Ok(next.map_or(now, |next| next.max(now)))
+    }
+
+    /// The token of a session that goes on because it is used; None: that does not matter, or it
+    /// has been made anew just now.
+    pub fn renewed(&self, session: &Session, now: Timestamp) -> Option<Secret> {
+        let age = Duration::try_from(now.duration_since(session.used?)).ok()?;
+        if age < RENEWAL {
+            return None;
+        }
+        // It is as long as the one that was shown.
+        self.token(&Session { used: Some(now), ..session.clone() }).ok()
+    }
+
+    fn token(&self, session: &Session) -> Result<Secret, SessionError> {
         // Text and lists of text are always JSON.
-        let body = serde_json::to_vec(&contents).map_err(|_| SessionError::TooLong)?;
+        let body = serde_json::to_vec(&Contents::of(session)).map_err(|_| SessionError::TooLong)?;
         let mac = self.mac(SESSION, &body);
         let (body, mac) = (BASE64URL_NOPAD.encode(&body), BASE64URL_NOPAD.encode(&mac));
         let token = format!("{PREFIX}{body}.{mac}");
         if token.len() > TOKEN_LEN_MAX {
             return Err(SessionError::TooLong);
         }
-        Ok((contents.session().ok_or(SessionError::Unknown)?, Secret::new(token)))
+        Ok(Secret::new(token))
     }
 
-    /// The session of a token, if it has neither ended nor lasted longer than `life`.
+    /// The session of a token, if it has neither ended nor lasted longer than it may.
     ///
     /// # Errors
-    /// `Unknown`, `Expired`, `SignedOut`; `List`: nobody can say whether it was signed out.
+    /// `Unknown`, `Expired`, `Unused`, `SignedOut`; `List`: nobody can say whether it was signed out.
     pub fn find(
         &self,
         token: &Secret,
         now: Timestamp,
-        life: Duration,
+        Lasting { life, idle }: Lasting,
     ) -> Result<Session, SessionError> {
         let contents = self.contents(token).ok_or(SessionError::Unknown)?;
         let session = contents.session().ok_or(SessionError::Unknown)?;
@@ -160,7 +212,11 @@ impl Sessions {
         if over || now >= session.expires {
             return Err(SessionError::Expired { user: user() });
         }
-        if self.signed_out.has(&session.id)? {
+        let idle = idle.zip(session.used).and_then(|(idle, used)| used.checked_add(idle).ok());
+        if idle.is_some_and(|idle| now >= idle) {
+            return Err(SessionError::Unused { user: user() });
+        }
+        if self.signed_out.has(&session.id, &session.authenticated.user, issued)? {
             return Err(SessionError::SignedOut { user: user() });
         }
         Ok(session)
@@ -171,7 +227,15 @@ impl Sessions {
     /// # Errors
     /// It goes on.
     pub fn end(&self, session: &Session, now: Timestamp) -> Result<(), SignedOutError> {
-        self.signed_out.add(session.id, session.expires, now)
+        self.signed_out.add(session.id, &session.authenticated.user, session.expires, now)
+    }
+
+    /// Ends all sessions of this user that have begun. Blocks.
+    ///
+    /// # Errors
+    /// They go on.
+    pub fn end_all(&self, user: &str, now: Timestamp) -> Result<(), SignedOutError> {
+        self.signed_out.add_all(user, now)
     }
 
     /// What forms of the session's pages carry, which no other site knows.
@@ -246,15 +310,29 @@ impl Session {
 }
 
 impl Contents {
+    fn of(session: &Session) -> Self {
+        let Session { id, authenticated, method, issued, expires, used } = session;
+        Self {
+            u: authenticated.user.to_string(),
+            g: authenticated.groups.to_vec(),
+            m: method.as_str().to_owned(),
+            i: issued.as_microsecond(),
+            e: expires.as_second(),
+            n: BASE64URL_NOPAD.encode(id),
+            a: used.map(Timestamp::as_second),
+        }
+    }
+
     fn session(&self) -> Option<Session> {
-        let Self { u, g, m, i, e, n } = self;
+        let Self { u, g, m, i, e, n, a } = self;
         let method = AuthMethod::parse(m)?;
-        let issued = Timestamp::from_second(*i).ok()?;
+        let issued = Timestamp::from_microsecond(*i).ok()?;
         let expires = Timestamp::from_second(*e).ok()?;
         let id = BASE64URL_NOPAD.decode(n.as_bytes()).ok()?;
         let id: [u8; SESSION_ID_LEN] = id.try_into().ok()?;
+        let used = a.map(Timestamp::from_second).transpose().ok()?;
         let authenticated = Authenticated::new(u, g.clone(), method).ending(Some(expires));
-        Some(Session { id, authenticated, method, issued, expires })
+        Some(Session { id, authenticated, method, issued, expires, used })
     }
 }
 
@@ -265,6 +343,7 @@ mod tests {
     use super::*;
 
     const LIFE: Duration = Duration::from_secs(1_000);
+    const LASTING: Lasting = Lasting { life: LIFE, idle: Some(Duration::from_secs(300)) };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -284,64 +363,119 @@ mod tests {
     #[test]
     fn a_session_says_who_signed_in_and_ends() {
         let (sessions, _dir) = sessions(1);
-        let (begun, token) =
-            sessions.begin(&login("zoë\"\n", &["dba"]), [7; 16], at(1_000), LIFE).unwrap();
+        let (begun, token) = sessions
+            .begin(&login("zoë\"\n", &["dba"]), Keeper::Program, [7; 16], at(1_000), LIFE)
+            .unwrap();
         assert_eq!(begun.expires(), at(2_000));
-        let found = sessions.find(&token, at(1_999), LIFE).unwrap();
+        let found = sessions.find(&token, at(1_999), LASTING).unwrap();
         let proof = found.authenticated();
         assert_eq!((&**proof.user(), &**proof.groups()), ("zoë\"\n", &["dba".to_owned()][..]));
         assert_eq!((proof.method(), proof.proves_person()), ("ldap", true));
-        let find = |now, life| sessions.find(&token, at(now), life).unwrap_err();
+        let find =
+            |now, life| sessions.find(&token, at(now), Lasting { life, ..LASTING }).unwrap_err();
         assert!(matches!(find(2_000, LIFE), SessionError::Expired { .. }));
         // The configuration has become stricter since.
         assert!(matches!(find(1_010, Duration::from_secs(10)), SessionError::Expired { .. }));
         // The clock went back, by more than clocks differ.
         assert!(matches!(find(900, LIFE), SessionError::Unknown));
-        assert!(sessions.find(&token, at(950), LIFE).is_ok());
+        assert!(sessions.find(&token, at(950), LASTING).is_ok());
     }
 
     #[test]
     fn a_session_ends_with_what_the_login_was_proven_by() {
         let (sessions, _dir) = sessions(1);
         let login = login("ada", &[]).ending(Some(at(1_100)));
-        let (begun, _) = sessions.begin(&login, [7; 16], at(1_000), LIFE).unwrap();
+        let (begun, _) = sessions.begin(&login, Keeper::Program, [7; 16], at(1_000), LIFE).unwrap();
         assert_eq!(begun.expires(), at(1_100));
     }
 
     #[test]
     fn a_session_that_was_signed_out_does_not_come_back() {
         let (sessions, dir) = sessions(1);
-        let (begun, token) = sessions.begin(&login("ada", &[]), [7; 16], at(0), LIFE).unwrap();
-        let (_, other) = sessions.begin(&login("ada", &[]), [8; 16], at(0), LIFE).unwrap();
+        let (begun, token) =
+            sessions.begin(&login("ada", &[]), Keeper::Program, [7; 16], at(0), LIFE).unwrap();
+        let (_, other) =
+            sessions.begin(&login("ada", &[]), Keeper::Program, [8; 16], at(0), LIFE).unwrap();
         sessions.end(&begun, at(1)).unwrap();
         let after = Sessions::new([1; KEY_LEN], SignedOut::at(&dir.path().join("sessions.out")));
         for sessions in [&sessions, &after] {
-            let found = sessions.find(&token, at(2), LIFE);
+            let found = sessions.find(&token, at(2), LASTING);
             assert!(matches!(found, Err(SessionError::SignedOut { .. })));
-            assert!(sessions.find(&other, at(2), LIFE).is_ok());
+            assert!(sessions.find(&other, at(2), LASTING).is_ok());
         }
+    }
+
+    #[test]
+    fn a_session_in_a_browser_ends_when_it_is_not_used() {
+        let (sessions, _dir) = sessions(1);
+        let begin = |keeper| sessions.begin(&login("ada", &[]), keeper, [7; 16], at(0), LIFE);
+        let (_, programs) = begin(Keeper::Program).unwrap();
+        let program = sessions.find(&programs, at(999), LASTING).unwrap();
+        assert!(sessions.renewed(&program, at(999)).is_none());
+        let (begun, token) = begin(Keeper::Browser).unwrap();
+        let session = sessions.find(&token, at(299), LASTING).unwrap();
+        let unused = sessions.find(&token, at(300), LASTING);
+        assert!(matches!(unused, Err(SessionError::Unused { .. })));
+        assert!(sessions.find(&token, at(300), Lasting { idle: None, ..LASTING }).is_ok());
+        assert!(sessions.renewed(&session, at(29)).is_none(), "it is new");
+        let renewed = sessions.renewed(&session, at(290)).unwrap();
+        let session = sessions.find(&renewed, at(589), LASTING).unwrap();
+        assert!(sessions.find(&renewed, at(590), LASTING).is_err());
+        // It is the same one: it ends when it would have, and with whichever token is shown.
+        let last = sessions.renewed(&session, at(900)).unwrap();
+        assert!(matches!(
+            sessions.find(&last, at(1_000), LASTING),
+            Err(SessionError::Expired { .. })
+        ));
+        assert_eq!(sessions.form_token(&session), sessions.form_token(&begun));
+        sessions.end(&begun, at(900)).unwrap();
+        for token in [&renewed, &last] {
+            assert!(sessions.find(token, at(1), LASTING).is_err(), "signed out");
+        }
+    }
+
+    #[test]
+    fn all_of_somebodys_sessions_end_at_once() {
+        let (sessions, _dir) = sessions(1);
+        let begin = |user, now| {
+            let login = login(user, &[]);
+            sessions.begin(&login, Keeper::Program, rand::random(), at(now), LIFE).unwrap().1
+        };
+        let (one, two, others) = (begin("ada", 5), begin("ada", 6), begin("bob", 5));
+        sessions.end_all("ada", at(6)).unwrap();
+        for ended in [&one, &two] {
+            let found = sessions.find(ended, at(7), LASTING);
+            assert!(matches!(found, Err(SessionError::SignedOut { .. })));
+        }
+        assert!(sessions.find(&others, at(7), LASTING).is_ok());
+        assert!(
+            sessions.find(&begin("ada", 6), at(6), LASTING).is_ok(),
+            "begun in the same moment"
+        );
     }
 
     #[test]
     fn nothing_else_is_a_session() {
         let (own, _dir) = sessions(1);
-        let (_, token) = own.begin(&login("ada", &[]), [7; 16], at(0), LIFE).unwrap();
+        let (_, token) =
+            own.begin(&login("ada", &[]), Keeper::Program, [7; 16], at(0), LIFE).unwrap();
         let (other, _dir) = sessions(2);
-        assert!(matches!(other.find(&token, at(1), LIFE), Err(SessionError::Unknown)));
+        assert!(matches!(other.find(&token, at(1), LASTING), Err(SessionError::Unknown)));
         // What the same key has signed for something else.
         let text = token.expose().strip_prefix(PREFIX).unwrap().split_once('.').unwrap().0;
         let body = String::from_utf8(BASE64URL_NOPAD.decode(text.as_bytes()).unwrap()).unwrap();
         let sealed = Secret::new(format!("{PREFIX}{}", own.seal(&body)));
-        assert!(matches!(own.find(&sealed, at(1), LIFE), Err(SessionError::Unknown)));
+        assert!(matches!(own.find(&sealed, at(1), LASTING), Err(SessionError::Unknown)));
         assert_eq!(own.unseal(token.expose().strip_prefix(PREFIX).unwrap()), None);
         let long = Secret::new(format!("{PREFIX}{}.x", "A".repeat(TOKEN_LEN_MAX)));
-        assert!(matches!(own.find(&long, at(1), LIFE), Err(SessionError::Unknown)));
+        assert!(matches!(own.find(&long, at(1), LASTING), Err(SessionError::Unknown)));
     }
 
     #[test]
     fn a_form_is_of_one_session() {
         let (sessions, _dir) = sessions(1);
-        let begin = |id| sessions.begin(&login("ada", &[]), id, at(0), LIFE).unwrap().0;
+        let begin =
+            |id| sessions.begin(&login("ada", &[]), Keeper::Program, id, at(0), LIFE).unwrap().0;
         let (one, other) = (begin([7; 16]), begin([8; 16]));
         let form = sessions.form_token(&one);
         assert!(sessions.is_form_token(&one, &form) && !sessions.is_form_token(&other, &form));
@@ -354,10 +488,10 @@ mod tests {
     fn machines_and_people_of_a_thousand_groups_get_none() {
         let (sessions, _dir) = sessions(1);
         let machine = Authenticated::machine("ci", Arc::new([]), at(100));
-        let begun = sessions.begin(&machine, [7; 16], at(0), LIFE);
+        let begun = sessions.begin(&machine, Keeper::Program, [7; 16], at(0), LIFE);
         assert!(matches!(begun, Err(SessionError::Machine)));
         let groups = vec!["a-group"; 1_000];
-        let begun = sessions.begin(&login("ada", &groups), [7; 16], at(0), LIFE);
+        let begun = sessions.begin(&login("ada", &groups), Keeper::Program, [7; 16], at(0), LIFE);
         assert!(matches!(begun, Err(SessionError::TooLong)));
     }
 
@@ -365,13 +499,13 @@ mod tests {
         #[test]
         fn no_changed_token_counts(index in 0_usize..200, byte in 0x21_u8..0x7f) {
             let (sessions, _dir) = sessions(1);
-            let (_, token) = sessions.begin(&login("ada", &[]), [7; 16], at(0), LIFE).unwrap();
+            let (_, token) = sessions.begin(&login("ada", &[]), Keeper::Program, [7; 16], at(0), LIFE).unwrap();
             let mut bytes = token.expose().as_bytes().to_vec();
             let index = index % bytes.len();
             prop_assume!(bytes[index] != byte);
             bytes[index] = byte;
             let changed = Secret::new(String::from_utf8(bytes).unwrap());
-            let found = sessions.find(&changed, at(1), LIFE);
+            let found = sessions.find(&changed, at(1), LASTING);
             prop_assert!(matches!(found, Err(SessionError::Unknown)));
         }
     }

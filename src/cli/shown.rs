@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::api::Connection;
 use super::say;
+use crate::model::misleads;
 
 /// A kind of thing that is shown: by these of its fields, where there are many of it.
 #[derive(Clone, Copy, Debug)]
@@ -131,7 +132,7 @@ impl Shown {
 pub(super) fn words(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
+        Value::String(text) => text.chars().map(|c| if misleads(c) { ' ' } else { c }).collect(),
         Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
         Value::Object(fields) => {
             let said = fields.iter().map(|(name, value)| (name, words(value)));
@@ -150,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_somebody_wrote_stays_on_its_line() {
-        assert_eq!(words(&json!("a\nb\u{1b}[2J")), "a b [2J");
+        assert_eq!(words(&json!("a\nb\u{1b}[2J\u{202e}c")), "a b [2J c");
         assert_eq!(words(&json!({ "max_rows": 3, "unused": null })), "max_rows 3");
         assert_eq!(words(&json!(["a", "b"])), "a, b");
     }

@@ -12,7 +12,10 @@ use super::values;
 
 const SESSION: Duration = Duration::from_hours(12);
 /// Longer than anybody's week.
-const SESSION_MOST: Duration = Duration::from_hours(24 * 30);
+pub const SESSION_MOST: Duration = Duration::from_hours(24 * 30);
+const SESSION_IDLE: Duration = Duration::from_mins(30);
+/// Sessions note twice a minute that they are used.
+const SESSION_IDLE_LEAST: Duration = Duration::from_mins(2);
 const REQUESTS_PER_MINUTE: u32 = 1_200;
 const REQUESTS_PER_MINUTE_UNSIGNED: u32 = 600;
 
@@ -25,6 +28,8 @@ pub struct ControlConfig {
     pub http: Option<SocketAddr>,
     /// How long somebody stays signed in.
     pub session: Duration,
+    /// How long without doing anything, in a browser.
+    pub session_idle: Option<Duration>,
     /// The key that signs sessions; None: beside the store.
     pub session_key_file: Option<PathBuf>,
     pub requests: RequestLimits,
@@ -58,6 +63,16 @@ impl Builder<'_> {
         if session > SESSION_MOST {
             self.wrong(span, "session in [control] is at most 30d");
         }
+        let span = raw.session_idle.as_ref().map(Spanned::span).unwrap_or_default();
+        let idle = |text: &str| match text {
+            "off" => Ok(None),
+            text => values::duration(text).map(Some),
+        };
+        let key = "session_idle in [control]";
+        let session_idle = self.parsed(key, raw.session_idle, Some(SESSION_IDLE), idle);
+        if session_idle.is_some_and(|idle| idle < SESSION_IDLE_LEAST) {
+            self.wrong(span, "session_idle in [control] is at least 2min, or off");
+        }
         let session_key_file =
             raw.session_key_file.map(|file| self.beside(Path::new(file.get_ref())));
         let mut limit = |key: &str, number: Option<Spanned<u32>>, default: u32| {
@@ -76,6 +91,6 @@ impl Builder<'_> {
                 default.per_address,
             ),
         };
-        ControlConfig { listen, http, session, session_key_file, requests }
+        ControlConfig { listen, http, session, session_idle, session_key_file, requests }
     }
 }

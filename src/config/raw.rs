@@ -100,6 +100,7 @@ pub(super) struct Control {
     pub(super) listen: Option<Text>,
     pub(super) http: Option<Text>,
     pub(super) session: Option<Text>,
+    pub(super) session_idle: Option<Text>,
     pub(super) session_key_file: Option<Text>,
     pub(super) requests_per_minute: Option<Spanned<u32>>,
     pub(super) requests_per_minute_unsigned: Option<Spanned<u32>>,

@@ -210,6 +210,8 @@ pub enum Deed {
     SignOut {
         after: Duration,
     },
+    /// All of somebody's sessions over HTTP are.
+    SignOutAll,
     Grant,
     Request,
     Extend(u64),
@@ -275,6 +277,7 @@ impl Deed {
         match self {
             Self::Login { .. } => "login",
             Self::SignOut { .. } => "sign out",
+            Self::SignOutAll => "sign out everywhere",
             Self::Grant => "grant",
             Self::Request => "request",
             Self::Extend(_) => "extend",
@@ -304,6 +307,7 @@ impl Deed {
             | Self::KillSession(id) => Some(id),
             Self::Login { .. }
             | Self::SignOut { .. }
+            | Self::SignOutAll
             | Self::Grant
             | Self::Request
             | Self::RevokeAll

@@ -75,6 +75,7 @@ fn routes(desk: Arc<Desk>) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(routes::not_so)
         .layer(middleware::from_fn(routes::listed))
+        .layer(middleware::from_fn(sign_in::renewing))
         .layer(DefaultBodyLimit::max(BODY_LEN_MAX))
         .layer(middleware::map_response(guarded))
         .with_state(desk)

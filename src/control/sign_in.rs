@@ -1,12 +1,11 @@
 //! What signing in over HTTP needs of the process.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::desk::Source;
 use super::pace::Pace;
 use crate::auth::bearer::Known;
-use crate::auth::session::Sessions;
+use crate::auth::session::{Lasting, Sessions};
 use crate::auth::token::MachineToken;
 use crate::config::RequestLimits;
 
@@ -22,7 +21,7 @@ pub struct SignIn {
 #[derive(Clone, Debug)]
 pub struct Terms {
     /// How long somebody stays signed in.
-    pub life: Duration,
+    pub lasting: Lasting,
     pub requests: RequestLimits,
     /// Where people find the console; None: nobody said.
     pub console_url: Option<String>,
@@ -36,6 +35,6 @@ impl SignIn {
 
     /// The tokens that count.
     pub(super) fn known<'a>(&'a self, terms: &'a Terms) -> Known<'a> {
-        Known { tokens: &terms.tokens, sessions: &self.sessions, life: terms.life }
+        Known { tokens: &terms.tokens, sessions: &self.sessions, lasting: terms.lasting }
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::house::House;
 use crate::audit::{Event, Explored, Login, LoginFailed, Logout};
 use crate::auth::rules::Rules;
-use crate::auth::session::Sessions;
+use crate::auth::session::{Lasting, Sessions};
 use crate::control::desk::{Database, Deed, Desk, Occurrence};
 use crate::control::explorer::Explorer;
 use crate::control::sign_in::{SignIn, Terms};
-use crate::model::{Client, SqlState};
+use crate::model::{Client, SqlState, User};
 use crate::store::signed_out::SignedOut;
 
 /// What records and rules of logins say instead of a database's name.
@@ -56,7 +56,7 @@ fn sign_in(house: &Arc<House>) -> SignIn {
         let setup = house.setup.load();
         let config = &setup.config;
         Terms {
-            life: config.control.session,
+            lasting: Lasting { life: config.control.session, idle: config.control.session_idle },
             requests: config.control.requests,
             console_url: config.notify.console_url.clone(),
             tokens: Arc::clone(&setup.tokens),
@@ -97,6 +97,19 @@ fn remember(house: &House, occurrence: &Occurrence) {
                 statements: 0,
                 duration_us: u64::try_from(after.as_micros()).unwrap_or(u64::MAX),
                 reason: "signed_out",
+                by: None,
+            }));
+        }
+        (Deed::SignOutAll, _) => {
+            let name = about.as_deref().unwrap_or(&user.name);
+            let client = Client { user: User::nobody(name), ..client_of(occurrence) };
+            house.note(Event::Logout(Logout {
+                session: NO_SESSION,
+                client: Arc::new(client),
+                statements: 0,
+                duration_us: 0,
+                reason: "signed_out_everywhere",
+                by: Some(user.name.to_string()),
             }));
         }
         (Deed::Login { method }, Some(state)) => house.note(Event::LoginFailed(LoginFailed {

@@ -113,6 +113,11 @@ const TABLE: &[(Route, Sent, [u16; 8])] = &[
     (("GET", "/api/v1/session"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
     // Who they are is what they send.
     (("POST", "/api/v1/session"), Json(PASSWORD), [201; 8]),
+    (
+        ("POST", "/api/v1/session/end_all"),
+        Json("{\"user\":\"mallory\"}"),
+        [401, 401, 401, 403, 403, 403, 204, 403],
+    ),
     // There is no issuer here.
     (("GET", "/api/v1/session/oidc"), Nothing, [404; 8]),
     (("GET", "/api/v1/sessions"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
@@ -201,6 +206,94 @@ fn every_route_is_for_whom_the_table_says() {
                 };
                 let answer = office.send((method, &path), &head, *sent);
                 assert_eq!(answer.status, *expected, "{method} {path} by {who}: {answer:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn what_a_browser_sends_by_itself_changes_nothing() {
+    with_office(|office| async move {
+        let changing = TABLE.iter().filter(|((method, _), _, _)| *method != "GET");
+        // Whom the cookie names is nothing to who signs in anew.
+        let anew = [("POST", "/login"), ("POST", "/api/v1/session")];
+        for ((method, path), sent, expected) in changing.filter(|row| !anew.contains(&row.0)) {
+            for (name, expected) in WHO.into_iter().zip(expected).skip(3).take(4) {
+                office.wait(16 * 60);
+                let path = match path.split_once("{id}") {
+                    Some((before, after)) => format!("{before}{}{after}", office.wish(path).await),
+                    None => path.replace("{user}", "mallory2"),
+                };
+                let (cookie, form) = office.browser(name);
+                let send = |token: &str, head: &str| {
+                    let head = format!("{cookie}{head}");
+                    let answer = match sent {
+                        Nothing | Json(_) if !token.is_empty() => {
+                            let head = format!("{head}X-CSRF-Token: {token}\r\n");
+                            office.send((method, &path), &head, *sent)
+                        }
+                        Form(fields) if !token.is_empty() => {
+                            let kind = "application/x-www-form-urlencoded";
+                            let body = format!("{fields}&csrf={token}");
+                            office.ask(method, &path, &head, kind, &body)
+                        }
+                        Nothing | Json(_) | Form(_) => office.send((method, &path), &head, *sent),
+                    };
+                    answer.status
+                };
+                let case = format!("{method} {path} by {name}");
+                let (_, others) = office.browser(if name == "alice" { "bert" } else { "alice" });
+                assert_eq!(send("", OURS), 403, "{case} without the token");
+                assert_eq!(send(&others, OURS), 403, "{case} with another session's");
+                for site in ["Sec-Fetch-Site: cross-site\r\n", "Origin: null\r\n"] {
+                    assert_eq!(send(&form, site), 403, "{case} from {site}");
+                }
+                // There is a session to end.
+                let expected = if *method == "DELETE" { 204 } else { *expected };
+                assert_eq!(send(&form, OURS), expected, "{case}");
+            }
+        }
+    });
+}
+
+#[test]
+fn what_was_done_in_an_emergency_is_looked_at_by_its_reviewers_only() {
+    with_office(|office| async move {
+        let alice = basic("alice", &password("alice"));
+        let wish = serde_json::json!({
+            "resource": "customers.email", "duration": "20 minutes", "reason": "INC-42: down",
+            "break_glass": true,
+        });
+        let note = Json("{\"note\":\"seen\"}");
+        let form = Form("deed=review&reason=seen");
+        let by_api = [401, 401, 401, 403, 200, 404, 200, 200];
+        let by_page = [401, 401, 401, 403, 303, 404, 303, 303];
+        for (place, sent, expected) in
+            [("/api/v1/grants/{id}/review", note, by_api), ("/grants/{id}", form, by_page)]
+        {
+            for (who, expected) in WHO.into_iter().zip(expected) {
+                office.wait(16 * 60);
+                let head = match who {
+                    "nobody" => String::new(),
+                    "wrong" => bearer(token::text_of([0x77; 32]).expose()),
+                    "expired" => {
+                        let expired = bearer(&office.machine("dora", &["control"]));
+                        office.wait(3_601);
+                        expired
+                    }
+                    "dora's token" => bearer(&office.machine("dora", &[])),
+                    name => basic(name, &password(name)),
+                };
+                let filed = office.post("/api/v1/requests", &alice, &wish);
+                assert_eq!(filed.status, 201, "{filed:?}");
+                let path = place.replace("{id}", &filed.json()["grant"].to_string());
+                let answer = office.send(("POST", &path), &head, sent);
+                assert_eq!(answer.status, expected, "{path} by {who}: {answer:?}");
+                // Once is enough.
+                if expected < 400 {
+                    let again = office.send(("POST", &path), &head, sent);
+                    assert_eq!(again.status, 422, "{path} by {who}");
+                }
             }
         }
     });

@@ -83,6 +83,16 @@ impl Office {
         self.form("/login", OURS, &form)
     }
 
+    /// A browser's session: its cookie, and the token of its forms.
+    pub(super) fn browser(&self, name: &str) -> (String, String) {
+        let cookie = self.log_in(name).cookie();
+        let sessions = &self.desk.sign_in.sessions;
+        let token = Secret::new(cookie.trim().split_once('=').expect("a pair").1);
+        let session = sessions.find(&token, (self.desk.clock)(), LASTING).expect("a session");
+        let form = sessions.form_token(&session);
+        (cookie, form)
+    }
+
     /// A session's token for programs.
     pub(super) fn session(&self, name: &str) -> String {
         let body = serde_json::json!({ "user": name, "password": password(name) });
@@ -161,7 +171,7 @@ fn a_browser_signs_in_looks_and_signs_out() {
     let token = office.desk.sign_in.sessions.find(
         &Secret::new(cookie.trim().split_once('=').unwrap().1),
         (office.desk.clock)(),
-        Duration::from_secs(43_200),
+        LASTING,
     );
     let form = office.desk.sign_in.sessions.form_token(&token.expect("a session"));
     let left = office.form("/logout", &login, &format!("csrf={form}"));
@@ -246,12 +256,7 @@ fn nobody_is_challenged_by_a_dialog_whose_page_asks() {
 #[test]
 fn a_script_of_ours_says_the_token_in_a_header() {
     let office = Office::open();
-    let cookie = office.log_in("alice").cookie();
-    let sessions = &office.desk.sign_in.sessions;
-    let token = Secret::new(cookie.trim().split_once('=').unwrap().1);
-    let session =
-        sessions.find(&token, (office.desk.clock)(), Duration::from_secs(43_200)).unwrap();
-    let form = sessions.form_token(&session);
+    let (cookie, form) = office.browser("alice");
     let wish = serde_json::json!({ "resource": "customers.email", "duration": "20 minutes", "reason": "INC-42" });
     for (head, status) in [
         (String::new(), 403),
@@ -279,8 +284,15 @@ fn a_session_ends_on_the_clock_and_with_the_account() {
     let token = office.session("dora");
     let cookie = office.log_in("dora").cookie();
     let status = |head: &str| office.look(SESSION, head).status;
-    office.wait(12 * 3600 - 60);
-    assert_eq!((status(&bearer(&token)), status(&cookie)), (200, 200));
+    let mut cookie = cookie;
+    for _ in 0..24 {
+        office.wait(1_795);
+        let answer = office.look(SESSION, &cookie);
+        assert_eq!((answer.status, status(&bearer(&token))), (200, 200));
+        // As browsers do.
+        cookie = answer.cookie();
+    }
+    office.wait(60);
     office.is_demoted.store(true, Ordering::SeqCst);
     assert_eq!(office.look(SESSION, &cookie).json()["roles"], serde_json::json!([]), "at once");
     office.wait(61);
@@ -289,6 +301,81 @@ fn a_session_ends_on_the_clock_and_with_the_account() {
     assert_eq!(page.status, 303, "back to the form");
     let again = office.log_in("dora").cookie();
     assert_eq!(status(&again), 200);
+}
+
+#[test]
+fn a_browser_that_is_left_open_is_signed_out() {
+    let office = Office::open();
+    let token = office.session("dora");
+    let first = office.log_in("dora").cookie();
+    assert_eq!(office.look("/", &first).header("set-cookie"), None, "it is new");
+    office.wait(1_700);
+    // A page that reads itself again, with nobody before it.
+    let by_itself = format!("{first}{PAGE}Sec-Fetch-Mode: cors\r\nSec-Fetch-Site: same-origin\r\n");
+    let read = office.look("/inbox", &by_itself);
+    assert_eq!((read.status, read.header("set-cookie")), (200, None));
+    let looked = office.look("/inbox", &format!("{first}{PAGE}"));
+    let set = looked.header("set-cookie").expect("a new cookie");
+    assert!(set.contains("; HttpOnly; SameSite=Strict; Max-Age=41"), "{set}");
+    let second = looked.cookie();
+    office.wait(200);
+    let status = |head: &str| office.look(SESSION, head).status;
+    assert_eq!((status(&second), status(&bearer(&token))), (200, 200));
+    let unused = office.look(SESSION, &first);
+    assert_eq!(
+        (unused.status, unused.json()["detail"].as_str()),
+        (401, Some("The session was not used for too long."))
+    );
+    assert_eq!(office.look("/inbox", &format!("{first}{PAGE}")).status, 303, "sign in");
+    // As a bearer it lasts no longer.
+    let copied = second.trim().split_once('=').unwrap().1.to_owned();
+    assert_eq!(status(&bearer(&copied)), 200);
+    office.wait(1_700);
+    assert_eq!(status(&bearer(&copied)), 401);
+    // Who signs out keeps no cookie, also if it would have been time for a new one.
+    let cookie = office.log_in("dora").cookie();
+    let form = office.look("/", &format!("{cookie}{PAGE}")).form_token();
+    office.wait(100);
+    let left = office.form("/logout", &format!("{cookie}{OURS}"), &format!("csrf={form}"));
+    let set: Vec<_> = left.head.lines().filter(|line| line.starts_with("set-cookie")).collect();
+    assert_eq!(set.len(), 2, "{set:?}");
+    assert!(set.iter().all(|line| line.contains("Max-Age=0")), "{set:?}");
+}
+
+#[test]
+fn all_of_somebodys_sessions_are_ended_by_them_or_by_an_operator() {
+    let office = Office::open();
+    let end = |head: &str, body: serde_json::Value| {
+        office.post("/api/v1/session/end_all", head, &body).status
+    };
+    let status = |head: &str| office.look(SESSION, head).status;
+    let (browser, program) = (office.log_in("alice").cookie(), bearer(&office.session("alice")));
+    let others = bearer(&office.session("bert"));
+    for user in ["alice", "nobody"] {
+        assert_eq!(end(&others, serde_json::json!({ "user": user })), 403, "{user}");
+    }
+    let long = "x".repeat(256);
+    for wrong in ["", "a\u{202e}b", &long] {
+        let dora = basic("dora", &password("dora"));
+        assert_eq!(end(&dora, serde_json::json!({ "user": wrong })), 422, "{wrong}");
+    }
+    assert_eq!(end(&browser, serde_json::json!({})), 403, "without the form's token");
+    assert_eq!((status(&browser), status(&program)), (200, 200));
+    assert_eq!(end(&program, serde_json::json!({})), 204);
+    assert_eq!((status(&browser), status(&program), status(&others)), (401, 401, 200));
+    let (browser, program) = (office.log_in("alice").cookie(), bearer(&office.session("alice")));
+    assert_eq!((status(&browser), status(&program)), (200, 200), "at once");
+    let form = office.look("/", &format!("{browser}{PAGE}")).form_token();
+    let fields = format!("csrf={form}&everywhere=yes");
+    assert_eq!(office.form("/logout", &format!("{browser}{OURS}"), &fields).status, 303);
+    assert_eq!((status(&browser), status(&program), status(&others)), (401, 401, 200));
+    let dora = bearer(&office.session("dora"));
+    assert_eq!(end(&dora, serde_json::json!({ "user": "bert" })), 204);
+    assert_eq!((status(&others), status(&dora)), (401, 200));
+    let all = office.occurrences.lock().unwrap();
+    let ended = all.iter().filter(|one| one.deed == Deed::SignOutAll);
+    let ended: Vec<_> = ended.map(|one| (&*one.user.name, one.about.as_deref().unwrap())).collect();
+    assert_eq!(ended, [("alice", "alice"), ("alice", "alice"), ("dora", "bert")]);
 }
 
 #[test]

@@ -3,15 +3,22 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
     DnType, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType,
     SerialNumber, date_time_ymd,
 };
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::{Value, json};
 
 use crate::desk::{EMAIL, Shop, email, masked};
-use crate::support::keyhole::Config;
+use crate::support::keyhole::{Config, password};
 use crate::support::programs::{self, Ran, run};
 use crate::support::wait::until;
 use crate::support::{Client, Target};
@@ -196,6 +203,95 @@ fn a_certificate_is_a_login() {
         (log.matches(r#""reason":"certificate""#).count() == 3).then_some(log)
     });
     assert!(log.contains(r#""method":"cert""#), "{log}");
+}
+
+fn basic(user: &str, password: &str) -> String {
+    format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("{user}:{password}")))
+}
+
+/// What HTTP answers to who shows `file.crt`; None: there was no conversation.
+fn over_http(shop: &Shop, file: Option<&str>, head: &str, body: &str) -> Option<(u16, Value)> {
+    let dir = shop.proxy.config.path();
+    let mut roots = RootCertStore::empty();
+    let ca = CertificateDer::from_pem_file(dir.join("ca.crt")).expect("an authority");
+    roots.add(ca).expect("an authority");
+    let config = ClientConfig::builder().with_root_certificates(roots);
+    let config = match file {
+        None => config.with_no_client_auth(),
+        Some(file) => {
+            let path = |end: &str| dir.join(format!("{file}.{end}"));
+            let chain = vec![CertificateDer::from_pem_file(path("crt")).expect("a certificate")];
+            let key = PrivateKeyDer::from_pem_file(path("key")).expect("a key");
+            config.with_client_auth_cert(chain, key).expect("a pair")
+        }
+    };
+    let name = "localhost".try_into().expect("a name");
+    let tls = ClientConnection::new(Arc::new(config), name).expect("a client");
+    let tcp = TcpStream::connect(("127.0.0.1", shop.proxy.http_port())).expect("HTTP listens");
+    let mut stream = StreamOwned::new(tls, tcp);
+    let method = if body.is_empty() { "GET" } else { "POST" };
+    let request = format!(
+        "{method} /api/v1/session HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{head}\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut answer = String::new();
+    let asked = stream.write_all(request.as_bytes());
+    // With TLS 1.3 a client is told in the place of the answer that its certificate is none.
+    asked.and_then(|()| stream.read_to_string(&mut answer)).ok()?;
+    let status = answer.split(' ').nth(1)?.parse().expect("a status");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    Some((status, serde_json::from_str(body).expect("JSON")))
+}
+
+#[test]
+fn a_certificate_is_a_login_over_http() {
+    let rule = "method = 'cert'\nusers = ['alice', 'zoe', 'dora']";
+    let demand = "client_ca = 'ca.crt'\ncrl = 'ca.crl'";
+    let (shop, authority) = shop("logins_cert_http", demand, &[rule, "method = 'scram'"]);
+    authority.issue("alice", &person("alice", 10));
+    authority.issue("dora", &person("dora", 13));
+    authority.issue("expired", &Person { until: 2021, ..person("alice", 12) });
+    authority.issue("revoked", &person("alice", 66));
+    authority.issue("bob", &person("bob", 14));
+    std::fs::create_dir(authority.dir.join("other")).expect("a folder");
+    let other = Authority::new(&authority.dir.join("other"), "ca");
+    other.issue("alice", &person("alice", 10));
+
+    let look = |file, head: &str| over_http(&shop, file, head, "");
+    let status = |file, head: &str| look(file, head).map(|(status, _)| status);
+    let (_, me) = look(Some("dora"), "").expect("an answer");
+    assert_eq!(
+        (&me["user"], &me["method"], &me["roles"][0]),
+        (&json!("dora"), &json!("cert"), &json!("control"))
+    );
+    for refused in ["expired", "revoked", "other/alice"] {
+        assert_eq!(status(Some(refused), ""), None, "{refused}: no handshake");
+    }
+    assert_eq!(status(None, ""), Some(401), "no certificate");
+    assert_eq!(status(Some("bob"), ""), Some(401), "no rule asks bob for one");
+    // Whose certificate it is not, may not say so, nor with a password of theirs.
+    for (name, secret) in [("alice", ""), ("alice", password("alice")), ("bob", "")] {
+        assert_eq!(status(Some("dora"), &basic(name, secret)), Some(401), "{name}");
+    }
+    assert_eq!(status(Some("dora"), &basic("bob", password("bob"))), Some(200));
+
+    // A session of hers counts where the certificate is, and while it does.
+    let proof = json!({ "user": "alice", "password": "" }).to_string();
+    let (begun, session) = over_http(&shop, Some("alice"), "", &proof).expect("an answer");
+    assert_eq!(begun, 201, "{session}");
+    let token = session["token"].as_str().expect("a token");
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let cookie = format!("Cookie: __Host-keyhole={token}\r\n");
+    for head in [&bearer, &cookie] {
+        assert_eq!(status(Some("alice"), head), Some(200));
+        for file in [None, Some("dora"), Some("bob")] {
+            assert_eq!(status(file, head), Some(401), "a copy of it: {file:?}");
+        }
+    }
+    authority.revoke(&[66, 10]);
+    shop.proxy.signal("HUP");
+    until("the list is read again", || (status(Some("alice"), &bearer).is_none()).then_some(()));
 }
 
 #[test]

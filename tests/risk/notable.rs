@@ -87,6 +87,7 @@ fn others() -> Vec<Event> {
             statements: 1,
             duration_us: 1,
             reason: "client",
+            by: None,
         }),
         Event::Configuration(Configuration {
             step: ConfigurationStep::Reloaded,

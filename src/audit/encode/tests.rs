@@ -169,6 +169,7 @@ fn other_events_keep_their_own_form() {
         statements: 3,
         duration_us: 4,
         reason: "client",
+        by: None,
     });
     let expected = format!(
         "{{\"seq\":1,\"time\":\"1970-01-01T00:00:00.000001Z\",\"kind\":\"logout\",\

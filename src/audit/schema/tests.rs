@@ -238,6 +238,7 @@ fn events(members: Members) -> Vec<Event> {
             statements: 1,
             duration_us: 2,
             reason: "client",
+            by: members.then(|| "dora".to_owned()),
         }),
         Event::Explored(Explored {
             client: client(members),

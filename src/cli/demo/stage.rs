@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tokio_postgres::error::DbError;
 
 use super::conversation::Reply;
-use crate::cli::say;
+use crate::cli::say_in_colour;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Colours {
@@ -46,28 +46,28 @@ impl Stage {
     pub(super) fn act(&mut self, title: &str) {
         self.acts += 1;
         let heading = format!("{}. {title}", self.acts);
-        say(format_args!("\n{}", self.ink(Ink::Bold, &heading)));
+        say_in_colour(format_args!("\n{}", self.ink(Ink::Bold, &heading)));
     }
 
     /// Something about the show and not of it.
     pub(super) fn aside(&self, text: &str) {
-        say(self.ink(Ink::Faint, text));
+        say_in_colour(self.ink(Ink::Faint, text));
     }
 
     /// Explains to the reader what comes or came.
     pub(super) fn tell(&self, text: &str) {
-        say(format_args!("   {text}"));
+        say_in_colour(format_args!("   {text}"));
     }
 
     /// A statement, as typed at the prompt of `who`, and its answer as psql would print it.
     pub(super) fn show(&self, who: &str, sql: &str, reply: &Reply) {
-        say(format_args!("\n{} {sql};", self.ink(Ink::Blue, &format!("{who}=>"))));
+        say_in_colour(format_args!("\n{} {sql};", self.ink(Ink::Blue, &format!("{who}=>"))));
         for notice in &reply.notices {
             self.message(Ink::Yellow, notice);
         }
         if !reply.columns.is_empty() {
             for line in table(reply) {
-                say(line);
+                say_in_colour(line);
             }
         }
         if let Some(error) = &reply.error {
@@ -77,10 +77,10 @@ impl Stage {
 
     fn message(&self, ink: Ink, message: &DbError) {
         let first = format!("{}:  {}", message.severity(), message.message());
-        say(self.ink(ink, &first));
+        say_in_colour(self.ink(ink, &first));
         for (name, text) in [("DETAIL", message.detail()), ("HINT", message.hint())] {
             if let Some(text) = text {
-                say(format_args!("{name}:  {text}"));
+                say_in_colour(format_args!("{name}:  {text}"));
             }
         }
     }
@@ -90,11 +90,11 @@ impl Stage {
         match outcome {
             Ok(()) => {
                 self.passed += 1;
-                say(format_args!("   {} {what}", self.ink(Ink::Green, "✓")));
+                say_in_colour(format_args!("   {} {what}", self.ink(Ink::Green, "✓")));
             }
             Err(why) => {
                 self.failed += 1;
-                say(format_args!("   {} {what}: {why}", self.ink(Ink::Red, "✗")));
+                say_in_colour(format_args!("   {} {what}: {why}", self.ink(Ink::Red, "✗")));
             }
         }
     }
@@ -103,11 +103,11 @@ impl Stage {
     pub(super) fn close(&self) -> ExitCode {
         if self.failed == 0 {
             let all = format!("\nEvery step showed what it should ({} checks).", self.passed);
-            say(self.ink(Ink::Green, &all));
+            say_in_colour(self.ink(Ink::Green, &all));
             return ExitCode::SUCCESS;
         }
         let some = format!("\n{} of {} checks failed.", self.failed, self.failed + self.passed);
-        say(self.ink(Ink::Red, &some));
+        say_in_colour(self.ink(Ink::Red, &some));
         ExitCode::FAILURE
     }
 

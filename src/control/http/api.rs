@@ -52,6 +52,7 @@ pub(super) fn routes() -> Routes {
         .get("/api/v1/session", session::show)
         .post("/api/v1/session", session::create)
         .delete("/api/v1/session", session::end)
+        .post("/api/v1/session/end_all", session::end_all)
         .get("/api/v1/session/oidc", at_issuer::known)
         .get("/api/v1/me", status::me)
         .get("/api/v1/status", status::status)

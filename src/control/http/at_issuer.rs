@@ -17,6 +17,7 @@ use super::problem::{Problem, see};
 use super::session::{Next, own_place, with_cookie};
 use super::sign_in::{Visitor, flow, flow_cookie, session_cookie};
 use crate::auth::oidc::code::Secrets;
+use crate::auth::session::Keeper;
 use crate::control::Desk;
 use crate::model::{Report, Secret, SqlState};
 
@@ -133,7 +134,7 @@ async fn back(
         let back = visitor.address_of(BACK).ok_or_else(none)?;
         let code = Secret::new(said.code);
         let (authenticated, _) = visitor.redeemed(&desk, &code, &secrets, &back).await?;
-        let (session, token) = visitor.begin(&desk, &authenticated)?;
+        let (session, token) = visitor.begin(&desk, &authenticated, Keeper::Browser)?;
         let cookie = session_cookie(&token, visitor.way(), visitor.now(), session.expires());
         // A page of ours leads on: with a redirect, as the issuer's, browsers would not send it.
         Ok::<_, Problem>(with_cookie(going_to(&next), cookie.ok_or_else(none)?))

@@ -44,6 +44,7 @@ const PROBLEMS_OF_POSTS: &[(&str, &str)] = &[
         session::show,
         session::create,
         session::end,
+        session::end_all,
         at_issuer::known,
         status::me,
         status::status,

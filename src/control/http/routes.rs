@@ -46,6 +46,7 @@ pub const ROUTES: &[Route] = &[
     ("DELETE", "/api/v1/session"),
     ("GET", "/api/v1/session"),
     ("POST", "/api/v1/session"),
+    ("POST", "/api/v1/session/end_all"),
     ("GET", "/api/v1/session/oidc"),
     ("GET", "/api/v1/sessions"),
     ("POST", "/api/v1/sessions/{id}/kill"),

@@ -14,11 +14,16 @@ use utoipa::ToSchema;
 use super::body::Body;
 use super::pages::login_page;
 use super::problem::{Problem, see};
+use super::requests::unreadable;
 use super::sign_in::{Form, SignedForm, SignedIn, Visitor, Way, no_session_cookie, session_cookie};
-use crate::auth::session::Session;
+use crate::auth::session::{Keeper, Session};
 use crate::control::Desk;
 use crate::control::desk::{Deed, Occurrence};
-use crate::model::{Secret, SqlState, Timestamp, User};
+use crate::model::{Secret, SqlState, Timestamp, User, misleads};
+use crate::store::signed_out::SignedOutError;
+
+/// Characters of a user's name whose sessions are to end.
+const USER_CHARS_MAX: usize = 255;
 
 /// Where people go who did not say where.
 const HOME: &str = "/";
@@ -80,7 +85,7 @@ pub(super) async fn create(
         Proof::Token { token } => visitor.issued(&desk, &Secret::new(token)).await?,
         Proof::Identity { id_token } => visitor.identified(&desk, &Secret::new(id_token)).await?,
     };
-    let (session, token) = visitor.begin(&desk, &authenticated)?;
+    let (session, token) = visitor.begin(&desk, &authenticated, Keeper::Program)?;
     let mut body = about(&user, authenticated.method(), Some(session.expires()));
     body.token = Some(token.expose().to_owned());
     Ok((StatusCode::CREATED, Json(body)).into_response())
@@ -177,7 +182,7 @@ async fn enter(
     password: Secret,
 ) -> Result<HeaderValue, Problem> {
     let (authenticated, _) = visitor.proven(desk, user, password).await?;
-    let (session, token) = visitor.begin(desk, &authenticated)?;
+    let (session, token) = visitor.begin(desk, &authenticated, Keeper::Browser)?;
     // Who signs in as somebody else does not leave a session behind.
     if let Some(who) = before
         && let Some(session) = who.session.clone()
@@ -192,16 +197,62 @@ fn no_cookie() -> crate::model::Report {
     crate::model::Report::error(SqlState::INTERNAL_ERROR, "the session makes no cookie")
 }
 
+/// Whose sessions are to end; nothing: one's own.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SignOutEverywhere)]
+pub(super) struct Everywhere {
+    #[schema(min_length = 1, max_length = 255)]
+    user: Option<String>,
+}
+
+/// Sign out everywhere
+///
+/// All sessions over HTTP that have begun, in browsers and programs, end for good. Those of
+/// somebody else are for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/session/end_all",
+    tag = "session",
+    operation_id = "sign_out_everywhere",
+    request_body = Everywhere,
+    responses((status = 204, description = "They have ended")),
+)]
+pub(super) async fn end_all(
+    State(desk): State<Arc<Desk>>,
+    who: SignedIn,
+    Body(Everywhere { user }): Body<Everywhere>,
+) -> Result<Response, Problem> {
+    let user = user.unwrap_or_else(|| who.user.name.to_string());
+    if *who.user.name != *user && !who.is_operator() {
+        let what = "sessions of somebody else are for operators to end";
+        return Err(Problem::new(StatusCode::FORBIDDEN, SqlState::INSUFFICIENT_PRIVILEGE, what)
+            .hint("It needs the role \"control\"."));
+    }
+    let length = user.chars().count();
+    if !(1..=USER_CHARS_MAX).contains(&length) || user.chars().any(misleads) {
+        return Err(unreadable("that is nobody's name"));
+    }
+    sign_out_everywhere(&desk, &who, user).await?;
+    Ok(forgetting(StatusCode::NO_CONTENT.into_response(), &who))
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+struct Leave {
+    /// `yes`: not only from here.
+    #[serde(default)]
+    everywhere: String,
+}
 
 async fn on_logout(
     State(desk): State<Arc<Desk>>,
-    SignedForm(who, Nothing {}): SignedForm<Nothing>,
+    SignedForm(who, Leave { everywhere }): SignedForm<Leave>,
 ) -> Result<Response, Problem> {
-    if let Some(session) = who.session.clone() {
-        sign_out(&desk, &who, session).await?;
+    match (everywhere.as_str(), who.session.clone()) {
+        ("yes", _) => sign_out_everywhere(&desk, &who, who.user.name.to_string()).await?,
+        (_, Some(session)) => sign_out(&desk, &who, session).await?,
+        (_, None) => {}
     }
     Ok(forgetting(see("/login"), &who))
 }
@@ -211,27 +262,43 @@ async fn sign_out(desk: &Desk, who: &SignedIn, session: Session) -> Result<(), P
     let at = (desk.clock)();
     let after = session.age(at);
     let sign_in = Arc::clone(&desk.sign_in);
-    let ending = tokio::task::spawn_blocking(move || sign_in.sessions.end(&session, at));
+    ending(move || sign_in.sessions.end(&session, at)).await?;
+    remember(desk, who, at, Deed::SignOut { after }, None);
+    Ok(())
+}
+
+/// All sessions of `user` do.
+async fn sign_out_everywhere(desk: &Desk, who: &SignedIn, user: String) -> Result<(), Problem> {
+    let at = (desk.clock)();
+    let (sign_in, of) = (Arc::clone(&desk.sign_in), Arc::from(user.as_str()));
+    ending(move || sign_in.sessions.end_all(&user, at)).await?;
+    remember(desk, who, at, Deed::SignOutAll, Some(of));
+    Ok(())
+}
+
+async fn ending(
+    end: impl FnOnce() -> Result<(), SignedOutError> + Send + 'static,
+) -> Result<(), Problem> {
     let failed = |error: String| {
         tracing::error!(%error, "somebody cannot be signed out");
         let what = "the session could not be ended: it goes on";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, SqlState::IO_ERROR, what)
     };
-    match ending.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => return Err(failed(error.to_string())),
-        Err(error) => return Err(failed(error.to_string())),
-    }
+    let ended =
+        tokio::task::spawn_blocking(end).await.map_err(|error| failed(error.to_string()))?;
+    ended.map_err(|error| failed(error.to_string()))
+}
+
+fn remember(desk: &Desk, who: &SignedIn, at: Timestamp, deed: Deed, about: Option<Arc<str>>) {
     (desk.record)(&Occurrence {
         at,
         user: who.user.clone(),
         address: who.address,
         application: Arc::clone(&who.application),
-        deed: Deed::SignOut { after },
+        deed,
         refused: None,
-        about: None,
+        about,
     });
-    Ok(())
 }
 
 pub(super) fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {

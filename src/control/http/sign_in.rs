@@ -6,6 +6,7 @@ mod carried;
 mod enter;
 mod form;
 mod origin;
+mod renewal;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use self::carried::Credential;
 pub(super) use self::carried::{Way, flow, flow_cookie, no_session_cookie, session_cookie};
 pub(super) use self::form::{FORM_TOKEN, Form, SignedForm};
+pub(super) use self::renewal::renewing;
 use super::bounded::Peer;
 use super::pages::Issuer;
 use super::problem::Problem;
@@ -117,6 +119,7 @@ pub(super) struct Visitor {
     now: Timestamp,
     is_safe: bool,
     from: From,
+    renewed: Option<renewal::Renewed>,
 }
 
 /// What to do with somebody who is not signed in.
@@ -165,7 +168,9 @@ impl Visitor {
             From::Program
         };
         let (terms, now) = ((desk.sign_in.terms)(), (desk.clock)());
-        Ok(Self { peer, application: application(headers), terms, now, is_safe, from })
+        let application = application(headers);
+        let renewed = parts.extensions.get::<renewal::Renewed>().cloned();
+        Ok(Self { peer, application, terms, now, is_safe, from, renewed })
     }
 
     /// Who it is, by what the request carries.
@@ -179,7 +184,9 @@ impl Visitor {
                 return self.pay_as(desk, who);
             }
             Some(Credential::Bearer(token)) => self.by_token(desk, &token).await,
-            Some(Credential::Cookie(token)) => self.by_cookie(desk, &token),
+            Some(Credential::Cookie(token)) => {
+                self.by_cookie(desk, &token).inspect(|who| self.renew(desk, who, headers))
+            }
             None if headers.contains_key(header::AUTHORIZATION) => {
                 Err(self.challenged(nobody("the header Authorization cannot be read")))
             }

@@ -77,6 +77,7 @@ fn logout(
         statements: listed.statements(),
         duration_us: u64::try_from(lived.as_micros()).unwrap_or(u64::MAX),
         reason,
+        by: None,
     })
 }
 

@@ -92,7 +92,9 @@ const refresh = async () => {
     list.contains(document.activeElement) || list.querySelector("details[open] form");
   if (document.hidden || lists.length === 0) return;
   const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
-  if (!answer || !answer.ok || answer.redirected) return;
+  if (!answer || !answer.ok) return;
+  // The session is over: nothing of it stays on the screen.
+  if (answer.redirected) return location.assign(answer.url);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const list of lists) {
     const fresh = page.querySelector('[data-live="' + list.dataset.live + '"]');

@@ -109,7 +109,15 @@ fn signed_in(who: &SignedIn) -> Markup {
             @if !who.user.groups.is_empty() { p.soft { (who.user.groups.join(", ")) } }
             // Who says it anew with every request has nothing to sign out from.
             @if who.form_token.is_some() {
-                form method="post" action="/logout" { (ours(who)) button.quiet.small { "Sign out" } }
+                form method="post" action="/logout" {
+                    (ours(who))
+                    button.quiet.small { "Sign out" }
+                    " "
+                    button.quiet.small name="everywhere" value="yes"
+                        data-confirm="End all your sessions, in every browser and program?" {
+                        "Everywhere"
+                    }
+                }
             }
         }
     }

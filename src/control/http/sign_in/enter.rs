@@ -8,7 +8,7 @@ use crate::auth::bearer::{Bearer, Holder};
 use crate::auth::oidc::code::Secrets;
 use crate::auth::password::{self, Denied};
 use crate::auth::rules::{Origin, Rules};
-use crate::auth::session::{Session, SessionError};
+use crate::auth::session::{Keeper, Session, SessionError};
 use crate::auth::{Authenticated, session};
 use crate::control::Desk;
 use crate::control::desk::{Deed, Occurrence};
@@ -42,8 +42,8 @@ impl Visitor {
         let checking = async {
             match &self.peer.certificate {
                 // The name says whose the certificate is.
-                Some(certificate) if password.expose().is_empty() => {
-                    self.bearer(&rules).certificate(certificate, user).await
+                Some(_) if password.expose().is_empty() => {
+                    self.bearer(&rules).certified(user).await
                 }
                 Some(_) | None => password::check(&rules, origin, encryption, user, password).await,
             }
@@ -140,8 +140,7 @@ impl Visitor {
     /// The certificate of the connection, where it is the only one's whom a rule asks for one.
     pub(super) fn by_nothing(&self, desk: &Desk) -> Result<SignedIn, Problem> {
         let rules = (desk.rules)();
-        let owner = self.peer.certificate.as_deref();
-        match owner.and_then(|certificate| self.bearer(&rules).sole_owner(certificate)) {
+        match self.bearer(&rules).sole_owner() {
             Some(authenticated) => {
                 let user = self.admit(desk, &authenticated)?;
                 Ok(self.signed_in(user, &authenticated))
@@ -155,14 +154,16 @@ impl Visitor {
         &self,
         desk: &Desk,
         authenticated: &Authenticated,
+        keeper: Keeper,
     ) -> Result<(Session, Secret), Problem> {
-        let begun =
-            desk.sign_in.sessions.begin(authenticated, rand::random(), self.now, self.terms.life);
+        let (sessions, life) = (&desk.sign_in.sessions, self.terms.lasting.life);
+        let begun = sessions.begin(authenticated, keeper, rand::random(), self.now, life);
         begun.map_err(|error| {
             let status = match error {
                 SessionError::Machine | SessionError::TooLong => StatusCode::FORBIDDEN,
                 SessionError::Unknown
                 | SessionError::Expired { .. }
+                | SessionError::Unused { .. }
                 | SessionError::SignedOut { .. }
                 | SessionError::List(_) => StatusCode::INTERNAL_SERVER_ERROR,
             };
@@ -170,9 +171,10 @@ impl Visitor {
         })
     }
 
-    pub(super) fn bearer<'r>(&self, rules: &'r Rules) -> Bearer<'r> {
+    pub(super) fn bearer<'r>(&'r self, rules: &'r Rules) -> Bearer<'r> {
         let origin = Origin::Address(self.peer.ip());
-        Bearer { rules, origin, encryption: self.peer.encryption, now: self.now }
+        let (encryption, certificate) = (self.peer.encryption, self.peer.certificate.as_deref());
+        Bearer { rules, origin, encryption, certificate, now: self.now }
     }
 
     /// What comes of a check, with a record of a failure.
