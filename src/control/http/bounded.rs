@@ -1,10 +1,11 @@
 //! The port's connections: limited in number and life, each with TLS or without, as its client
 //! begins.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,11 +20,16 @@ use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::auth::rules::{Encryption, Tls};
+use crate::auth::throttle::neighbourhood;
 use crate::control::Desk;
 use crate::net::{Listener, Socket, Stream};
 
 /// Connections at one time; more wait in the listener's queue.
 const CONNECTIONS_MAX: usize = 256;
+
+/// Of one address, so that nobody alone keeps everybody else out. Others' machines only: who serves
+/// the console to people from this one has all of their connections.
+const OF_ADDRESS_MAX: usize = 192;
 
 /// However slowly a client reads and writes, its place is free again after this.
 const CONNECTION_LIFE_MAX: Duration = Duration::from_secs(60);
@@ -63,6 +69,7 @@ impl Connected<IncomingStream<'_, Bounded>> for Peer {
 pub(super) struct Bounded {
     listener: Listener,
     places: Arc<Semaphore>,
+    crowd: Crowd,
     desk: Arc<Desk>,
     /// Connections whose first bytes are awaited.
     opening: JoinSet<Option<(BoundedStream, Peer)>>,
@@ -71,7 +78,7 @@ pub(super) struct Bounded {
 impl Bounded {
     pub(super) fn new(listener: Listener, desk: Arc<Desk>) -> Self {
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        Self { listener, places, desk, opening: JoinSet::new() }
+        Self { listener, places, crowd: Crowd::default(), desk, opening: JoinSet::new() }
     }
 }
 
@@ -94,13 +101,15 @@ impl axum::serve::Listener for Bounded {
                     }
                 }
                 (place, (tcp, address)) = next => {
+                    // Whoever has that many sees one that is closed.
+                    let Some(seat) = self.crowd.enter(address.ip()) else { continue };
                     let tls = (self.desk.rules)().tls;
                     self.opening.spawn(async move {
                         let life = Box::pin(sleep(CONNECTION_LIFE_MAX));
                         let opened = timeout(HANDSHAKE_MAX, open(tcp, tls)).await.ok()??;
                         let (stream, encryption) = opened;
                         let certificate = stream.peer_certificate().map(Arc::from);
-                        let stream = BoundedStream { stream, life, _place: place };
+                        let stream = BoundedStream { stream, life, _place: place, _seat: seat };
                         Some((stream, Peer { address, encryption, certificate }))
                     });
                 }
@@ -140,6 +149,48 @@ pub(super) struct BoundedStream {
     stream: Stream,
     life: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
+    _seat: Seat,
+}
+
+/// How many connections each address has.
+#[derive(Clone, Debug, Default)]
+struct Crowd(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One of them, until it is dropped.
+#[derive(Debug)]
+struct Seat {
+    crowd: Crowd,
+    whose: IpAddr,
+}
+
+impl Crowd {
+    /// None: the address has too many.
+    fn enter(&self, address: IpAddr) -> Option<Seat> {
+        let whose = neighbourhood(address);
+        let mut counts = self.counts();
+        let count = counts.entry(whose).or_default();
+        if *count >= OF_ADDRESS_MAX && !address.to_canonical().is_loopback() {
+            return None;
+        }
+        *count += 1;
+        Some(Seat { crowd: self.clone(), whose })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut counts = self.crowd.counts();
+        if let Some(count) = counts.get_mut(&self.whose) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.whose);
+            }
+        }
+    }
 }
 
 impl BoundedStream {
@@ -178,5 +229,30 @@ impl AsyncWrite for BoundedStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_does_not_take_the_places_of_all() {
+        let crowd = Crowd::default();
+        let enter = |address: &str| crowd.enter(address.parse().unwrap());
+        let mut seats: Vec<_> = (0..OF_ADDRESS_MAX).map(|_| enter("192.0.2.1")).collect();
+        assert!(seats.iter().all(Option::is_some));
+        assert!(enter("192.0.2.1").is_none() && enter("::ffff:192.0.2.1").is_none());
+        assert!(enter("192.0.2.2").is_some());
+        seats.pop();
+        assert!(enter("192.0.2.1").is_some());
+        // A network is one address.
+        seats.extend((0..OF_ADDRESS_MAX).map(|number| enter(&format!("2001:db8::{number:x}"))));
+        assert!(enter("2001:db8::ffff").is_none() && enter("2001:db8:0:1::1").is_some());
+        // A web server in front, with everybody behind it.
+        seats.extend((0..2 * OF_ADDRESS_MAX).map(|_| enter("127.0.0.1")));
+        assert!(seats.iter().all(Option::is_some));
+        drop(seats);
+        assert!(crowd.counts().is_empty(), "who has left is forgotten");
     }
 }

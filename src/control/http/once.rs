@@ -34,10 +34,10 @@ const KEY_LEN_MAX: usize = 255;
 /// How long an answer is kept.
 const LIFE: Duration = Duration::from_secs(24 * 3600);
 
-/// Answers that are kept of a user, and of all of them; the oldest go first. One has some
-/// kilobytes.
+/// Answers that are kept of a user, and of all of them, and their bytes; the oldest go first.
 const KEPT_OF_USER_MAX: usize = 100;
 const KEPT_MAX: usize = 4_000;
+const KEPT_LEN_MAX: usize = 64 * 1024 * 1024;
 
 /// Bytes of an answer that is kept.
 const ANSWER_LEN_MAX: usize = 256 * 1024;
@@ -230,6 +230,11 @@ fn forget_oldest(entries: &mut HashMap<Name, Entry>, of: Option<&str>) {
     }
 }
 
+/// Bytes of all answers.
+fn kept_len(entries: &HashMap<Name, Entry>) -> usize {
+    entries.values().filter_map(|entry| entry.answer.as_ref()).map(|answer| answer.body.len()).sum()
+}
+
 /// Where an answer is to stand. Without one worth keeping it is free again.
 struct Place {
     kept: Kept,
@@ -243,6 +248,9 @@ impl Drop for Place {
         let mut entries = self.kept.entries();
         match answer {
             Some(answer) => {
+                while kept_len(&entries) + answer.body.len() > KEPT_LEN_MAX {
+                    forget_oldest(&mut entries, None);
+                }
                 if let Some(entry) = entries.get_mut(&self.name) {
                     entry.answer = Some(answer);
                 }
@@ -345,6 +353,21 @@ mod tests {
         assert_eq!(enter(&kept, &name("alice", "k0"), "a", seconds), 0, "the oldest went");
         let last = format!("k{}", seconds - 1);
         assert_eq!(enter(&kept, &name("alice", &last), "a", seconds), 201);
+    }
+
+    #[test]
+    fn long_answers_take_the_places_of_the_oldest() {
+        let kept = Kept::default();
+        let body = Bytes::from(vec![b' '; ANSWER_LEN_MAX]);
+        let fit = i64::try_from(KEPT_LEN_MAX / ANSWER_LEN_MAX).unwrap();
+        let one = |second: i64| name(&format!("user{}", second / 50), &format!("k{second}"));
+        for second in 0..fit + 3 {
+            assert_eq!(enter(&kept, &one(second), "a", second), 0);
+            leave(&kept, &one(second), Some(Answer { body: body.clone(), ..answer(201) }));
+        }
+        assert_eq!(kept_len(&kept.entries()), KEPT_LEN_MAX);
+        assert_eq!(enter(&kept, &one(fit + 2), "a", fit + 3), 201);
+        assert_eq!(enter(&kept, &one(2), "a", fit + 3), 0, "the oldest went");
     }
 
     #[test]
