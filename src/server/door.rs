@@ -28,7 +28,7 @@ use crate::audit::{Event, Login, LoginFailed};
 use crate::auth::Authenticated;
 use crate::auth::login::{Accepted, Request};
 use crate::config::Connections;
-use crate::model::{Client, Report, SqlState, User};
+use crate::model::{Client, Report, SqlState, User, misleads};
 use crate::net::{Ports, Stream};
 use crate::relay::{self, Attached, Parties, Patience, Peer, Phase};
 use crate::session::Start;
@@ -287,7 +287,7 @@ impl Guest {
             groups: Arc::clone(&client.user.groups),
             database: Arc::clone(&client.database),
             address: self.newcomer.peer,
-            application: Arc::clone(&client.application),
+            application: readable(&client.application),
             since: house.now(),
         });
         let listed = entry.session();
@@ -334,6 +334,11 @@ fn patience(connections: &Connections) -> Patience {
         idle_in_transaction: connections.idle_in_transaction,
         client_stall: connections.client_stall,
     }
+}
+
+/// As operators read it in lists: clients may call themselves anything.
+fn readable(application: &str) -> Arc<str> {
+    application.chars().map(|c| if misleads(c) { '?' } else { c }).collect::<String>().into()
 }
 
 fn parameter<'r>(request: &'r Request, name: &str) -> &'r str {

@@ -124,6 +124,15 @@ fn terms(view: &GrantView) -> Markup {
     ])
 }
 
+/// As the store has it: nobody their own.
+fn may_review(who: &SignedIn, view: &GrantView) -> bool {
+    let grant = &view.grant;
+    let reviews = |review: &Review| review.reviewers.iter().any(|one| one.includes(&who.user));
+    view.reviewed_by.is_none()
+        && grant.requester != *who.user.name
+        && grant.review.as_ref().is_some_and(reviews)
+}
+
 fn deeds(who: &SignedIn, view: &GrantView) -> Markup {
     let grant = &view.grant;
     let place = format!("/grants/{}", grant.id);
@@ -135,7 +144,7 @@ fn deeds(who: &SignedIn, view: &GrantView) -> Markup {
                     button.danger name="deed" value="revoke" { "Revoke" }
                 }
             }
-            @if grant.review.is_some() && view.reviewed_by.is_none() {
+            @if may_review(who, view) {
                 form.inline method="post" action=(place) {
                     (ours(who))
                     label.field {

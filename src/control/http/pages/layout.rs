@@ -9,6 +9,7 @@ use super::super::sign_in::SignedIn;
 use super::parts::{ours, trouble};
 use crate::control::Desk;
 use crate::grant::{Request, RequestState};
+use crate::model::misleads;
 
 /// Where one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +116,7 @@ fn signed_in(who: &SignedIn) -> Markup {
                     " "
                     button.quiet.small name="everywhere" value="yes"
                         data-confirm="End all your sessions, in every browser and program?" {
-                        "Everywhere"
+                        span.unseen { "Sign out " } "everywhere"
                     }
                 }
             }
@@ -154,7 +155,14 @@ pub(super) fn with_status(page: Response, status: StatusCode) -> Response {
 
 fn shown(status: StatusCode, page: &Markup) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
-    (status, kind, page.0.clone()).into_response()
+    (status, kind, readable(&page.0)).into_response()
+}
+
+/// What people called themselves, their programs and their columns looks like nothing else: an
+/// approver reads what is there, in the direction that it is read in.
+fn readable(page: &str) -> String {
+    let is_space = |c| matches!(c, '\n' | '\r' | '\t');
+    page.chars().map(|c| if misleads(c) && !is_space(c) { '\u{fffd}' } else { c }).collect()
 }
 
 fn head(title: &str, more: &Markup) -> Markup {
@@ -180,5 +188,16 @@ fn mark() -> Markup {
             rect width="32" height="32" rx="8" {}
             path d="M16 7a5 5 0 0 0-2.6 9.3L12 25h8l-1.4-8.7A5 5 0 0 0 16 7z" {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_on_a_page_turns_the_direction_of_reading() {
+        let told = readable("<p>\u{202e}liame\u{2066}\u{7}é\n</p>");
+        assert_eq!(told, "<p>\u{fffd}liame\u{fffd}\u{fffd}é\n</p>");
     }
 }
