@@ -616,6 +616,7 @@ fn machines_have_tokens_and_people_sessions() {
         (&[Role::Control][..], 1_801_353_600)
     );
     assert_eq!(config.control.session, Duration::from_secs(12 * 3600));
+    assert_eq!(config.control.session_idle, Some(Duration::from_secs(30 * 60)));
     for (from, to, expected) in [
         (
             "'dora'",
@@ -635,8 +636,12 @@ fn machines_have_tokens_and_people_sessions() {
     let twice = load(&format!("{SAMPLE}\n{TOKEN}{TOKEN}"), CATALOG).expect_err("twice");
     assert!(twice.iter().any(|said| said.contains("is defined twice")), "{twice:?}");
     assert!(twice.iter().any(|said| said.contains("is that of token \"ci\"")), "{twice:?}");
-    let control = complaints("[control]", "[control]\nsession = \"31d\"\nrequests_per_minute = 0");
-    assert_eq!(control.len(), 2, "{control:?}");
+    let wrong = "[control]\nsession = \"31d\"\nsession_idle = \"1min\"\nrequests_per_minute = 0";
+    let control = complaints("[control]", wrong);
+    assert_eq!(control.len(), 3, "{control:?}");
+    let off = SAMPLE.replacen("#session_idle = \"30min\"", "session_idle = \"off\"", 1);
+    let off = load(&off, CATALOG).expect("good");
+    assert_eq!(off.control.session_idle, None);
 }
 
 #[test]

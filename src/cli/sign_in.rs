@@ -24,14 +24,40 @@ pub(super) struct Login {
 pub(super) struct Logout {
     #[command(flatten)]
     connection: Connection,
+    /// End all of one's sessions, in browsers and on other machines, too
+    #[arg(long)]
+    everywhere: bool,
+    /// End all sessions of somebody else; needs the role control
+    #[arg(long, value_name = "NAME", conflicts_with = "everywhere")]
+    of: Option<String>,
 }
 
 pub(super) async fn login(login: &Login) -> ExitCode {
     answer(sign_in(login).await)
 }
 
-pub(super) async fn logout(Logout { connection }: &Logout) -> ExitCode {
-    answer(sign_out(connection).await)
+pub(super) async fn logout(Logout { connection, everywhere, of }: &Logout) -> ExitCode {
+    answer(match of {
+        Some(name) => end_all(connection, name).await,
+        None if *everywhere => sign_out(connection, Ends::All).await,
+        None => sign_out(connection, Ends::One).await,
+    })
+}
+
+/// Which of one's sessions end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    One,
+    All,
+}
+
+async fn end_all(connection: &Connection, name: &str) -> Result<(), ApiError> {
+    let api = Api::open(connection).await?;
+    api.post("/session/end_all", &json!({ "user": name })).await?;
+    if !connection.json {
+        say(format_args!("all sessions of {name} have ended"));
+    }
+    Ok(())
 }
 
 fn answer(done: Result<(), ApiError>) -> ExitCode {
@@ -74,18 +100,22 @@ async fn sign_in(Login { connection, oidc }: &Login) -> Result<(), ApiError> {
 }
 
 /// The session ends at the proxy first: one that is only forgotten could be used by others.
-async fn sign_out(connection: &Connection) -> Result<(), ApiError> {
+async fn sign_out(connection: &Connection, ends: Ends) -> Result<(), ApiError> {
     let kept = credentials()?;
     let base = connection.base();
     let found = kept.find(&base).map_err(|error| failed(error.to_string()))?;
     let Some(session) = found else {
         return Err(failed(format!("nobody is signed in at {base}")));
     };
-    let ended = Api::with_token(connection, &session.token)?.delete("/session").await;
+    let api = Api::with_token(connection, &session.token)?;
+    let ended = match ends {
+        Ends::All => api.post("/session/end_all", &json!({})).await,
+        Ends::One => api.delete("/session").await,
+    };
     match ended {
         Ok(_) => {}
-        // It has ended by itself.
-        Err(error) if error.is_unauthorized() => {}
+        // It has ended by itself; others may go on.
+        Err(error) if error.is_unauthorized() && ends == Ends::One => {}
         Err(error) => return Err(error),
     }
     kept.keep(&base, None).map_err(|error| failed(error.to_string()))?;

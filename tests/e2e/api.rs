@@ -476,3 +476,49 @@ fn the_command_line_signs_in_once_and_machines_have_tokens() {
     let told = format!("{text}{}", shop.proxy.log());
     assert!(!told.contains("kht_") && !told.contains("khs_"), "no token is told");
 }
+
+#[test]
+fn sessions_end_everywhere() {
+    let shop = Shop::open("api_everywhere");
+    let begin = |user: &str| {
+        let begun =
+            shop.post(user, "/session", json!({ "user": user, "password": password(user) }));
+        format!("Authorization: Bearer {}\r\n", begun["token"].as_str().expect("a token"))
+    };
+    let (alice, dora) = (begin("alice"), begin("dora"));
+    let status = |head: &str| shop.ask_with(head, "GET", "/session", None).status;
+    let (code, _, told) = shop.run_as("alice", &["logout", "--of", "dora"]);
+    assert!(code != 0 && told.contains("role \"control\""), "{code} {told}");
+    assert_eq!((status(&alice), status(&dora)), (200, 200));
+    let (code, told, _) = shop.run_as("dora", &["logout", "--of", "alice"]);
+    assert_eq!((code, told.trim()), (0, "all sessions of alice have ended"));
+    assert_eq!((status(&alice), status(&dora)), (401, 200));
+    let run = |args: &[&str]| {
+        let mut command = shop.keyhole("alice", args);
+        command.env("XDG_CONFIG_HOME", shop.proxy.config.path());
+        finish(command.spawn().expect("it runs")).0
+    };
+    let browser = begin("alice");
+    assert_eq!((run(&["login"]), status(&browser)), (0, 200));
+    assert_eq!((run(&["logout", "--everywhere"]), status(&browser)), (0, 401));
+    until("both are on record", || {
+        let text = shop.proxy.audit_text();
+        let by = |name: &str| {
+            text.contains(&format!("\"reason\":\"signed_out_everywhere\",\"by\":\"{name}\""))
+        };
+        (by("dora") && by("alice")).then_some(())
+    });
+    let (fine, told) = shop.proxy.audit_verify();
+    assert!(fine, "{told}");
+}
+
+#[test]
+fn what_a_client_calls_itself_misleads_nobody() {
+    let shop = Shop::open("api_called");
+    let mut alice = shop.alice();
+    let name = "p\u{202e}sql\u{7}é";
+    alice.options.push(("application_name".to_owned(), name.to_owned()));
+    let _session = alice.connect();
+    let (_, sessions) = shop.ask("dora", "GET", "/sessions", None);
+    assert_eq!(sessions["items"][0]["application"], "p?sql?é", "{sessions}");
+}
