@@ -258,6 +258,28 @@ def deeds(alice, dora):
     print("deeds: extend, cancel, deny, refuse, suspend, lift, panic; operators' pages are refused")
 
 
+def emergency(alice, dora, psql):
+    """Break-glass: raw at once, looked at afterwards by somebody else."""
+    page = ask_for(alice, "public.customers.ssn", "INC-46: nothing works")
+    page.get_by_label("For how long").fill("10 minutes")
+    page.get_by_label("This is an emergency (break-glass)").check()
+    alice.press("Request access")
+    link = page.locator("article h3 a").filter(has_text="public.customers.ssn").first
+    place = link.get_attribute("href")
+    assert psql.sees_raw(), "raw at once"
+    name = "I have looked at it"
+    expect(alice.go(place).get_by_role("button", name=name)).to_have_count(0)
+    page = dora.go(place)
+    dora.check("a grant to be looked at")
+    page.get_by_label("What you found").fill("As INC-46 says")
+    dora.press(name)
+    expect(page.locator("dl")).to_contain_text("Reviewed by")
+    expect(page.get_by_role("button", name=name)).to_have_count(0)
+    dora.press("Revoke", exact=True)
+    assert not psql.sees_raw(), "masked after the revocation"
+    print("emergency: raw at once, reviewed by somebody else")
+
+
 def restrict(dora):
     page = dora.go("/live")
     page.get_by_text("Suspend somebody").click()
@@ -318,6 +340,7 @@ def main():
             args=["--disable-dev-shm-usage"])
         alice, dora = story(browser, psql, script=True)
         deeds(alice, dora)
+        emergency(alice, dora, psql)
         keyboard(alice)
         alice.leave()
         dora.leave()
