@@ -479,6 +479,8 @@ fn many_guesses_at_a_time_are_no_more_than_one_after_the_other() {
     let guesses: Vec<_> = (0..24).map(guess).collect();
     let answers = guesses.into_iter().map(|guess| guess.join().expect("an answer"));
     assert_eq!(answers.filter(|status| *status == 401).count(), 4, "the others: 429");
+    // What is not answered so was not looked at: a right one among them would have been told.
+    assert_eq!(office.deeds().iter().filter(|(_, _, refused)| refused.is_some()).count(), 4);
     office.wait(60);
     let right = || office.look(SESSION, &basic("dora", &password("dora"))).status;
     assert!((0..5).all(|_| right() == 200), "a right one is given back");
