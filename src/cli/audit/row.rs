@@ -51,7 +51,10 @@ fn details(record: &Record) -> String {
         return about_grant(record);
     }
     let parts = [&record.sqlstate, &record.text, &record.method, &record.reason];
-    parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
+    let ended_by = record.by.as_ref().filter(|_| record.kind == Kind::Logout);
+    let ended_by = ended_by.map(|by| format!("by {by}"));
+    let parts = parts.into_iter().flatten().chain(&ended_by);
+    parts.map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 fn word(decision: Decision) -> String {
@@ -170,6 +173,16 @@ mod tests {
           3  2026-01-31T09:01:00Z  dora   grant approved  public.customers.email                request 5 for alice break-glass where id = ? until 2026-01-31T10:00:00Z (=INC-42: [2J refund)
          10  2026-01-31T09:02:00Z  alice  release         public.customers.email        3
         "#);
+    }
+
+    #[test]
+    fn who_ended_somebodys_sessions_is_told() {
+        let line = r#"{"seq":4,"time":"2026-01-31T09:00:00Z","kind":"logout","session":0,"user":"alice","application":"","database":"keyhole","statements":0,"duration_us":0,"reason":"signed_out_everywhere","by":"dora"}"#;
+        let told = row(&Record::of(line.as_bytes()).unwrap());
+        assert_eq!(
+            (told[2].as_str(), told[7].as_str()),
+            ("alice", "signed_out_everywhere by dora")
+        );
     }
 
     #[test]

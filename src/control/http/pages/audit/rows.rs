@@ -75,6 +75,9 @@ fn details(record: &Record) -> String {
     }
     let words = [&record.rule, &record.sqlstate, &record.text, &record.method, &record.reason];
     said.extend(words.into_iter().flatten().cloned());
+    if record.kind == Kind::Logout {
+        said.extend(record.by.as_ref().map(|by| format!("by {by}")));
+    }
     let mut line = said.join(" · ");
     if let Some((end, _)) = line.char_indices().nth(CHARS_MAX) {
         line.truncate(end);
