@@ -324,7 +324,7 @@ fn a_browser_that_is_left_open_is_signed_out() {
     let unused = office.look(SESSION, &first);
     assert_eq!(
         (unused.status, unused.json()["detail"].as_str()),
-        (401, Some("The session was not used for too long."))
+        (401, Some("the token does not count. The session was not used for too long."))
     );
     assert_eq!(office.look("/inbox", &format!("{first}{PAGE}")).status, 303, "sign in");
     // As a bearer it lasts no longer.
