@@ -14,6 +14,7 @@ pub mod audit;
 pub mod grant;
 pub mod mask;
 
+pub mod discovery;
 pub mod risk;
 
 pub mod decision;

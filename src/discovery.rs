@@ -1,0 +1,19 @@
+//! Which columns look like personal data, and why: from names, types, comments, constraints and
+//! sampled values.
+//!
+//! Pure: `upstream::sampling` reads the values. Nothing here keeps one: `detect` says what a value
+//! looks like, `counts` counts it, `vocabulary` reads names, `weigh` makes findings of both.
+
+mod counts;
+mod detect;
+mod facts;
+mod kind;
+mod nested;
+mod observer;
+mod vocabulary;
+mod weigh;
+
+pub use facts::ColumnFacts;
+pub use kind::{Country, Kind};
+pub use observer::Observer;
+pub use weigh::{Confidence, Finding, Reason};

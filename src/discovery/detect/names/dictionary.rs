@@ -1,0 +1,108 @@
+//! Which words are first names and surnames; `README.md` beside this file says where they are from.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use foldhash::fast::FixedState;
+
+pub(super) const FIRST: u8 = 1;
+pub(super) const LAST: u8 = 2;
+/// A common word of a language: it proves little that it is a name too.
+pub(super) const WORD: u8 = 4;
+
+/// Longest name of the lists.
+const NAME_BYTES_MAX: usize = 24;
+
+static NAMES: LazyLock<HashMap<&'static str, u8, FixedState>> = LazyLock::new(|| {
+    let lists = [
+        (include_str!("first.txt"), FIRST),
+        (include_str!("last.txt"), LAST),
+        (include_str!("first-world.txt"), FIRST),
+        (include_str!("last-world.txt"), LAST),
+        (include_str!("words.txt"), WORD),
+    ];
+    let mut names = HashMap::with_capacity_and_hasher(32_768, FixedState::default());
+    for (list, bit) in lists {
+        for name in list.lines().filter(|line| !line.starts_with('#')) {
+            for name in name.split_ascii_whitespace() {
+                *names.entry(name).or_insert(0) |= bit;
+            }
+        }
+    }
+    names
+});
+
+/// The lists that a word is in, whatever its case and its accents.
+pub(super) fn look_up(word: &str) -> u8 {
+    let mut folded = [0; NAME_BYTES_MAX];
+    fold(word, &mut folded).and_then(|word| NAMES.get(word)).copied().unwrap_or(0)
+}
+
+/// In lower case and without accents; None: too long or not Latin.
+fn fold<'a>(word: &str, buffer: &'a mut [u8; NAME_BYTES_MAX]) -> Option<&'a str> {
+    let mut len = 0;
+    let mut push = |byte: u8| {
+        buffer.get_mut(len).map(|slot| *slot = byte)?;
+        len += 1;
+        Some(())
+    };
+    for letter in word.chars() {
+        match letter {
+            'a'..='z' | 'A'..='Z' => push(letter.to_ascii_lowercase() as u8)?,
+            '\'' | '’' | '`' | '-' => {}
+            _ => unaccented(letter)?.bytes().try_for_each(&mut push)?,
+        }
+    }
+    str::from_utf8(&buffer[..len]).ok()
+}
+
+/// What a letter of Latin-1 or Latin Extended-A is without its accent.
+fn unaccented(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        'à'..='å' | 'À'..='Å' | 'ā' | 'ă' | 'ą' | 'Ā' | 'Ă' | 'Ą' => "a",
+        'æ' | 'Æ' => "ae",
+        'ç' | 'Ç' | 'ć' | 'č' | 'Ć' | 'Č' => "c",
+        'ď' | 'đ' | 'Ď' | 'Đ' | 'ð' | 'Ð' => "d",
+        'è'..='ë' | 'È'..='Ë' | 'ē' | 'ė' | 'ę' | 'ě' | 'Ē' | 'Ė' | 'Ę' | 'Ě' => "e",
+        'ğ' | 'Ğ' => "g",
+        'ì'..='ï' | 'Ì'..='Ï' | 'ī' | 'ı' | 'İ' => "i",
+        'ł' | 'Ł' | 'ľ' | 'Ľ' => "l",
+        'ñ' | 'Ñ' | 'ń' | 'ň' | 'Ń' | 'Ň' => "n",
+        'ò'..='ö' | 'ø' | 'Ò'..='Ö' | 'Ø' | 'ő' | 'Ő' => "o",
+        'œ' | 'Œ' => "oe",
+        'ř' | 'Ř' => "r",
+        'ś' | 'š' | 'ş' | 'ș' | 'Ś' | 'Š' | 'Ş' | 'Ș' => "s",
+        'ß' => "ss",
+        'ť' | 'ț' | 'ţ' | 'Ť' | 'Ț' | 'Ţ' | 'þ' | 'Þ' => "t",
+        'ù'..='ü' | 'Ù'..='Ü' | 'ū' | 'ů' | 'ű' | 'Ū' | 'Ů' | 'Ű' => "u",
+        'ý' | 'ÿ' | 'Ý' => "y",
+        'ź' | 'ż' | 'ž' | 'Ź' | 'Ż' | 'Ž' => "z",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_and_accents_do_not_matter() {
+        assert_eq!(look_up("MARY") & FIRST, FIRST);
+        assert_eq!(look_up("José") & FIRST, FIRST);
+        assert_eq!(look_up("Müller") & LAST, LAST);
+        assert_eq!(look_up("O'Brien") & LAST, LAST);
+        assert_eq!(look_up("Łukasz") & FIRST, FIRST);
+        assert_eq!(look_up("qwertz"), 0);
+        assert_eq!(look_up("名"), 0);
+        assert_eq!(look_up(&"a".repeat(1000)), 0);
+    }
+
+    /// They are written as they are looked up.
+    #[test]
+    fn the_lists_are_folded() {
+        for (name, _) in NAMES.iter() {
+            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase()), "{name}");
+            assert!(name.len() <= NAME_BYTES_MAX, "{name}");
+        }
+    }
+}

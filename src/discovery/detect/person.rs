@@ -1,0 +1,321 @@
+//! Names of persons, and of companies.
+
+use super::shape::{AT, COLON, DIGIT, PAREN, Shape, WIDE};
+use super::{Hits, Signal, script};
+use dictionary::{FIRST, LAST, WORD, look_up};
+
+#[path = "names/dictionary.rs"]
+mod dictionary;
+
+/// Words of companies and bodies.
+const COMPANIES: &[&str] = &[
+    "inc",
+    "ltd",
+    "llc",
+    "llp",
+    "plc",
+    "gmbh",
+    "ag",
+    "kg",
+    "ohg",
+    "ug",
+    "sa",
+    "s.a",
+    "sas",
+    "sarl",
+    "s.a.r.l",
+    "srl",
+    "s.r.l",
+    "spa",
+    "s.p.a",
+    "bv",
+    "b.v",
+    "nv",
+    "n.v",
+    "ab",
+    "as",
+    "a/s",
+    "oy",
+    "oyj",
+    "co",
+    "corp",
+    "corporation",
+    "company",
+    "group",
+    "holding",
+    "holdings",
+    "sons",
+    "bros",
+    "brothers",
+    "limited",
+    "sp",
+    "z.o.o",
+    "kft",
+    "zrt",
+    "s.r.o",
+    "a.s",
+    "doo",
+    "pty",
+    "pte",
+    "kk",
+    "foundation",
+    "university",
+    "universität",
+    "institute",
+    "association",
+    "bank",
+    "records",
+    "industries",
+    "systems",
+    "solutions",
+    "technologies",
+    "services",
+    "partners",
+    "enterprises",
+    "trading",
+    "store",
+    "shop",
+    "market",
+    "markets",
+    "restaurant",
+    "cafe",
+    "hotel",
+    "school",
+    "college",
+    "hospital",
+    "church",
+    "orchestra",
+    "band",
+    "club",
+    "studio",
+    "studios",
+    "press",
+    "team",
+    "department",
+    "committee",
+    "museum",
+    "gmbh&co",
+    "ltda",
+    "ltda.",
+    "eirl",
+    "cia",
+    "comercio",
+    "supermarket",
+    "delicatessen",
+    "imports",
+    "exports",
+    "foods",
+    "und",
+    "and",
+    "&",
+];
+
+/// Before a name.
+const TITLES: &[&str] = &[
+    "mr",
+    "mrs",
+    "ms",
+    "miss",
+    "mx",
+    "dr",
+    "prof",
+    "herr",
+    "frau",
+    "m",
+    "mme",
+    "mlle",
+    "monsieur",
+    "madame",
+    "sr",
+    "sra",
+    "srta",
+    "señor",
+    "señora",
+    "sig",
+    "signor",
+    "signora",
+    "dott",
+    "dhr",
+    "mevr",
+    "pan",
+    "pani",
+    "ing",
+    "sir",
+    "lady",
+    "rev",
+    "fr",
+    "hon",
+    "capt",
+    "col",
+    "doña",
+    "don",
+    "dipl.-ing",
+    "univ.prof",
+    "drs",
+];
+
+/// Behind a name.
+const SUFFIXES: &[&str] = &[
+    "jr", "sr", "ii", "iii", "iv", "phd", "md", "dds", "dvm", "mba", "esq", "msc", "bsc", "cpa",
+    "b.sc", "m.sc", "mba.",
+];
+
+/// Between the parts of a name.
+const PARTICLES: &[&str] = &[
+    "van", "von", "de", "der", "den", "del", "della", "di", "da", "dos", "das", "do", "du", "la",
+    "le", "les", "el", "al", "bin", "ibn", "ben", "zu", "zum", "ter", "ten", "y", "e", "af", "av",
+    "st", "mac", "van't", "lo", "dal", "het", "d",
+];
+
+/// Most words of a name, without titles.
+const WORDS_MAX: usize = 5;
+
+pub(super) fn look(shape: &Shape<'_>, hits: &mut Hits) {
+    let text = shape.text;
+    if shape.len() < 2 || shape.len() > 60 || shape.spaces > 7 || shape.any(DIGIT | AT | COLON) {
+        return;
+    }
+    if shape.any(WIDE) && script::look(text, hits) {
+        return;
+    }
+    let mut words = [""; WORDS_MAX];
+    let (mut count, mut particles, mut plain) = (0, 0, true);
+    let (family_first, text) = match text.split_once(", ") {
+        Some((family, given)) if !given.contains(',') && !shape.any(PAREN) => (Some(family), given),
+        _ => (None, text),
+    };
+    for word in text.split([' ', '\u{a0}']) {
+        let bare = word.trim_matches(['.', ',', '"', '(', ')']);
+        if bare.is_empty() && word != "&" {
+            continue;
+        }
+        if is_one_of(bare, COMPANIES) && (count > 0 || particles > 0) {
+            hits.tell(Signal::Company);
+            return;
+        }
+        if count == 0 && is_one_of(bare, TITLES) && shape.spaces > 0
+            || count > 1 && is_one_of(bare, SUFFIXES)
+        {
+            continue;
+        }
+        if count > 0 && is_one_of(bare, PARTICLES) || bare.len() == 1 && count > 0 {
+            particles += 1;
+            continue;
+        }
+        plain &= is_name_like(bare);
+        let Some(slot) = words.get_mut(count) else { return };
+        *slot = bare;
+        count += 1;
+    }
+    if !plain || count == 0 {
+        return;
+    }
+    let words = &words[..count];
+    match family_first {
+        Some(family) => {
+            let fits = has(words[0], FIRST) && is_name_like(family.trim());
+            hits.tell_if(Signal::FullName, fits);
+        }
+        None => tell(words, particles, hits),
+    }
+}
+
+fn tell(words: &[&str], particles: usize, hits: &mut Hits) {
+    let capitalized = words.iter().all(|word| is_capitalized(word));
+    match words {
+        [word] => {
+            hits.tell_if(Signal::Capitalized, capitalized);
+            hits.tell_if(Signal::FirstName, particles == 0 && has(word, FIRST));
+            hits.tell_if(Signal::LastName, has(word, LAST));
+        }
+        [first, .., last] => {
+            hits.tell_if(Signal::TitleCase, capitalized);
+            let known = look_up(last);
+            let last_fits = known & (LAST | FIRST) != 0
+                || capitalized && words.len() <= 3 && known & WORD == 0 && last.len() > 2;
+            let initial = first.len() == 1 && known & LAST != 0;
+            hits.tell_if(Signal::FullName, has(first, FIRST) && last_fits || initial);
+            let all_first = words.iter().all(|word| has(word, FIRST));
+            hits.tell_if(Signal::FirstName, words.len() == 2 && all_first);
+        }
+        [] => {}
+    }
+}
+
+/// Whether two words that follow each other in a text are a first name and a surname.
+pub(super) fn is_first_and_last(first: &str, last: &str) -> bool {
+    first.len() > 2
+        && last.len() > 2
+        && is_capitalized(first)
+        && is_capitalized(last)
+        && look_up(first) & (FIRST | WORD) == FIRST
+        && look_up(last) & (LAST | WORD) == LAST
+}
+
+/// The name or, of a double one, its first part is in the dictionary.
+fn has(word: &str, list: u8) -> bool {
+    look_up(word) & list != 0
+        || word.split_once(['-', '\'']).is_some_and(|(first, second)| {
+            look_up(first) & list != 0 || first.len() <= 2 && look_up(second) & list != 0
+        })
+}
+
+fn is_one_of(word: &str, list: &[&str]) -> bool {
+    word.len() <= 12 && list.iter().any(|known| known.eq_ignore_ascii_case(word))
+}
+
+/// Letters, and what stands between the letters of a name.
+fn is_name_like(word: &str) -> bool {
+    word.chars().all(|c| c.is_alphabetic() || matches!(c, '-' | '\'' | '’' | '`' | '.'))
+}
+
+fn is_capitalized(word: &str) -> bool {
+    word.chars().next().is_some_and(char::is_uppercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::look;
+    use super::*;
+
+    #[test]
+    fn names_of_persons() {
+        for name in [
+            "Maria Anders",
+            "MARY SMITH",
+            "Dr. Jürgen Müller",
+            "van Dyke, Charles",
+            "Jean-Pierre Dupont",
+            "Ludwig van Beethoven",
+            "José Pedro Freyre",
+            "Smith, John",
+            "William J. Clinton Jr.",
+            "Yang Wang",
+            "J. Smith",
+            "Hanna Moos",
+        ] {
+            assert!(look(name).has(Signal::FullName), "{name}");
+        }
+        for name in ["Nancy", "Jean-Pierre", "MARY", "Zoë"] {
+            assert!(look(name).has(Signal::FirstName), "{name}");
+        }
+        for name in ["Davolio", "O'Brien", "García", "Müller", "Smith"] {
+            let hits = look(name);
+            assert!(hits.has(Signal::LastName) || hits.has(Signal::Capitalized), "{name}");
+        }
+    }
+
+    #[test]
+    fn companies_and_things() {
+        for company in ["Alfreds Futterkiste GmbH", "Ernst Handel AG", "Smith & Sons", "Mary Bank"]
+        {
+            let hits = look(company);
+            assert!(hits.has(Signal::Company) && !hits.has(Signal::FullName), "{company}");
+        }
+        for thing in
+            ["Hard Drive", "Grocery List", "North America", "In Progress", "Sir Rodney's Scones"]
+        {
+            assert!(!look(thing).has(Signal::FullName), "{thing}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! What values alone say.
+
+use super::Reason;
+use crate::discovery::Kind;
+use crate::discovery::counts::Counts;
+use crate::discovery::detect::{Signal, schemes};
+use crate::discovery::facts::Family;
+
+/// What the values say of a kind.
+#[derive(Clone, Debug)]
+pub(super) struct Witness {
+    pub(super) kind: Kind,
+    /// From 0 to 1.
+    pub(super) weight: f64,
+    pub(super) matched: u64,
+    pub(super) reasons: Vec<Reason>,
+}
+
+impl Witness {
+    /// The values say nothing of it.
+    pub(super) fn silent(kind: Kind) -> Self {
+        Self { kind, weight: 0.0, matched: 0, reasons: Vec::new() }
+    }
+}
+
+/// Nats of surprise at which half of the weight is given: one value of a kind that one value in
+/// three would be by chance is not much, five are.
+const SURPRISE_HALF: f64 = 1.6;
+/// Share of the values from which on a column is one of the kind throughout.
+const WHOLE_SHARE: f64 = 0.8;
+
+/// How much `matched` of `shaped` values say, where chance gives a share of them.
+fn evidence(seen: u64, shaped: u64, matched: u64, chance: f64) -> f64 {
+    if matched == 0 || shaped == 0 || seen == 0 {
+        return 0.0;
+    }
+    let share = matched as f64 / shaped as f64;
+    if share <= chance {
+        return 0.0;
+    }
+    // Of the excess over chance, and the binomial's surprise at it (Kullback-Leibler).
+    let pure = (share - chance) / (1.0 - chance);
+    let rest = 1.0 - share;
+    let rest_surprise = if rest > 0.0 { rest * (rest / (1.0 - chance)).ln() } else { 0.0 };
+    let surprise = shaped as f64 * (share * (share / chance).ln() + rest_surprise);
+    let sure = 1.0 - (-surprise.max(0.0) * std::f64::consts::LN_2 / SURPRISE_HALF).exp();
+    let covered = (matched as f64 / seen as f64 / WHOLE_SHARE).min(1.0);
+    pure * pure * sure * covered.sqrt()
+}
+
+pub(super) fn witnesses(family: Family, counts: &Counts) -> Vec<Witness> {
+    let mut all = Vec::new();
+    if counts.seen() == 0 {
+        return all;
+    }
+    simple(counts, &mut all);
+    telephones(counts, &mut all);
+    check_digits(counts, &mut all);
+    persons(counts, &mut all);
+    networks(family, counts, &mut all);
+    births(family, counts, &mut all);
+    texts(counts, &mut all);
+    all.retain(|witness| witness.weight > 0.0);
+    all
+}
+
+/// Kinds that one signal tells: how much it weighs, and how often other values look like it.
+const SIMPLE: &[(Kind, Signal, f64, f64)] = &[
+    (Kind::Email, Signal::Email, 0.96, 0.001),
+    (Kind::UrlWithIdentifier, Signal::UrlIdentifier, 0.66, 0.05),
+    (Kind::Bic, Signal::Bic, 0.5, 0.35),
+    (Kind::PostalAddress, Signal::Street, 0.82, 0.03),
+    (Kind::PostalCode, Signal::PostalFormat, 0.62, 0.02),
+    (Kind::MacAddress, Signal::Mac, 0.9, 0.001),
+    (Kind::DeviceId, Signal::Imei, 0.62, 0.1),
+    (Kind::Coordinates, Signal::CoordinatePair, 0.7, 0.02),
+    (Kind::Coordinates, Signal::Latitude, 0.25, 0.2),
+    (Kind::Secret, Signal::Secret, 0.95, 0.001),
+    (Kind::Secret, Signal::Random, 0.35, 0.05),
+    (Kind::Health, Signal::BloodGroup, 0.8, 0.05),
+    (Kind::Health, Signal::DiseaseCode, 0.35, 0.1),
+    (Kind::Gender, Signal::GenderWord, 0.25, 0.1),
+];
+
+fn simple(counts: &Counts, all: &mut Vec<Witness>) {
+    let seen = counts.seen();
+    for (kind, signal, weight, chance) in SIMPLE {
+        let matched = counts.of(*signal);
+        let weight = weight * evidence(seen, seen, matched, *chance);
+        push(all, *kind, weight, matched, seen);
+    }
+}
+
+fn push(all: &mut Vec<Witness>, kind: Kind, weight: f64, matched: u64, seen: u64) {
+    if weight <= 0.0 {
+        return;
+    }
+    let reasons = vec![Reason::Values { kind, matched, seen }];
+    match all.iter_mut().find(|witness| witness.kind == kind) {
+        Some(witness) if witness.weight >= weight => {}
+        Some(witness) => *witness = Witness { kind, weight, matched, reasons },
+        None => all.push(Witness { kind, weight, matched, reasons }),
+    }
+}
+
+/// A country's code says most, a zero or parentheses much, groups of digits little.
+fn telephones(counts: &Counts, all: &mut Vec<Witness>) {
+    let seen = counts.seen();
+    let (abroad, home, loose) = (
+        counts.of(Signal::PhoneInternational),
+        counts.of(Signal::PhoneNational),
+        counts.of(Signal::PhoneLoose),
+    );
+    let matched = abroad + home + loose;
+    if matched == 0 {
+        return;
+    }
+    let sum = 0.86 * abroad as f64 + 0.74 * home as f64 + 0.28 * loose as f64;
+    let weight = sum / matched as f64 * evidence(seen, seen, matched, 0.04);
+    push(all, Kind::Phone, weight, matched, seen);
+}
+
+fn check_digits(counts: &Counts, all: &mut Vec<Witness>) {
+    let seen = counts.seen();
+    let numbers_follow = counts.is_sequence();
+    for (kind, shaped, valid, chance, weight, what) in [
+        (Kind::PaymentCard, Signal::CardShaped, Signal::Card, 0.1, 0.93, "payment card numbers"),
+        (Kind::Iban, Signal::IbanShaped, Signal::Iban, 0.011, 0.97, "IBANs"),
+    ] {
+        let (shaped, valid) = (counts.of(shaped), counts.of(valid));
+        let weight = weight * evidence(seen, shaped, valid, chance);
+        if weight > 0.0 && !numbers_follow {
+            let reasons = vec![
+                Reason::Values { kind, matched: valid, seen },
+                Reason::CheckDigits { what, valid, shaped },
+            ];
+            all.push(Witness { kind, weight, matched: valid, reasons });
+        }
+    }
+    if numbers_follow {
+        return;
+    }
+    let mut national: Vec<Witness> = Vec::new();
+    for (scheme, (shaped, valid)) in schemes().zip(counts.schemes()) {
+        let weight = scheme.weight * evidence(seen, shaped, valid, scheme.chance);
+        if weight > 0.05 {
+            let kind = Kind::NationalId(Some(scheme.country));
+            let reason = Reason::CheckDigits { what: scheme.plural, valid, shaped };
+            national.push(Witness { kind, weight, matched: valid, reasons: vec![reason] });
+        }
+    }
+    national.sort_by(|one, other| other.weight.total_cmp(&one.weight));
+    // Where the best are as good as each other, the country is not known; each is heard all the
+    // same, as the name may tell which.
+    if let [first, second, ..] = &national[..]
+        && second.weight > first.weight * 0.97
+        && second.kind != first.kind
+    {
+        let mut either = first.clone();
+        either.kind = Kind::NationalId(None);
+        either.reasons.push(Reason::Ambiguous);
+        all.push(either);
+    }
+    all.extend(national);
+}
+
+fn persons(counts: &Counts, all: &mut Vec<Witness>) {
+    let seen = counts.seen();
+    let (full, first, last) =
+        (counts.of(Signal::FullName), counts.of(Signal::FirstName), counts.of(Signal::LastName));
+    // Places, goods and words are names too: of a list of cities one in six is a first name.
+    let weight = (0.8 * evidence(seen, seen, full, 0.06))
+        .max(0.62 * evidence(seen, seen, first, 0.2))
+        .max(0.5 * evidence(seen, seen, last, 0.4));
+    let matched = full.max(first).max(last);
+    let weight = if counts.is_enumeration() { weight * 0.3 } else { weight };
+    push(all, Kind::PersonName, weight, matched, seen);
+    if counts.is_enumeration()
+        && let Some(witness) = all.iter_mut().find(|witness| witness.kind == Kind::PersonName)
+    {
+        witness.reasons.push(Reason::Few);
+    }
+}
+
+/// Versions have four parts too, but small ones.
+fn networks(family: Family, counts: &Counts, all: &mut Vec<Witness>) {
+    let seen = counts.seen();
+    let (four, large, six) =
+        (counts.of(Signal::Ipv4), counts.of(Signal::Ipv4Large), counts.of(Signal::Ipv6));
+    let matched = four + six;
+    let plausible = (large + six) as f64 / matched.max(1) as f64;
+    let typed = family == Family::Network;
+    let weight = match plausible {
+        _ if typed => 0.9,
+        share if share > 0.6 => 0.86,
+        share if share > 0.3 => 0.5,
+        _ => 0.15,
+    };
+    push(all, Kind::IpAddress, weight * evidence(seen, seen, matched, 0.005), matched, seen);
+}
+
+/// Dates of births lie in many decades, those of events in one or two.
+fn births(family: Family, counts: &Counts, all: &mut Vec<Witness>) {
+    let seen = counts.seen();
+    let born = counts.of(Signal::BirthYear);
+    let recent = counts.share(Signal::RecentYear);
+    let decades = counts.decades();
+    if family == Family::Timestamp || seen < 10 || decades < 4 || recent > 0.3 {
+        return;
+    }
+    let weight = (0.12 * (decades as f64 - 2.0)).min(0.5) * evidence(seen, seen, born, 0.3);
+    let reasons = vec![Reason::Decades(decades)];
+    all.push(Witness { kind: Kind::BirthDate, weight, matched: born, reasons });
+}
+
+/// Personal data in one text of fifty makes a column of texts one to hide.
+fn texts(counts: &Counts, all: &mut Vec<Witness>) {
+    const WITHIN: &[(Signal, &str, f64)] = &[
+        (Signal::EmailWithin, "e-mail addresses", 0.8),
+        (Signal::PhoneWithin, "telephone numbers", 0.75),
+        (Signal::IbanWithin, "IBANs", 0.8),
+        (Signal::CardWithin, "payment card numbers", 0.78),
+        (Signal::NationalWithin, "social security numbers", 0.78),
+        (Signal::NameWithin, "names of persons", 0.62),
+    ];
+    let (seen, prose) = (counts.seen(), counts.of(Signal::Prose));
+    if counts.part(prose) < 0.2 {
+        return;
+    }
+    let (mut doubt, mut reasons, mut most) = (1.0, Vec::new(), 0);
+    for (signal, what, weight) in WITHIN {
+        let matched = counts.of(*signal);
+        let share = matched as f64 / prose as f64;
+        // Two capitalized words of a title look like a name more often than an address does.
+        let floor = if *signal == Signal::NameWithin { 0.08 } else { 0.005 };
+        if matched == 0 || share <= floor {
+            continue;
+        }
+        let weight = weight * ((share - floor) / 0.08).min(1.0).sqrt();
+        doubt *= 1.0 - weight;
+        most = most.max(matched);
+        reasons.push(Reason::Within { what, matched, seen });
+    }
+    let kind = Kind::FreeText;
+    let weight = 1.0 - doubt * 0.9;
+    if reasons.is_empty() {
+        reasons.push(Reason::Values { kind, matched: prose, seen });
+        most = prose;
+    }
+    all.push(Witness { kind, weight, matched: most, reasons });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_chance_explains_is_no_evidence() {
+        assert!(evidence(1000, 1000, 100, 0.1) < 0.01);
+        assert!(evidence(1000, 1000, 120, 0.1) < 0.01);
+        assert!(evidence(1000, 1000, 1000, 0.1) > 0.99);
+        assert!(evidence(1, 1, 1, 0.1) < 0.7);
+        assert!(evidence(3, 3, 3, 0.1) > 0.9);
+        assert!(evidence(10, 0, 0, 0.1).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn more_that_fit_never_say_less() {
+        let mut before = 0.0;
+        for matched in 0..=200 {
+            let now = evidence(200, 200, matched, 0.1);
+            assert!(now >= before, "{matched}");
+            before = now;
+        }
+    }
+}
