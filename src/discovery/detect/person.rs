@@ -1,172 +1,8 @@
 //! Names of persons, and of companies.
 
+use super::names::{COMPANY, FIRST, LAST, PARTICLE, SUFFIX, TITLE, WORD, look_up};
 use super::shape::{AT, COLON, DIGIT, PAREN, Shape, WIDE};
 use super::{Hits, Signal, script};
-use dictionary::{FIRST, LAST, WORD, look_up};
-
-#[path = "names/dictionary.rs"]
-mod dictionary;
-
-/// Words of companies and bodies.
-const COMPANIES: &[&str] = &[
-    "inc",
-    "ltd",
-    "llc",
-    "llp",
-    "plc",
-    "gmbh",
-    "ag",
-    "kg",
-    "ohg",
-    "ug",
-    "sa",
-    "s.a",
-    "sas",
-    "sarl",
-    "s.a.r.l",
-    "srl",
-    "s.r.l",
-    "spa",
-    "s.p.a",
-    "bv",
-    "b.v",
-    "nv",
-    "n.v",
-    "ab",
-    "as",
-    "a/s",
-    "oy",
-    "oyj",
-    "co",
-    "corp",
-    "corporation",
-    "company",
-    "group",
-    "holding",
-    "holdings",
-    "sons",
-    "bros",
-    "brothers",
-    "limited",
-    "sp",
-    "z.o.o",
-    "kft",
-    "zrt",
-    "s.r.o",
-    "a.s",
-    "doo",
-    "pty",
-    "pte",
-    "kk",
-    "foundation",
-    "university",
-    "universität",
-    "institute",
-    "association",
-    "bank",
-    "records",
-    "industries",
-    "systems",
-    "solutions",
-    "technologies",
-    "services",
-    "partners",
-    "enterprises",
-    "trading",
-    "store",
-    "shop",
-    "market",
-    "markets",
-    "restaurant",
-    "cafe",
-    "hotel",
-    "school",
-    "college",
-    "hospital",
-    "church",
-    "orchestra",
-    "band",
-    "club",
-    "studio",
-    "studios",
-    "press",
-    "team",
-    "department",
-    "committee",
-    "museum",
-    "gmbh&co",
-    "ltda",
-    "ltda.",
-    "eirl",
-    "cia",
-    "comercio",
-    "supermarket",
-    "delicatessen",
-    "imports",
-    "exports",
-    "foods",
-    "und",
-    "and",
-    "&",
-];
-
-/// Before a name.
-const TITLES: &[&str] = &[
-    "mr",
-    "mrs",
-    "ms",
-    "miss",
-    "mx",
-    "dr",
-    "prof",
-    "herr",
-    "frau",
-    "m",
-    "mme",
-    "mlle",
-    "monsieur",
-    "madame",
-    "sr",
-    "sra",
-    "srta",
-    "señor",
-    "señora",
-    "sig",
-    "signor",
-    "signora",
-    "dott",
-    "dhr",
-    "mevr",
-    "pan",
-    "pani",
-    "ing",
-    "sir",
-    "lady",
-    "rev",
-    "fr",
-    "hon",
-    "capt",
-    "col",
-    "doña",
-    "don",
-    "dipl.-ing",
-    "univ.prof",
-    "drs",
-];
-
-/// Behind a name.
-const SUFFIXES: &[&str] = &[
-    "jr", "sr", "ii", "iii", "iv", "phd", "md", "dds", "dvm", "mba", "esq", "msc", "bsc", "cpa",
-    "b.sc", "m.sc", "mba.",
-];
-
-/// Between the parts of a name.
-const PARTICLES: &[&str] = &[
-    "van", "von", "de", "der", "den", "del", "della", "di", "da", "dos", "das", "do", "du", "la",
-    "le", "les", "el", "al", "bin", "ibn", "ben", "zu", "zum", "ter", "ten", "y", "e", "af", "av",
-    "st", "mac", "van't", "lo", "dal", "het", "d",
-];
-
 /// Most words of a name, without titles.
 const WORDS_MAX: usize = 5;
 
@@ -189,16 +25,16 @@ pub(super) fn look(shape: &Shape<'_>, hits: &mut Hits) {
         if bare.is_empty() && word != "&" {
             continue;
         }
-        if is_one_of(bare, COMPANIES) && (count > 0 || particles > 0) {
+        let known = look_up(bare);
+        if (known & COMPANY != 0 || word == "&") && (count > 0 || particles > 0) {
             hits.tell(Signal::Company);
             return;
         }
-        if count == 0 && is_one_of(bare, TITLES) && shape.spaces > 0
-            || count > 1 && is_one_of(bare, SUFFIXES)
+        if count == 0 && known & TITLE != 0 && shape.spaces > 0 || count > 1 && known & SUFFIX != 0
         {
             continue;
         }
-        if count > 0 && is_one_of(bare, PARTICLES) || bare.len() == 1 && count > 0 {
+        if count > 0 && (known & PARTICLE != 0 || bare.len() == 1) {
             particles += 1;
             continue;
         }
@@ -213,7 +49,7 @@ pub(super) fn look(shape: &Shape<'_>, hits: &mut Hits) {
     let words = &words[..count];
     match family_first {
         Some(family) => {
-            let fits = has(words[0], FIRST) && is_name_like(family.trim());
+            let fits = has(words[0], FIRST) && family.split(' ').all(is_name_like);
             hits.tell_if(Signal::FullName, fits);
         }
         None => tell(words, particles, hits),
@@ -230,9 +66,14 @@ fn tell(words: &[&str], particles: usize, hits: &mut Hits) {
         }
         [first, .., last] => {
             hits.tell_if(Signal::TitleCase, capitalized);
-            let known = look_up(last);
-            let last_fits = known & (LAST | FIRST) != 0
-                || capitalized && words.len() <= 3 && known & WORD == 0 && last.len() > 2;
+            let (known, before) = (look_up(last), look_up(first));
+            // A word that is a name too needs a surname behind it that is no word.
+            let last_fits = if before & WORD != 0 {
+                known & (LAST | WORD) == LAST
+            } else {
+                let unknown = capitalized && words.len() <= 3 && known & WORD == 0;
+                known & (LAST | FIRST) != 0 || unknown && last.len() > 2 && first.len() > 2
+            };
             let initial = first.len() == 1 && known & LAST != 0;
             hits.tell_if(Signal::FullName, has(first, FIRST) && last_fits || initial);
             let all_first = words.iter().all(|word| has(word, FIRST));
@@ -249,7 +90,7 @@ pub(super) fn is_first_and_last(first: &str, last: &str) -> bool {
         && is_capitalized(first)
         && is_capitalized(last)
         && look_up(first) & (FIRST | WORD) == FIRST
-        && look_up(last) & (LAST | WORD) == LAST
+        && look_up(last) & LAST == LAST
 }
 
 /// The name or, of a double one, its first part is in the dictionary.
@@ -260,13 +101,10 @@ fn has(word: &str, list: u8) -> bool {
         })
 }
 
-fn is_one_of(word: &str, list: &[&str]) -> bool {
-    word.len() <= 12 && list.iter().any(|known| known.eq_ignore_ascii_case(word))
-}
-
-/// Letters, and what stands between the letters of a name.
+/// Letters, and what stands between the letters of a name; of no genitive.
 fn is_name_like(word: &str) -> bool {
-    word.chars().all(|c| c.is_alphabetic() || matches!(c, '-' | '\'' | '’' | '`' | '.'))
+    !word.ends_with("'s")
+        && word.chars().all(|c| c.is_alphabetic() || matches!(c, '-' | '\'' | '’' | '`' | '.'))
 }
 
 fn is_capitalized(word: &str) -> bool {

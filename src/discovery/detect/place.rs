@@ -1,147 +1,8 @@
 //! Streets, postal codes, coordinates.
 
+use super::names::{STREET, look_up};
 use super::shape::{COMMA, DASH, DIGIT, DOT, LETTER, PLUS, SPACE, Shape, WIDE};
 use super::{Hits, Signal};
-
-/// Words that stand alone in an address.
-const STREETS: &[&str] = &[
-    "street",
-    "st",
-    "avenue",
-    "ave",
-    "av",
-    "road",
-    "rd",
-    "boulevard",
-    "blvd",
-    "bvd",
-    "lane",
-    "ln",
-    "drive",
-    "dr",
-    "court",
-    "ct",
-    "place",
-    "pl",
-    "square",
-    "sq",
-    "terrace",
-    "ter",
-    "trail",
-    "parkway",
-    "pkwy",
-    "highway",
-    "hwy",
-    "circle",
-    "cir",
-    "crescent",
-    "cres",
-    "close",
-    "mews",
-    "way",
-    "row",
-    "alley",
-    "loop",
-    "manor",
-    "turnpike",
-    "quay",
-    "rue",
-    "chemin",
-    "allée",
-    "allee",
-    "impasse",
-    "quai",
-    "cours",
-    "faubourg",
-    "route",
-    "via",
-    "viale",
-    "piazza",
-    "corso",
-    "vicolo",
-    "largo",
-    "calle",
-    "c/",
-    "avenida",
-    "avda",
-    "paseo",
-    "plaza",
-    "carrera",
-    "camino",
-    "rua",
-    "travessa",
-    "praça",
-    "praca",
-    "estrada",
-    "alameda",
-    "rodovia",
-    "ul",
-    "ulica",
-    "aleja",
-    "plac",
-    "os",
-    "osiedle",
-    "straat",
-    "laan",
-    "weg",
-    "plein",
-    "gracht",
-    "platz",
-    "allee",
-    "gasse",
-    "ring",
-    "damm",
-    "ufer",
-    "strasse",
-    "straße",
-    "str",
-    "gate",
-    "vei",
-    "veien",
-    "gata",
-    "gatan",
-    "väg",
-    "vägen",
-    "katu",
-    "tie",
-    "utca",
-    "út",
-    "ut",
-    "tér",
-    "ulice",
-    "náměstí",
-    "strada",
-    "bulevardul",
-    "sokak",
-    "cad",
-    "caddesi",
-    "mah",
-    "jalan",
-    "jl",
-    "marg",
-    "nagar",
-    "chome",
-    "po",
-    "p.o",
-    "postfach",
-    "apdo",
-    "suite",
-    "apt",
-    "ap",
-    "ste",
-    "unit",
-    "floor",
-    "rd.",
-    "улица",
-    "ул",
-    "проспект",
-    "пр",
-    "пер",
-    "переулок",
-    "rruga",
-    "leoforos",
-    "odos",
-];
 
 /// Ends of words that are a street by themselves: Hauptstraße, Kerkstraat, Storgatan.
 const ENDINGS: &[&str] = &[
@@ -191,23 +52,12 @@ fn house_number(word: &str) -> bool {
 }
 
 fn is_street(word: &str) -> bool {
-    let mut folded = [0; 16];
-    let Some(folded) = lower(word, &mut folded) else { return is_long_street(word) };
-    STREETS.contains(&folded)
-        || folded.len() >= ENDING_WORD_LEN_MIN && ENDINGS.iter().any(|end| folded.ends_with(end))
-}
-
-fn is_long_street(word: &str) -> bool {
-    let word = word.to_lowercase();
-    ENDINGS.iter().any(|end| word.ends_with(end))
-}
-
-/// In lower case, as far as that is one byte for one; None: too long.
-fn lower<'a>(word: &str, buffer: &'a mut [u8; 16]) -> Option<&'a str> {
-    let into = buffer.get_mut(..word.len())?;
-    into.copy_from_slice(word.as_bytes());
-    into.make_ascii_lowercase();
-    str::from_utf8(into).ok()
+    look_up(word) & STREET != 0
+        || word.len() >= ENDING_WORD_LEN_MIN
+            && ENDINGS.iter().any(|end| {
+                let start = word.len().saturating_sub(end.len());
+                word.is_char_boundary(start) && word[start..].eq_ignore_ascii_case(end)
+            })
 }
 
 /// Four to six digits, or an American ZIP+4; Brazil's, Poland's, Portugal's, Japan's.

@@ -13,16 +13,16 @@ const GROUPS_MAX: usize = 9;
 pub(super) fn look(shape: &Shape<'_>, hits: &mut Hits) {
     let (mut words, mut before) = (0, "");
     let mut run = Run::default();
-    for word in shape.text.split(|c: char| c.is_ascii_whitespace()) {
-        let word = word.trim_matches(|c: char| ",.;:!?\"'()[]<>{}".contains(c));
+    for word in shape.text.split_ascii_whitespace() {
+        let word = trim(word);
         if word.is_empty() {
             continue;
         }
-        words += usize::from(word.len() >= 2 && word.bytes().all(|b| !b.is_ascii_digit()));
         if word.contains('@') && mail::is_address(word) {
             hits.tell(Signal::EmailWithin);
         }
         let numeric = word.bytes().any(|byte| byte.is_ascii_digit());
+        words += usize::from(word.len() >= 2 && !numeric);
         if !numeric && person::is_first_and_last(before, word) {
             hits.tell(Signal::NameWithin);
         }
@@ -30,6 +30,15 @@ pub(super) fn look(shape: &Shape<'_>, hits: &mut Hits) {
         before = word;
     }
     hits.tell_if(Signal::Prose, words >= WORDS_MIN);
+}
+
+/// Without the punctuation of a text.
+fn trim(word: &str) -> &str {
+    let plain = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    if plain(word.bytes().next()) && plain(word.bytes().next_back()) {
+        return word;
+    }
+    word.trim_matches(|c: char| ",.;:!?\"'()[]<>{}".contains(c))
 }
 
 /// Words with digits that follow each other.

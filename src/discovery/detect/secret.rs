@@ -94,10 +94,10 @@ pub(super) fn look(shape: &Shape<'_>, hits: &mut Hits) {
 }
 
 fn has_known_beginning(text: &str) -> bool {
-    let Some((beginning, _)) = BEGINNINGS
-        .iter()
-        .find(|(beginning, length)| text.starts_with(beginning) && text.len() >= *length)
-    else {
+    let first = text.as_bytes()[0];
+    let Some((beginning, _)) = BEGINNINGS.iter().find(|(beginning, length)| {
+        beginning.as_bytes()[0] == first && text.len() >= *length && text.starts_with(beginning)
+    }) else {
         return false;
     };
     match *beginning {

@@ -118,12 +118,9 @@ pub(in crate::discovery) fn topic(words: &[String]) -> Topic {
 pub(super) fn standing(words: &[String], start: usize, end: usize, kind: Kind) -> f64 {
     let mut factor = 1.0;
     let behind = &words[end..];
-    if let Some(head) = behind.last() {
-        let numbered = head.bytes().all(|byte| byte.is_ascii_digit());
-        let listed = !numbered && among(head, HEADS);
-        if listed && !belongs(kind, head) {
-            factor *= 0.12;
-        }
+    let listed = |word: &&String| !is_number(word) && among(word, HEADS);
+    if behind.iter().filter(listed).any(|head| !belongs(kind, head)) {
+        factor *= 0.12;
     }
     if start > 0 && among(&words[0], OPENERS) && !(words[0] == "last" || kind == Kind::Pay) {
         factor *= 0.12;
@@ -133,6 +130,10 @@ pub(super) fn standing(words: &[String], start: usize, end: usize, kind: Kind) -
         factor *= 0.5;
     }
     factor
+}
+
+fn is_number(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Heads that do not turn a phrase into something else.

@@ -39,7 +39,7 @@ pub(super) const ROWS: &[Row] = &[
         Kind::PersonName,
         90,
         "first_name firstname last_name lastname given_name givenname family_name familyname \
-         surname sur_name forename fore_name middle_name middlename maiden_name full_name fullname \
+         surname sur_name forename fore_name middle_name middlename middle_initial maiden_name full_name fullname \
          fname lname mname legal_name birth_name christian_name preferred_name nickname nick_name \
          last_names first_names vorname vornamen nachname familienname zuname geburtsname \
          vor_nachname vor_und_nachname voller_name rufname prenom prenoms nom_de_famille \

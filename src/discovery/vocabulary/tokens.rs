@@ -107,7 +107,7 @@ mod tests {
             ("customerEmail2", "customer email 2"),
             ("CUSTOMER_EMAIL", "customer email"),
             ("customeremail", "customer email"),
-            ("firstname", "first name"),
+            ("kundenvorname", "kunden vorname"),
             ("IPAddress", "ip address"),
             ("Geburtsdatum", "geburtsdatum"),
             ("Prénom", "prenom"),

@@ -51,7 +51,6 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("TH", "3-1006-00445-63-5"),
     ("SG", "S1234567D"),
     ("TW", "A123456789"),
-    ("IL", "3933742-3"),
     ("IL", "039337423"),
     ("ZA", "7503305044089"),
     ("AU", "123 456 782"),
@@ -74,9 +73,7 @@ fn valid(value: &str, country: &str) -> bool {
 #[test]
 fn published_examples_are_valid() {
     for (country, value) in EXAMPLES {
-        // Israel's are often written without their leading zeros; only full ones are read.
-        let full = *country != "IL" || value.len() == 9;
-        assert_eq!(valid(value, country), full, "{country} {value}: {:?}", fits(value));
+        assert!(valid(value, country), "{country} {value}: {:?}", fits(value));
     }
 }
 
@@ -84,7 +81,8 @@ fn published_examples_are_valid() {
 #[test]
 fn a_wrong_digit_is_found() {
     for (country, value) in EXAMPLES {
-        if matches!(*country, "US" | "DK" | "GB") || fits(value).is_empty() {
+        // Of these the form is all there is.
+        if matches!(*country, "US" | "DK" | "GB") || *value == "ACUPA7085R" {
             continue;
         }
         let (mut changes, mut passed) = (0, 0);

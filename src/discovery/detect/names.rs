@@ -1,4 +1,5 @@
-//! Which words are first names and surnames; `README.md` beside this file says where they are from.
+//! What words are: first names, surnames, parts of addresses; `names/README.md` says where the lists
+//! are from.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -6,20 +7,35 @@ use std::sync::LazyLock;
 use foldhash::fast::FixedState;
 
 pub(super) const FIRST: u8 = 1;
-pub(super) const LAST: u8 = 2;
+pub(super) const LAST: u8 = 1 << 1;
 /// A common word of a language: it proves little that it is a name too.
-pub(super) const WORD: u8 = 4;
+pub(super) const WORD: u8 = 1 << 2;
+/// Of companies and bodies.
+pub(super) const COMPANY: u8 = 1 << 3;
+/// Before a name.
+pub(super) const TITLE: u8 = 1 << 4;
+/// Behind a name.
+pub(super) const SUFFIX: u8 = 1 << 5;
+/// Between the parts of a name.
+pub(super) const PARTICLE: u8 = 1 << 6;
+/// Of streets.
+pub(super) const STREET: u8 = 1 << 7;
 
 /// Longest name of the lists.
 const NAME_BYTES_MAX: usize = 24;
 
 static NAMES: LazyLock<HashMap<&'static str, u8, FixedState>> = LazyLock::new(|| {
     let lists = [
-        (include_str!("first.txt"), FIRST),
-        (include_str!("last.txt"), LAST),
-        (include_str!("first-world.txt"), FIRST),
-        (include_str!("last-world.txt"), LAST),
-        (include_str!("words.txt"), WORD),
+        (include_str!("names/first.txt"), FIRST),
+        (include_str!("names/last.txt"), LAST),
+        (include_str!("names/first-world.txt"), FIRST),
+        (include_str!("names/last-world.txt"), LAST),
+        (include_str!("names/words.txt"), WORD),
+        (include_str!("names/companies.txt"), COMPANY),
+        (include_str!("names/titles.txt"), TITLE),
+        (include_str!("names/suffixes.txt"), SUFFIX),
+        (include_str!("names/particles.txt"), PARTICLE),
+        (include_str!("names/streets.txt"), STREET),
     ];
     let mut names = HashMap::with_capacity_and_hasher(32_768, FixedState::default());
     for (list, bit) in lists {
@@ -49,7 +65,7 @@ fn fold<'a>(word: &str, buffer: &'a mut [u8; NAME_BYTES_MAX]) -> Option<&'a str>
     for letter in word.chars() {
         match letter {
             'a'..='z' | 'A'..='Z' => push(letter.to_ascii_lowercase() as u8)?,
-            '\'' | '’' | '`' | '-' => {}
+            '\'' | '’' | '`' | '-' | '.' | '/' => {}
             _ => unaccented(letter)?.bytes().try_for_each(&mut push)?,
         }
     }
