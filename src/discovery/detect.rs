@@ -102,6 +102,8 @@ pub(super) enum Signal {
     Digits,
     /// Five digits at least, and half of the value.
     ManyDigits,
+    /// 12 to 19 digits, in groups or in one.
+    LongNumber,
     Letters,
 }
 
@@ -129,6 +131,7 @@ impl Hits {
         self.signals |= 1 << signal as u8;
     }
 
+    #[expect(clippy::fn_params_excessive_bools, reason = "a detector's answer, said at once")]
     fn tell_if(&mut self, signal: Signal, holds: bool) {
         if holds {
             self.tell(signal);
@@ -174,13 +177,20 @@ pub(super) fn look(value: &str) -> Hits {
     }
     hits.tell_if(Signal::Digits, shape.only(DIGIT));
     hits.tell_if(Signal::ManyDigits, shape.digits >= 5 && shape.digits * 2 >= shape.len());
+    hits.tell_if(
+        Signal::LongNumber,
+        (12..=19).contains(&shape.digits) && shape.only(DIGIT | SPACE | DASH),
+    );
     hits.tell_if(Signal::Letters, shape.only(LETTER | WIDE));
     if shape.any(COLON) && shape.any(SLASH) {
         url::look(&shape, &mut hits);
     }
     if shape.len() > SHORT_BYTES || shape.spaces > 9 {
         secret::look(&shape, &mut hits);
-        prose::look(&shape, &mut hits);
+        person::look_at_list(&shape, &mut hits);
+        if !hits.has(Signal::FullName) {
+            prose::look(&shape, &mut hits);
+        }
         return hits;
     }
     if shape.any(AT) {

@@ -27,7 +27,8 @@ fn year(shape: &Shape<'_>) -> Option<u32> {
         Some(end) => (&text[..end], &text[end + 1..]),
         None => (text, ""),
     };
-    if !rest.is_empty() && !(rest.contains(':') && rest.as_bytes()[0].is_ascii_digit()) {
+    let is_time = rest.contains(':') && rest.starts_with(|c: char| c.is_ascii_digit());
+    if !(rest.is_empty() || is_time) {
         return None;
     }
     if !shape.any(DASH | DOT | SLASH) || !shape.any(DIGIT) || rest.is_empty() && shape.any(SPACE) {

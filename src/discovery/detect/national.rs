@@ -24,6 +24,7 @@ pub(in crate::discovery) enum Fit {
 
 impl Fit {
     /// Of a number that has the form: whether its check digits hold.
+    #[expect(clippy::fn_params_excessive_bools, reason = "a check's answer, said at once")]
     fn checked(holds: bool) -> Self {
         if holds { Self::Valid } else { Self::Shaped }
     }

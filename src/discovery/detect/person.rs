@@ -1,23 +1,60 @@
 //! Names of persons, and of companies.
 
 use super::names::{COMPANY, FIRST, LAST, PARTICLE, SUFFIX, TITLE, WORD, look_up};
-use super::shape::{AT, COLON, DIGIT, PAREN, Shape, WIDE};
+use super::shape::{AT, COLON, COMMA, DIGIT, PAREN, Shape, WIDE};
 use super::{Hits, Signal, script};
 /// Most words of a name, without titles.
 const WORDS_MAX: usize = 5;
 
 pub(super) fn look(shape: &Shape<'_>, hits: &mut Hits) {
     let text = shape.text;
-    if shape.len() < 2 || shape.len() > 60 || shape.spaces > 7 || shape.any(DIGIT | AT | COLON) {
+    if shape.len() < 2 || shape.any(DIGIT | AT | COLON) {
+        return;
+    }
+    look_at_list(shape, hits);
+    if hits.has(Signal::FullName) || shape.len() > 60 || shape.spaces > 7 {
         return;
     }
     if shape.any(WIDE) && script::look(text, hits) {
         return;
     }
+    look_at_name(shape, hits);
+}
+
+/// Of names with commas between them, however many.
+pub(super) fn look_at_list(shape: &Shape<'_>, hits: &mut Hits) {
+    let could_be = shape.any(COMMA) && shape.spaces > 2 && !shape.any(DIGIT | AT | COLON);
+    hits.tell_if(Signal::FullName, could_be && is_list_of_names(shape.text));
+}
+
+/// `Jane Doe, John Miller and Ann Smith`: of the parts all are names.
+fn is_list_of_names(text: &str) -> bool {
+    let mut parts = 0;
+    for part in text.split([',', '&', ';']).flat_map(|part| part.split(" and ")) {
+        let part = Shape::of(part);
+        parts += 1;
+        let mut inner = Hits::default();
+        if part.spaces > 0 && part.spaces < 5 && part.len() <= 40 {
+            look_at_name(&part, &mut inner);
+        }
+        if !inner.has(Signal::FullName) {
+            return false;
+        }
+    }
+    parts >= 2
+}
+
+fn look_at_name(shape: &Shape<'_>, hits: &mut Hits) {
+    let text = shape.text;
     let mut words = [""; WORDS_MAX];
     let (mut count, mut particles, mut plain) = (0, 0, true);
+    // What is in parentheses behind a name is another one, of birth or of a place.
+    let text = match text.split_once(" (") {
+        Some((name, _)) if shape.any(PAREN) => name,
+        _ => text,
+    };
     let (family_first, text) = match text.split_once(", ") {
-        Some((family, given)) if !given.contains(',') && !shape.any(PAREN) => (Some(family), given),
+        Some((family, given)) if !given.contains(',') => (Some(family), given),
         _ => (None, text),
     };
     for word in text.split([' ', '\u{a0}']) {
@@ -128,6 +165,8 @@ mod tests {
             "José Pedro Freyre",
             "Smith, John",
             "William J. Clinton Jr.",
+            "Doe, Mrs. John Bradley (Florence Miller)",
+            "Angus Young, Malcolm Young, Brian Johnson",
             "Yang Wang",
             "J. Smith",
             "Hanna Moos",

@@ -207,8 +207,7 @@ impl Groups {
     /// Nothing of that, yet groups of two to five.
     fn is_loose(&self, digits: &[u8]) -> bool {
         let lengths = self.lengths();
-        let dotted_address =
-            self.dots == 3 && lengths.len() == 4 && lengths.iter().any(|l| *l == 3);
+        let dotted_address = self.dots == 3 && lengths.len() == 4 && lengths.contains(&3);
         lengths.len() >= 2
             && lengths != [3, 2, 4]
             && !dotted_address

@@ -26,7 +26,7 @@ pub(super) fn look(shape: &Shape<'_>, hits: &mut Hits) {
         if !numeric && person::is_first_and_last(before, word) {
             hits.tell(Signal::NameWithin);
         }
-        run.push(word, numeric, hits);
+        run.push(word, hits);
         before = word;
     }
     hits.tell_if(Signal::Prose, words >= WORDS_MIN);
@@ -49,7 +49,8 @@ struct Run {
 }
 
 impl Run {
-    fn push(&mut self, word: &str, numeric: bool, hits: &mut Hits) {
+    fn push(&mut self, word: &str, hits: &mut Hits) {
+        let numeric = word.bytes().any(|byte| byte.is_ascii_digit());
         let opens = numeric && (word.starts_with('+') || self.groups >= GROUPS_MAX);
         // Groups of an IBAN can be letters only: NWBK.
         let inner =

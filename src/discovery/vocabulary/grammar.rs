@@ -18,7 +18,7 @@ const HEADS: &str = "id ids uuid guid key fk pk ref count counts cnt total sum a
     preference preferences settings setting config visible visibility hidden public private \
     changed_at confirmed_at verified_at sent_at notification notifications alerts consent language \
     lang locale timezone queue server host port protocol client app application usage quota plan \
-    holder bank issuer network brand_name schema table column field attribute regex pattern mask \
+    holder bank issuer network brand_name title position salutation schema table column field attribute regex pattern mask \
     algorithm algo iterations created_at updated_at checksum hash_type history_id batch job task \
     event step stage line_count line_id";
 
@@ -63,7 +63,8 @@ const PERSONS: &str = "person persons people individual individuals customer cus
     manager managers resident citizen citizens voter family relative dependent dependents spouse child \
     children parent guardian profile profiles personnel hr payroll salesperson salesman recipient \
     recipients participant participants attendee attendees speaker speakers politician composer \
-    composers instructor judge lawyer witness suspect victim prisoner soldier person_details kunde \
+    composers reviewer reviewers buyer buyers seller sellers sender receiver payer payee \
+    consignee cashier supervisor trainer coach crew instructor judge lawyer witness suspect victim prisoner soldier person_details kunde \
     kunden mitarbeiter benutzer personen mitglied mitglieder patienten schueler lehrer fahrer \
     bewerber personne personnes utilisateur utilisateurs employe employes salarie adherent eleve \
     personas cliente clientes usuario usuarios empleado empleados paciente alumno alumnos estudiante \

@@ -62,6 +62,8 @@ pub(super) const ROWS: &[Row] = &[
          emergency_contact next_of_kin member_name subscriber_name tenant_name applicant_name \
          candidate_name beneficiary_name spouse_name mother_name father_name mothers_name \
          mothers_maiden_name staff_name donor_name insured_name policyholder policy_holder \
+         reviewer_name buyer_name seller_name receiver_name payer_name payee_name consignee_name \
+         editor_name supervisor_name trainer_name lawyer_name judge_name child_name parent_name \
          artist_real_name player_name agent_name instructor_name ansprechpartner kontoinhaber \
          karteninhaber kundenname mitarbeitername patientenname nom_client nom_du_client \
          nom_contact titulaire nombre_cliente nombre_contacto titular nome_cliente nome_do_cliente \
@@ -79,7 +81,7 @@ pub(super) const ROWS: &[Row] = &[
         Kind::UserName,
         70,
         "username user_name login login_name loginname screen_name screenname user_login handle \
-         benutzername benutzer_name anmeldename nom_utilisateur identifiant nombre_usuario \
+         login_id loginid benutzername benutzer_name anmeldename nom_utilisateur identifiant nombre_usuario \
          nombre_de_usuario nome_utente nome_usuario gebruikersnaam nazwa_uzytkownika anvandarnamn \
          brukernavn brugernavn twitter_handle skype skype_name telegram_username",
     ),

@@ -44,10 +44,13 @@ impl<'a> Context<'a> {
         let words = tokens(&facts.column);
         let by_name = vocabulary::hints(&words);
         let family = facts.family();
-        let named_type = family == Family::Text && facts.data_type.contains(['_', '.'])
-            || family == Family::Text && !facts.data_type.contains("char");
-        let by_type =
-            if named_type { vocabulary::hints(&tokens(facts.type_name())) } else { Vec::new() };
+        let builtin = ["text", "citext", "name", "xml", "unknown"].contains(&facts.type_name())
+            || facts.type_name().contains("char");
+        let by_type = if family == Family::Text && !builtin {
+            vocabulary::hints(&tokens(facts.type_name()))
+        } else {
+            Vec::new()
+        };
         let by_comment = facts
             .comment
             .as_deref()
@@ -141,6 +144,11 @@ impl<'a> Context<'a> {
         {
             sure *= REFERENCE;
             reasons.push(Reason::ForeignKey { table: table.to_string() });
+        }
+        // A shop has a place too, and a river.
+        if kind == Kind::Coordinates && self.table == Topic::Thing && sure > 0.0 {
+            sure *= 0.65;
+            reasons.push(Reason::Thing { words: self.facts.table.name.clone() });
         }
         if matches!(self.family, Family::Json | Family::Hstore) {
             sure *= 0.7;

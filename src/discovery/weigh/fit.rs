@@ -81,7 +81,9 @@ pub(super) fn values_fit(context: &Context<'_>, counts: &Counts, kind: Kind) -> 
     match kind {
         Kind::Email => scaled(share(&[Signal::Email]), 0.1),
         Kind::Phone => telephone_fit(counts, share(&[Signal::Url, Signal::Uuid, Signal::Date])),
-        Kind::PaymentCard => scaled(share(&[Signal::CardShaped]), 0.25),
+        Kind::PaymentCard => {
+            scaled(counts.share(Signal::CardShaped).max(counts.share(Signal::LongNumber)), 0.25)
+        }
         Kind::Iban => scaled(share(&[Signal::IbanShaped]), 0.2),
         Kind::Bic => scaled(share(&[Signal::BicShaped]), 0.15),
         Kind::IpAddress => scaled(share(&[Signal::Ipv4, Signal::Ipv6]), 0.1),
@@ -120,13 +122,14 @@ pub(super) fn values_fit(context: &Context<'_>, counts: &Counts, kind: Kind) -> 
         Kind::Secret => {
             let few = seen > 40 && counts.distinct() < 4.0;
             let other = share(&[Signal::Date, Signal::Prose, Signal::Email]);
-            (1.0 - other).max(0.1) * if few { 0.4 } else { 1.0 }
+            (1.0 - other).max(0.1) * if few { 0.7 } else { 1.0 }
         }
         Kind::Pay if text => scaled(1.0 - counts.share(Signal::Letters), 0.2),
         Kind::FreeText => {
             let other = share(&[Signal::Digits, Signal::Uuid, Signal::Date, Signal::Url]);
-            let labels = if counts.is_enumeration() { 0.3 } else { 1.0 };
-            (1.0 - other).max(0.1) * labels * (0.75 + 0.25 * counts.share(Signal::Prose))
+            let prose = counts.share(Signal::Prose);
+            let labels = if counts.is_enumeration() && prose < 0.5 { 0.3 } else { 1.0 };
+            (1.0 - other).max(0.1) * labels * (0.75 + 0.25 * prose)
         }
         Kind::UrlWithIdentifier => 0.4 + 0.6 * counts.share(Signal::Url),
         Kind::DeviceId | Kind::Health | Kind::Coordinates | Kind::Pay => 1.0,
@@ -158,7 +161,7 @@ fn person_fit(counts: &Counts, many_digits: f64) -> f64 {
         .iter()
         .map(|signal| counts.share(*signal))
         .fold(many_digits, f64::max);
-    let labels = if counts.is_enumeration() { 0.5 } else { 1.0 };
+    let labels = if counts.is_enumeration() { 0.8 } else { 1.0 };
     let companies = 1.0 - 0.7 * (counts.share(Signal::Company) / 0.4).min(1.0);
     (1.0 - wordy).max(0.1) * labels * companies
 }
