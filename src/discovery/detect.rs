@@ -73,6 +73,8 @@ pub(super) enum Signal {
     FirstName,
     LastName,
     FullName,
+    /// And its surname is in a dictionary.
+    KnownSurname,
     /// Two or more capitalized words.
     TitleCase,
     /// One capitalized word.
@@ -110,6 +112,9 @@ pub(super) enum Signal {
 impl Signal {
     pub(super) const COUNT: usize = Self::Letters as usize + 1;
 }
+
+// They are the bits of a word.
+const _: () = assert!(Signal::COUNT <= 64);
 
 /// What was found in one value.
 #[derive(Clone, Copy, Debug, Default)]

@@ -3,6 +3,7 @@
 use crate::model::RelationName;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a key is unique, and what is unique no key")]
 pub struct ColumnFacts {
     pub table: RelationName,
     pub column: String,

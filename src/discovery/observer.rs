@@ -18,6 +18,9 @@ pub struct Observer {
     tally: Tally,
 }
 
+/// Tells a document's scalars with their paths.
+type Walk = fn(&str, &mut dyn FnMut(&str, &str));
+
 struct Tally {
     /// Of whole values.
     whole: Counts,
@@ -73,7 +76,7 @@ impl Tally {
         }
     }
 
-    fn see_document(&mut self, text: &str, walk: fn(&str, &mut dyn FnMut(&str, &str))) {
+    fn see_document(&mut self, text: &str, walk: Walk) {
         self.documents += 1;
         walk(text, &mut |path, value| self.see_at(path, value));
     }

@@ -41,6 +41,8 @@ const CERTAIN: f64 = 0.99;
 const SECOND_MAX: f64 = 0.55;
 /// A path that fewer documents have is a key that is data, or a rare case.
 const DOCUMENTS_SHARE_MIN: f64 = 0.02;
+/// Among fewer documents every path counts.
+const DOCUMENTS_FEW: u64 = 5;
 
 pub(super) fn findings(
     facts: &ColumnFacts,
@@ -52,9 +54,8 @@ pub(super) fn findings(
     let context = Context::of_column(facts, siblings);
     let mut findings = weigh(&context, whole, None);
     for (path, counts) in paths {
-        if documents >= 5 && (counts.seen() as f64) < documents as f64 * DOCUMENTS_SHARE_MIN
-            || documents >= 5 && counts.seen() < 2
-        {
+        let least = (documents as f64 * DOCUMENTS_SHARE_MIN).max(2.0);
+        if documents >= DOCUMENTS_FEW && (counts.seen() as f64) < least {
             continue;
         }
         findings.extend(weigh(&context.of_path(path), counts, Some(path)));

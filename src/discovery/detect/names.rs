@@ -6,25 +6,27 @@ use std::sync::LazyLock;
 
 use foldhash::fast::FixedState;
 
-pub(super) const FIRST: u8 = 1;
-pub(super) const LAST: u8 = 1 << 1;
+pub(super) const FIRST: u16 = 1;
+pub(super) const LAST: u16 = 1 << 1;
 /// A common word of a language: it proves little that it is a name too.
-pub(super) const WORD: u8 = 1 << 2;
+pub(super) const WORD: u16 = 1 << 2;
 /// Of companies and bodies.
-pub(super) const COMPANY: u8 = 1 << 3;
+pub(super) const COMPANY: u16 = 1 << 3;
 /// Before a name.
-pub(super) const TITLE: u8 = 1 << 4;
+pub(super) const TITLE: u16 = 1 << 4;
 /// Behind a name.
-pub(super) const SUFFIX: u8 = 1 << 5;
+pub(super) const SUFFIX: u16 = 1 << 5;
 /// Between the parts of a name.
-pub(super) const PARTICLE: u8 = 1 << 6;
+pub(super) const PARTICLE: u16 = 1 << 6;
 /// Of streets.
-pub(super) const STREET: u8 = 1 << 7;
+pub(super) const STREET: u16 = 1 << 7;
+/// Of streets too, where a number stands before.
+pub(super) const STREET_SUFFIX: u16 = 1 << 8;
 
 /// Longest name of the lists.
 const NAME_BYTES_MAX: usize = 24;
 
-static NAMES: LazyLock<HashMap<&'static str, u8, FixedState>> = LazyLock::new(|| {
+static NAMES: LazyLock<HashMap<&'static str, u16, FixedState>> = LazyLock::new(|| {
     let lists = [
         (include_str!("names/first.txt"), FIRST),
         (include_str!("names/last.txt"), LAST),
@@ -36,6 +38,7 @@ static NAMES: LazyLock<HashMap<&'static str, u8, FixedState>> = LazyLock::new(||
         (include_str!("names/suffixes.txt"), SUFFIX),
         (include_str!("names/particles.txt"), PARTICLE),
         (include_str!("names/streets.txt"), STREET),
+        (include_str!("names/suffixes-of-streets.txt"), STREET_SUFFIX),
     ];
     let mut names = HashMap::with_capacity_and_hasher(32_768, FixedState::default());
     for (list, bit) in lists {
@@ -49,7 +52,7 @@ static NAMES: LazyLock<HashMap<&'static str, u8, FixedState>> = LazyLock::new(||
 });
 
 /// The lists that a word is in, whatever its case and its accents.
-pub(super) fn look_up(word: &str) -> u8 {
+pub(super) fn look_up(word: &str) -> u16 {
     let mut folded = [0; NAME_BYTES_MAX];
     fold(word, &mut folded).and_then(|word| NAMES.get(word)).copied().unwrap_or(0)
 }

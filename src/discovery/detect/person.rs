@@ -24,7 +24,10 @@ pub(super) fn look(shape: &Shape<'_>, hits: &mut Hits) {
 /// Of names with commas between them, however many.
 pub(super) fn look_at_list(shape: &Shape<'_>, hits: &mut Hits) {
     let could_be = shape.any(COMMA) && shape.spaces > 2 && !shape.any(DIGIT | AT | COLON);
-    hits.tell_if(Signal::FullName, could_be && is_list_of_names(shape.text));
+    if could_be && is_list_of_names(shape.text) {
+        hits.tell(Signal::FullName);
+        hits.tell(Signal::KnownSurname);
+    }
 }
 
 /// `Jane Doe, John Miller and Ann Smith`: of the parts all are names.
@@ -88,6 +91,7 @@ fn look_at_name(shape: &Shape<'_>, hits: &mut Hits) {
         Some(family) => {
             let fits = has(words[0], FIRST) && family.split(' ').all(is_name_like);
             hits.tell_if(Signal::FullName, fits);
+            hits.tell_if(Signal::KnownSurname, fits && family.split(' ').any(|w| has(w, LAST)));
         }
         None => tell(words, particles, hits),
     }
@@ -112,7 +116,9 @@ fn tell(words: &[&str], particles: usize, hits: &mut Hits) {
                 known & (LAST | FIRST) != 0 || unknown && last.len() > 2 && first.len() > 2
             };
             let initial = first.len() == 1 && known & LAST != 0;
-            hits.tell_if(Signal::FullName, has(first, FIRST) && last_fits || initial);
+            let full = has(first, FIRST) && last_fits || initial;
+            hits.tell_if(Signal::FullName, full);
+            hits.tell_if(Signal::KnownSurname, full && known & LAST != 0);
             let all_first = words.iter().all(|word| has(word, FIRST));
             hits.tell_if(Signal::FirstName, words.len() == 2 && all_first);
         }
@@ -131,7 +137,7 @@ pub(super) fn is_first_and_last(first: &str, last: &str) -> bool {
 }
 
 /// The name or, of a double one, its first part is in the dictionary.
-fn has(word: &str, list: u8) -> bool {
+fn has(word: &str, list: u16) -> bool {
     look_up(word) & list != 0
         || word.split_once(['-', '\'']).is_some_and(|(first, second)| {
             look_up(first) & list != 0 || first.len() <= 2 && look_up(second) & list != 0

@@ -138,6 +138,9 @@ fn look_at(text: &str, shape: &Shape<'_>, digits: &[u8], hits: &mut Hits) {
     }
     if shape.only(DIGIT) {
         hits.tell_if(Signal::PhoneBare, (7..=13).contains(&digits.len()));
+        // A leading zero, of which numbers filled up with zeros have several.
+        let trunk = matches!(digits.len(), 10 | 11) && digits[0] == 0 && digits[1] != 0;
+        hits.tell_if(Signal::PhoneLoose, trunk);
         return;
     }
     match Groups::of(text) {

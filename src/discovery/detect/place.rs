@@ -1,6 +1,6 @@
 //! Streets, postal codes, coordinates.
 
-use super::names::{STREET, look_up};
+use super::names::{STREET, STREET_SUFFIX, look_up};
 use super::shape::{COMMA, DASH, DIGIT, DOT, LETTER, PLUS, SPACE, Shape, WIDE};
 use super::{Hits, Signal};
 
@@ -28,7 +28,8 @@ pub(super) fn look_at_streets(shape: &Shape<'_>, hits: &mut Hits) {
             starts_with_number = house_number(word);
         }
         words += usize::from(!word.bytes().all(|byte| byte.is_ascii_digit()));
-        street |= is_street(word);
+        street |= is_street(word)
+            || starts_with_number && words >= 2 && look_up(word) & STREET_SUFFIX != 0;
     }
     let number = shape.any(DIGIT);
     if street && words >= 1 {

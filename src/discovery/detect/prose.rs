@@ -11,7 +11,9 @@ const WORDS_MIN: usize = 4;
 const GROUPS_MAX: usize = 9;
 
 pub(super) fn look(shape: &Shape<'_>, hits: &mut Hits) {
-    let (mut words, mut before) = (0, "");
+    let (mut words, mut small, mut before) = (0, 0, "");
+    // Where everything is in capitals, they tell nothing.
+    let capitals_only = !shape.any(super::LOWER);
     let mut run = Run::default();
     for word in shape.text.split_ascii_whitespace() {
         let word = trim(word);
@@ -23,13 +25,23 @@ pub(super) fn look(shape: &Shape<'_>, hits: &mut Hits) {
         }
         let numeric = word.bytes().any(|byte| byte.is_ascii_digit());
         words += usize::from(word.len() >= 2 && !numeric);
+        small += usize::from(word.len() >= 2 && !numeric && !word.starts_with(char::is_uppercase));
         if !numeric && person::is_first_and_last(before, word) {
             hits.tell(Signal::NameWithin);
         }
         run.push(word, hits);
         before = word;
     }
-    hits.tell_if(Signal::Prose, words >= WORDS_MIN);
+    // Titles are written with capitals, sentences are not.
+    let sentence = capitals_only || small * 5 >= words * 2 || strong(hits);
+    hits.tell_if(Signal::Prose, words >= WORDS_MIN && sentence);
+}
+
+/// Whether something within the text is told by more than words.
+fn strong(hits: &Hits) -> bool {
+    [Signal::EmailWithin, Signal::PhoneWithin, Signal::IbanWithin, Signal::CardWithin]
+        .iter()
+        .any(|signal| hits.has(*signal))
 }
 
 /// Without the punctuation of a text.

@@ -147,6 +147,7 @@ pub(super) fn look(text: &str, hits: &mut Hits) -> bool {
         }
         _ => return false,
     }
+    hits.tell_if(Signal::KnownSurname, hits.has(Signal::FullName));
     true
 }
 

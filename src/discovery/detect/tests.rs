@@ -26,11 +26,6 @@ proptest! {
 }
 
 #[test]
-fn the_signals_fit_into_a_word() {
-    assert!(Signal::COUNT <= 64);
-}
-
-#[test]
 fn blank_values_are_nothing() {
     for text in ["", " ", "\n\t", "\u{a0}"] {
         assert_eq!(look(text).signals().count(), 0, "{text:?}");

@@ -157,8 +157,9 @@ fn belongs(kind: Kind, head: &str) -> bool {
         Kind::Email | Kind::Phone | Kind::FreeText | Kind::Health => {
             matches!(head, "private" | "public" | "ext" | "history")
         }
-        Kind::NationalId(_)
-        | Kind::UserName
+        // The identifier of an identity number is the number.
+        Kind::NationalId(_) => matches!(head, "id" | "code" | "ref"),
+        Kind::UserName
         | Kind::MacAddress
         | Kind::DeviceId
         | Kind::Coordinates

@@ -83,7 +83,7 @@ impl<'a> Context<'a> {
         let above = tokens(&format!("{}_{above}", self.facts.column));
         let table = match vocabulary::topic(&above) {
             Topic::Unknown => self.table,
-            topic => topic,
+            topic @ (Topic::Person | Topic::Thing) => topic,
         };
         Self {
             facts: self.facts,
@@ -343,7 +343,7 @@ fn table_topic(facts: &ColumnFacts) -> Topic {
             Topic::Person => Topic::Person,
             Topic::Thing | Topic::Unknown => Topic::Unknown,
         },
-        topic => topic,
+        topic @ (Topic::Person | Topic::Thing) => topic,
     }
 }
 
