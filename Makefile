@@ -1,6 +1,6 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
-.PHONY: docs deb test-deb check-deploy test-api test-console screenshots kills bench-audit bench-catalog bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
+.PHONY: docs deb test-deb check-deploy test-api test-console screenshots kills bench-audit bench-catalog bench-discovery bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
 
 all: build
 
@@ -110,6 +110,10 @@ bench-grants:
 # What the audit log costs in CPU, memory and waiting; DIR is a directory on the disk that counts.
 bench-audit:
 	cargo run --release --example audit -- $(DIR)
+
+# What it costs to look at a value: nanoseconds of each kind.
+bench-discovery:
+	cargo run --release --example discovery
 
 # What the size of a catalog costs: milliseconds to build gate 1, kilobytes to keep, speed to read.
 bench-catalog:

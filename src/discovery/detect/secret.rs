@@ -1,6 +1,6 @@
 //! Passwords, their hashes, keys and tokens.
 
-use super::shape::{DIGIT, LOWER, SPACE, Shape, UPPER};
+use super::shape::{DASH, DIGIT, DOT, LOWER, OTHER, PLUS, SLASH, SPACE, Shape, UPPER};
 use super::{Hits, Signal};
 
 /// Beginnings that say by themselves what a value is: of password hashes (crypt(5), PostgreSQL,
@@ -130,13 +130,13 @@ fn is_postgres_md5(text: &str) -> bool {
 }
 
 /// Bits of a character from which on a string reads like one that nobody thought of.
-const ENTROPY_BITS_MIN: f64 = 3.0;
+const ENTROPY_BITS_MIN: f64 = 2.9;
 
 /// Hexadecimal or base64 without words: digits among the letters, and no character often.
 fn is_random(shape: &Shape<'_>) -> bool {
     let text = shape.text.as_bytes();
-    let alphabet = |b: &u8| b.is_ascii_alphanumeric() || b"+/=_-.".contains(b);
-    if !shape.any(DIGIT) || !shape.any(UPPER | LOWER) || !text.iter().all(alphabet) {
+    let alphabet = DIGIT | UPPER | LOWER | DASH | DOT | SLASH | PLUS | OTHER;
+    if !shape.any(DIGIT) || !shape.any(UPPER | LOWER) || !shape.only(alphabet) {
         return false;
     }
     // Words with numbers behind them have few changes between letters and digits.
@@ -149,21 +149,16 @@ fn is_random(shape: &Shape<'_>) -> bool {
     changes + case_changes >= text.len() / 5 && entropy_bits(text) >= ENTROPY_BITS_MIN
 }
 
-/// Shannon's entropy of the bytes, in bits of a byte.
+/// Rényi's entropy of order two of the bytes, in bits of a byte: one logarithm, where Shannon's takes
+/// one for each letter.
 fn entropy_bits(text: &[u8]) -> f64 {
     let mut counts = [0_u16; 128];
     for &byte in text {
         counts[usize::from(byte & 0x7f)] += 1;
     }
+    let pairs: u32 = counts.iter().map(|&count| u32::from(count) * u32::from(count)).sum();
     let all = text.len() as f64;
-    counts
-        .iter()
-        .filter(|&&count| count > 0)
-        .map(|&count| {
-            let share = f64::from(count) / all;
-            -share * share.log2()
-        })
-        .sum()
+    -(f64::from(pairs) / (all * all)).log2()
 }
 
 #[cfg(test)]
