@@ -306,7 +306,7 @@ fn look_at_words(shape: &Shape<'_>, hits: &mut Hits) {
             secret::look(shape, hits);
         }
     }
-    if shape.len() >= 6 && shape.any(SPACE) {
+    if shape.len() >= 6 && shape.any(SPACE | WIDE) {
         place::look_at_streets(shape, hits);
     }
 }

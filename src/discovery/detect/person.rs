@@ -118,7 +118,7 @@ fn tell(words: &[&str], particles: usize, hits: &mut Hits) {
             let initial = first.len() == 1 && known & LAST != 0;
             let full = has(first, FIRST) && last_fits || initial;
             hits.tell_if(Signal::FullName, full);
-            hits.tell_if(Signal::KnownSurname, full && known & LAST != 0);
+            hits.tell_if(Signal::KnownSurname, full && known & (LAST | WORD) == LAST);
             let all_first = words.iter().all(|word| has(word, FIRST));
             hits.tell_if(Signal::FirstName, words.len() == 2 && all_first);
         }

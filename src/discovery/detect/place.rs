@@ -2,7 +2,7 @@
 
 use super::names::{STREET, STREET_SUFFIX, look_up};
 use super::shape::{COMMA, DASH, DIGIT, DOT, LETTER, PLUS, SPACE, Shape, WIDE};
-use super::{Hits, Signal};
+use super::{Hits, Signal, script};
 
 /// Ends of words that are a street by themselves: Hauptstraße, Kerkstraat, Storgatan.
 const ENDINGS: &[&str] = &[
@@ -37,12 +37,39 @@ pub(super) fn look_at_streets(shape: &Shape<'_>, hits: &mut Hits) {
         hits.tell_if(Signal::StreetWord, !number);
         return;
     }
-    // "47 MySakila Drive" has its word; "Obere Str. 57" too; "120 Hanover Sq." as well. What is
-    // left: a number before two words, "1913 Hanoi", or a number behind a comma.
+    if number
+        && (shape.any(WIDE) && script::is_address(shape.text) || has_house_and_code(shape.text))
+    {
+        hits.tell(Signal::Street);
+        return;
+    }
+    // What is left: a number before two words, "1913 Hanoi Central", or behind a comma.
     let plain = shape.only(DIGIT | LETTER | WIDE | SPACE | DOT | COMMA | DASH);
     let behind_a_comma = shape.text.split(", ").skip(1).any(house_number);
     let fits = plain && words >= 2 && number && (starts_with_number || behind_a_comma);
     hits.tell_if(Signal::StreetWord, fits);
+}
+
+/// `Bergemoen 72, 1583 Mathiasfjord`: a word, the number of a house, a postal code, a word.
+fn has_house_and_code(text: &str) -> bool {
+    let capitalized = |word: &str| word.starts_with(char::is_uppercase);
+    let (mut before, mut house, mut code) = ("", false, 0);
+    for word in text.split([' ', ',', '\n']).filter(|word| !word.is_empty()) {
+        let digits = word.bytes().filter(u8::is_ascii_digit).count();
+        if house && (4..=8).contains(&code) && capitalized(word) {
+            return true;
+        }
+        let numeric = digits > 0 && digits + 1 >= word.len();
+        if !house && numeric && digits <= 4 && capitalized(before) {
+            house = true;
+        } else if house && digits == word.len() || house && numeric && word.contains('-') {
+            code += digits;
+        } else {
+            code = 0;
+        }
+        before = word;
+    }
+    false
 }
 
 /// `12`, `12a`, `12-14`, `12/3`.
@@ -157,13 +184,23 @@ mod tests {
             "Calle Mayor 5",
             "ul. Długa 7",
             "Kerkstraat 3",
+            "Bergemoen 72, 1583 Mathiasfjord",
+            "Dolni 954 563 38 Bystrice",
             "Storgatan 18",
             "P.O. Box 123",
             "Obere Str. 57",
         ] {
             assert!(look(address).has(Signal::Street), "{address}");
         }
-        for other in ["Version 2.0 final", "Chapter 3", "Abbey Road", "Model X 200", "3 apples"] {
+        for other in [
+            "Canon 70 Body",
+            "Windows 10 Pro 2004",
+            "Version 2.0 final",
+            "Chapter 3",
+            "Abbey Road",
+            "Model X 200",
+            "3 apples",
+        ] {
             assert!(!look(other).has(Signal::Street), "{other}");
         }
         assert!(look("1913 Hanoi Central").has(Signal::StreetWord));

@@ -1,4 +1,5 @@
-//! Names in other scripts than Latin: surnames that most people of a country share, and endings.
+//! Names and addresses in other scripts than Latin: surnames that most people of a country share,
+//! endings, and words of places.
 
 use super::{Hits, Signal};
 
@@ -85,8 +86,12 @@ const CYRILLIC: &[&str] = &[
     "цкая", "енко", "чук", "юк", "ович", "овна", "евич", "евна", "ична", "ич", "ко", "як", "ко",
 ];
 
+/// Of patronymics alone.
+const PATRONYMIC: &[&str] = &["ович", "евич", "овна", "евна", "ична", "ьич"];
+
 const CYRILLIC_FIRST: &[&str] = &[
     "александр",
+    "александра",
     "сергей",
     "дмитрий",
     "андрей",
@@ -94,8 +99,10 @@ const CYRILLIC_FIRST: &[&str] = &[
     "максим",
     "иван",
     "евгений",
+    "евгения",
     "михаил",
     "владимир",
+    "владислав",
     "николай",
     "артем",
     "артём",
@@ -104,16 +111,44 @@ const CYRILLIC_FIRST: &[&str] = &[
     "роман",
     "павел",
     "виктор",
+    "виктория",
     "игорь",
     "юрий",
     "олег",
     "антон",
     "денис",
+    "кирилл",
+    "егор",
+    "тимофей",
+    "федор",
+    "фёдор",
+    "филипп",
+    "ярослав",
+    "станислав",
+    "вячеслав",
+    "геннадий",
+    "борис",
+    "леонид",
+    "валерий",
+    "анатолий",
+    "константин",
+    "степан",
+    "семен",
+    "семён",
+    "георгий",
+    "петр",
+    "пётр",
+    "василий",
+    "григорий",
+    "вадим",
+    "руслан",
+    "тимур",
     "анна",
     "мария",
     "елена",
     "ольга",
     "наталья",
+    "наталия",
     "екатерина",
     "татьяна",
     "ирина",
@@ -124,16 +159,93 @@ const CYRILLIC_FIRST: &[&str] = &[
     "галина",
     "марина",
     "дарья",
-    "виктория",
     "надежда",
-    "петр",
-    "пётр",
-    "василий",
-    "григорий",
-    "олександр",
+    "валентина",
+    "вероника",
+    "полина",
+    "ксения",
+    "алина",
+    "алла",
+    "лариса",
+    "любовь",
+    "тамара",
+    "зоя",
+    "раиса",
+    "кристина",
+    "яна",
+    "вера",
+    "нина",
+    "софия",
+    "софья",
     "оксана",
+    "лидия",
+    "евдокия",
+    "маргарита",
+    "елизавета",
+    "варвара",
+    "олександр",
     "тарас",
+    "богдан",
+    "ярослава",
+    "андрій",
+    "сергій",
+    "олена",
+    "ірина",
+    "микола",
+    "володимир",
+    "дмитро",
+    "наталія",
+    "юлія",
+    "іван",
 ];
+
+/// Before the name of a street, in Cyrillic.
+const CYRILLIC_STREETS: &[&str] = &[
+    "ул",
+    "улица",
+    "пр",
+    "просп",
+    "проспект",
+    "пер",
+    "переулок",
+    "наб",
+    "набережная",
+    "бул",
+    "бульвар",
+    "алл",
+    "аллея",
+    "шоссе",
+    "пл",
+    "площадь",
+    "вул",
+    "вулиця",
+    "проезд",
+];
+
+/// Parts of addresses, in Chinese and Japanese: of provinces down to houses.
+const HAN_PLACES: &str = "省市区區县縣都道府県郡町村路街号號巷弄丁番座室楼";
+/// The same at the ends of Korean words.
+const HANGUL_PLACES: &str = "시도군구읍면동로길가리";
+
+/// Whether a value with digits is an address in one of these scripts.
+pub(super) fn is_address(text: &str) -> bool {
+    let han = text.chars().filter(|c| HAN_PLACES.contains(*c)).count();
+    if han >= 3 {
+        return true;
+    }
+    let mut hangul = 0;
+    for word in text.split([' ', ',', '(', ')']) {
+        let mut letters = word.trim_end_matches('.').chars();
+        let last = letters.next_back();
+        let korean = last.is_some_and(|last| HANGUL_PLACES.contains(last));
+        hangul += usize::from(korean && letters.next().is_some());
+        let cyrillic = word.chars().next().is_some_and(|first| ('а'..='я').contains(&first));
+        if cyrillic && CYRILLIC_STREETS.contains(&word.trim_end_matches('.')) {
+            return true;
+        }
+    }
+    hangul >= 3
+}
 
 /// Whether the value is in one of these scripts; if it is a name, that is told.
 pub(super) fn look(text: &str, hits: &mut Hits) -> bool {
@@ -152,12 +264,17 @@ pub(super) fn look(text: &str, hits: &mut Hits) -> bool {
 }
 
 fn cyrillic(text: &str, hits: &mut Hits) {
-    let (mut words, mut family, mut given) = (0, 0, 0);
+    let (mut words, mut family, mut given, mut patronymics) = (0, 0, 0, 0);
     for word in text.split_whitespace() {
+        if !word.starts_with(char::is_uppercase) || !word.chars().all(char::is_alphabetic) {
+            return;
+        }
         let word = word.to_lowercase();
         words += 1;
         if CYRILLIC_FIRST.contains(&word.as_str()) {
             given += 1;
+        } else if PATRONYMIC.iter().any(|end| word.ends_with(end)) {
+            patronymics += 1;
         } else if word.chars().count() >= 4 && CYRILLIC.iter().any(|end| word.ends_with(end)) {
             family += 1;
         }
@@ -165,7 +282,10 @@ fn cyrillic(text: &str, hits: &mut Hits) {
     match (words, family, given) {
         (1, _, 1) => hits.tell(Signal::FirstName),
         (1, 1, 0) => hits.tell(Signal::LastName),
-        (2..=3, 1.., _) if family + given == words => hits.tell(Signal::FullName),
+        (2..=3, _, _) => {
+            let all = family + given + patronymics;
+            hits.tell_if(Signal::FullName, patronymics > 0 && all > 1 || given > 0 && family > 0);
+        }
         _ => {}
     }
 }
@@ -186,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_in_other_scripts() {
+    fn names_and_addresses_in_other_scripts() {
         for name in [
             "王小明",
             "李娜",
@@ -197,6 +317,14 @@ mod tests {
             "Анна Петрова",
         ] {
             assert!(look(name).has(Signal::FullName), "{name}");
+        }
+        for address in [
+            "浙江省杭州市西湖路12号",
+            "東京都千代田区丸の内1丁目",
+            "서울특별시 강남구 역삼로 12",
+            "г. Москва, ул. Ленина, д. 5",
+        ] {
+            assert!(look(address).has(Signal::Street), "{address}");
         }
         for other in ["北京市朝阳区", "東京都千代田区", "Москва", "서울특별시"]
         {

@@ -26,26 +26,45 @@ impl Witness {
 /// Nats of surprise at which half of the weight is given: one value of a kind that one value in
 /// three would be by chance is not much, five are.
 const SURPRISE_HALF: f64 = 1.6;
-/// Share of the values from which on a column is one of the kind throughout.
-const WHOLE_SHARE: f64 = 0.8;
+/// Share of the values from which on a column is one of the kind throughout: PII in one value of four
+/// is PII, where no others look like it.
+const WHOLE_SHARE: f64 = 0.25;
 
-/// How much `matched` of `shaped` values say, where chance gives a share of them.
-fn evidence(seen: u64, shaped: u64, matched: u64, chance: f64) -> f64 {
-    if matched == 0 || shaped == 0 || seen == 0 {
+/// How much it says that a share of `seen` values has a signal which others have by chance.
+fn evidence(seen: u64, matched: u64, chance: f64) -> f64 {
+    if matched == 0 || seen == 0 {
         return 0.0;
     }
-    let share = matched as f64 / shaped as f64;
+    let share = matched as f64 / seen as f64;
+    let whole = (WHOLE_SHARE + 2.0 * chance).min(0.95);
+    (excess(share, chance) / whole).min(1.0).powf(0.75) * surprise(seen, share, chance)
+}
+
+/// How much check digits say that hold for `valid` of `shaped` values, where they do for a share by
+/// chance.
+fn check_digit_evidence(seen: u64, shaped: u64, valid: u64, chance: f64) -> f64 {
+    if valid == 0 || shaped == 0 || seen == 0 {
+        return 0.0;
+    }
+    let share = valid as f64 / shaped as f64;
+    let covered = (valid as f64 / seen as f64 / WHOLE_SHARE).min(1.0).powf(0.75);
+    excess(share, chance).powi(2) * surprise(shaped, share, chance) * covered
+}
+
+/// Of a share what chance does not explain, from 0 to 1.
+fn excess(share: f64, chance: f64) -> f64 {
+    ((share - chance) / (1.0 - chance)).max(0.0)
+}
+
+/// How surprising the share is, from 0 to 1: the binomial's divergence (Kullback-Leibler) in nats.
+fn surprise(count: u64, share: f64, chance: f64) -> f64 {
     if share <= chance {
         return 0.0;
     }
-    // Of the excess over chance, and the binomial's surprise at it (Kullback-Leibler).
-    let pure = (share - chance) / (1.0 - chance);
     let rest = 1.0 - share;
-    let rest_surprise = if rest > 0.0 { rest * (rest / (1.0 - chance)).ln() } else { 0.0 };
-    let surprise = shaped as f64 * (share * (share / chance).ln() + rest_surprise);
-    let sure = 1.0 - (-surprise.max(0.0) * std::f64::consts::LN_2 / SURPRISE_HALF).exp();
-    let covered = (matched as f64 / seen as f64 / WHOLE_SHARE).min(1.0);
-    pure * pure * sure * covered.sqrt()
+    let rest = if rest > 0.0 { rest * (rest / (1.0 - chance)).ln() } else { 0.0 };
+    let nats = count as f64 * (share * (share / chance).ln() + rest);
+    1.0 - (-nats.max(0.0) * std::f64::consts::LN_2 / SURPRISE_HALF).exp()
 }
 
 pub(super) fn witnesses(family: Family, counts: &Counts) -> Vec<Witness> {
@@ -86,7 +105,7 @@ fn simple(counts: &Counts, all: &mut Vec<Witness>) {
     let seen = counts.seen();
     for (kind, signal, weight, chance) in SIMPLE {
         let matched = counts.of(*signal);
-        let weight = weight * evidence(seen, seen, matched, *chance);
+        let weight = weight * evidence(seen, matched, *chance);
         push(all, *kind, weight, matched, seen);
     }
 }
@@ -116,7 +135,12 @@ fn telephones(counts: &Counts, all: &mut Vec<Witness>) {
         return;
     }
     let sum = 0.86 * abroad as f64 + 0.74 * home as f64 + 0.28 * loose as f64;
-    let weight = sum / matched as f64 * evidence(seen, seen, matched, 0.04);
+    let mut weight = sum / matched as f64;
+    // Where some have a country's code, the others are what a country writes for itself.
+    if counts.part(abroad) > 0.15 {
+        weight = weight.max(0.8);
+    }
+    let weight = weight * evidence(seen, matched, 0.04);
     push(all, Kind::Phone, weight, matched, seen);
 }
 
@@ -128,7 +152,7 @@ fn check_digits(counts: &Counts, all: &mut Vec<Witness>) {
         (Kind::Iban, Signal::IbanShaped, Signal::Iban, 0.011, 0.97, "IBANs"),
     ] {
         let (shaped, valid) = (counts.of(shaped), counts.of(valid));
-        let weight = weight * evidence(seen, shaped, valid, chance);
+        let weight = weight * check_digit_evidence(seen, shaped, valid, chance);
         if weight > 0.0 && !numbers_follow {
             let reasons = vec![
                 Reason::Values { kind, matched: valid, seen },
@@ -142,7 +166,7 @@ fn check_digits(counts: &Counts, all: &mut Vec<Witness>) {
     }
     let mut national: Vec<Witness> = Vec::new();
     for (scheme, (shaped, valid)) in schemes().zip(counts.schemes()) {
-        let weight = scheme.weight * evidence(seen, shaped, valid, scheme.chance);
+        let weight = scheme.weight * check_digit_evidence(seen, shaped, valid, scheme.chance);
         if weight > 0.05 {
             let kind = Kind::NationalId(Some(scheme.country));
             let reason = Reason::CheckDigits { what: scheme.plural, valid, shaped };
@@ -169,12 +193,12 @@ fn persons(counts: &Counts, all: &mut Vec<Witness>) {
     let (full, first, last) =
         (counts.of(Signal::FullName), counts.of(Signal::FirstName), counts.of(Signal::LastName));
     // Places, goods and words are names too: of a list of cities one in six is a first name.
-    // Of persons' surnames a dictionary knows every third at least; "Oscar Desk" has none.
+    // Of persons' surnames a dictionary knows every fourth at least; "Oscar Desk" has none.
     let known = counts.of(Signal::KnownSurname) as f64 / full.max(1) as f64;
-    let surnames = (known / 0.3).min(1.0);
-    let weight = (0.8 * surnames * evidence(seen, seen, full, 0.06))
-        .max(0.62 * evidence(seen, seen, first, 0.2))
-        .max(0.5 * evidence(seen, seen, last, 0.4));
+    let surnames = (known / 0.25).min(1.0);
+    let weight = (0.8 * surnames * evidence(seen, full, 0.06))
+        .max(0.62 * evidence(seen, first, 0.2))
+        .max(0.5 * evidence(seen, last, 0.4));
     let matched = full.max(first).max(last);
     let weight = if counts.is_enumeration() { weight * 0.3 } else { weight };
     push(all, Kind::PersonName, weight, matched, seen);
@@ -199,7 +223,7 @@ fn networks(family: Family, counts: &Counts, all: &mut Vec<Witness>) {
         share if share > 0.3 => 0.5,
         _ => 0.15,
     };
-    push(all, Kind::IpAddress, weight * evidence(seen, seen, matched, 0.005), matched, seen);
+    push(all, Kind::IpAddress, weight * evidence(seen, matched, 0.005), matched, seen);
 }
 
 /// Dates of births lie in many decades, those of events in one or two.
@@ -211,7 +235,7 @@ fn births(family: Family, counts: &Counts, all: &mut Vec<Witness>) {
     if family == Family::Timestamp || seen < 10 || decades < 4 || recent > 0.3 {
         return;
     }
-    let weight = (0.12 * (decades as f64 - 2.0)).min(0.5) * evidence(seen, seen, born, 0.3);
+    let weight = (0.12 * (decades as f64 - 2.0)).min(0.5) * evidence(seen, born, 0.3);
     let reasons = vec![Reason::Decades(decades)];
     all.push(Witness { kind: Kind::BirthDate, weight, matched: born, reasons });
 }
@@ -260,21 +284,32 @@ mod tests {
 
     #[test]
     fn what_chance_explains_is_no_evidence() {
-        assert!(evidence(1000, 1000, 100, 0.1) < 0.01);
-        assert!(evidence(1000, 1000, 120, 0.1) < 0.01);
-        assert!(evidence(1000, 1000, 1000, 0.1) > 0.99);
-        assert!(evidence(1, 1, 1, 0.1) < 0.7);
-        assert!(evidence(3, 3, 3, 0.1) > 0.9);
-        assert!(evidence(10, 0, 0, 0.1).abs() < f64::EPSILON);
+        let digits = |shaped, valid| check_digit_evidence(1000, shaped, valid, 0.1);
+        assert!(digits(1000, 100) < 0.01);
+        assert!(digits(1000, 120) < 0.01);
+        assert!(digits(1000, 1000) > 0.99);
+        assert!(check_digit_evidence(1, 1, 1, 0.1) < 0.7);
+        assert!(check_digit_evidence(3, 3, 3, 0.1) > 0.9);
+        assert!(digits(0, 0).abs() < f64::EPSILON);
+        assert!(evidence(1000, 60, 0.06).abs() < 0.01);
+    }
+
+    /// A column that is half empty words and half addresses is to be hidden.
+    #[test]
+    fn a_part_of_the_values_suffices_where_nothing_else_looks_alike() {
+        assert!(evidence(1000, 250, 0.001) > 0.95);
+        assert!(check_digit_evidence(1000, 300, 300, 0.1) > 0.95);
+        assert!(evidence(1000, 250, 0.2) < 0.25);
     }
 
     #[test]
     fn more_that_fit_never_say_less() {
-        let mut before = 0.0;
+        let (mut before, mut before_digits) = (0.0, 0.0);
         for matched in 0..=200 {
-            let now = evidence(200, 200, matched, 0.1);
-            assert!(now >= before, "{matched}");
-            before = now;
+            let now = evidence(200, matched, 0.1);
+            let digits = check_digit_evidence(200, 200, matched, 0.1);
+            assert!(now >= before && digits >= before_digits, "{matched}");
+            (before, before_digits) = (now, digits);
         }
     }
 }
