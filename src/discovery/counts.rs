@@ -24,6 +24,8 @@ pub(super) struct Counts {
     schemes: Option<Box<[(u32, u32); SCHEMES_MAX]>>,
     sketch: [u64; SKETCH_WORDS],
     decades: [u32; DECADES],
+    /// Which hashes of full names' last words occurred.
+    surnames: [u64; 4],
     /// Numbers that were one more than the number before.
     steps: u32,
     /// What the next number of a sequence would hash to, under a key of this process: not the
@@ -40,6 +42,7 @@ impl Counts {
             schemes: None,
             sketch: [0; SKETCH_WORDS],
             decades: [0; DECADES],
+            surnames: [0; 4],
             steps: 0,
             next: 0,
             key: RandomState::default(),
@@ -68,6 +71,9 @@ impl Counts {
         if let Some(year) = hits.year() {
             let decade = usize::from(year.saturating_sub(1900) / 10).min(DECADES - 1);
             self.decades[decade] = self.decades[decade].saturating_add(1);
+        }
+        if let Some(hash) = hits.surname() {
+            self.surnames[usize::from(hash / 64)] |= 1 << (hash % 64);
         }
         for (number, valid) in hits.schemes() {
             let schemes = self.schemes.get_or_insert_with(|| Box::new([(0, 0); SCHEMES_MAX]));
@@ -119,6 +125,11 @@ impl Counts {
         let bits = (SKETCH_WORDS * 64) as f64;
         let unset: u32 = self.sketch.iter().map(|word| word.count_zeros()).sum();
         -bits * (f64::from(unset.max(1)) / bits).ln()
+    }
+
+    /// Hashes of last words of full names that occurred, of 256.
+    pub(super) fn surnames(&self) -> u32 {
+        self.surnames.iter().map(|word| word.count_ones()).sum()
     }
 
     /// Whether it is a few labels again and again.

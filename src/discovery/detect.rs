@@ -125,11 +125,17 @@ pub(super) struct Hits {
     valid: u64,
     /// Of a date.
     year: Option<u16>,
+    /// Eight bits of a hash of a full name's last word: enough to tell a few words from many.
+    surname: Option<u8>,
 }
 
 impl Hits {
     pub(super) fn year(&self) -> Option<u16> {
         self.year
+    }
+
+    pub(super) fn surname(&self) -> Option<u8> {
+        self.surname
     }
 
     fn tell(&mut self, signal: Signal) {

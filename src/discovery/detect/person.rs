@@ -1,5 +1,9 @@
 //! Names of persons, and of companies.
 
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+
 use super::names::{COMPANY, FIRST, LAST, PARTICLE, SUFFIX, TITLE, WORD, look_up};
 use super::shape::{AT, COLON, COMMA, DIGIT, PAREN, Shape, WIDE};
 use super::{Hits, Signal, script};
@@ -118,6 +122,7 @@ fn tell(words: &[&str], particles: usize, hits: &mut Hits) {
             let initial = first.len() == 1 && known & LAST != 0;
             let full = has(first, FIRST) && last_fits || initial;
             hits.tell_if(Signal::FullName, full);
+            hits.surname = full.then(|| FixedState::default().hash_one(*last) as u8);
             hits.tell_if(Signal::KnownSurname, full && known & (LAST | WORD) == LAST);
             let all_first = words.iter().all(|word| has(word, FIRST));
             hits.tell_if(Signal::FirstName, words.len() == 2 && all_first);

@@ -2,7 +2,7 @@
 
 use super::digits::{Digits, luhn};
 use super::shape::Shape;
-use super::{Hits, Signal, bank, card, mail, person};
+use super::{Hits, Signal, bank, card, mail, person, schemes};
 
 /// Words from which on a value is a text.
 const WORDS_MIN: usize = 4;
@@ -104,7 +104,11 @@ fn look_at_number(text: &str, hits: &mut Hits) {
     let formatted = inner.has(Signal::PhoneInternational)
         || inner.has(Signal::PhoneNational) && shape.digits >= 9;
     hits.tell_if(Signal::PhoneWithin, formatted);
-    let social_security = shape.digits == 9 && inner.valid & 1 != 0;
+    // The one number of nine digits that its hyphens give away.
+    let social_security = inner.schemes().any(|(number, valid)| {
+        let scheme = schemes().nth(number);
+        valid && scheme.is_some_and(|scheme| scheme.country.0 == "US")
+    });
     hits.tell_if(Signal::NationalWithin, social_security);
 }
 

@@ -200,3 +200,39 @@ fn dates_of_birth_spread_over_decades() {
     let orders: Vec<&str> = orders.iter().map(String::as_str).collect();
     assert!(first(facts("t", "c1", "date"), &[], &orders).is_none());
 }
+
+/// Nothing found is of a class whose mask the catalog would refuse, and each class has one mask.
+#[test]
+fn kinds_of_one_class_are_hidden_alike() {
+    let kinds = [
+        Kind::Email,
+        Kind::Phone,
+        Kind::NationalId(None),
+        Kind::PaymentCard,
+        Kind::Iban,
+        Kind::Bic,
+        Kind::BankAccount,
+        Kind::PersonName,
+        Kind::UserName,
+        Kind::PostalAddress,
+        Kind::PostalCode,
+        Kind::City,
+        Kind::BirthDate,
+        Kind::IpAddress,
+        Kind::MacAddress,
+        Kind::DeviceId,
+        Kind::UrlWithIdentifier,
+        Kind::Coordinates,
+        Kind::Secret,
+        Kind::Health,
+        Kind::SpecialCategory,
+        Kind::Gender,
+        Kind::Pay,
+        Kind::FreeText,
+    ];
+    for one in kinds {
+        for other in kinds.iter().filter(|other| other.class() == one.class()) {
+            assert_eq!(one.mask(), other.mask(), "{one} and {other}");
+        }
+    }
+}

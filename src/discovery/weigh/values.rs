@@ -67,6 +67,9 @@ fn surprise(count: u64, share: f64, chance: f64) -> f64 {
     1.0 - (-nats.max(0.0) * std::f64::consts::LN_2 / SURPRISE_HALF).exp()
 }
 
+/// Full names from which on it means something that their last words differ.
+const SURNAMES_MIN: u64 = 20;
+
 pub(super) fn witnesses(family: Family, counts: &Counts) -> Vec<Witness> {
     let mut all = Vec::new();
     if counts.seen() == 0 {
@@ -193,9 +196,12 @@ fn persons(counts: &Counts, all: &mut Vec<Witness>) {
     let (full, first, last) =
         (counts.of(Signal::FullName), counts.of(Signal::FirstName), counts.of(Signal::LastName));
     // Places, goods and words are names too: of a list of cities one in six is a first name.
-    // Of persons' surnames a dictionary knows every fourth at least; "Oscar Desk" has none.
+    // Of persons' surnames a dictionary knows every fourth at least, or they are many different
+    // ones: "Oscar Desk" is neither.
     let known = counts.of(Signal::KnownSurname) as f64 / full.max(1) as f64;
-    let surnames = (known / 0.25).min(1.0);
+    let expected = 256.0 * (1.0 - (-(full as f64) / 256.0).exp());
+    let many = full >= SURNAMES_MIN && f64::from(counts.surnames()) > 0.7 * expected;
+    let surnames = (known / 0.25).min(1.0).max(if many { 0.95 } else { 0.0 });
     let weight = (0.8 * surnames * evidence(seen, full, 0.06))
         .max(0.62 * evidence(seen, first, 0.2))
         .max(0.5 * evidence(seen, last, 0.4));
