@@ -10,8 +10,8 @@ use super::{ColumnFacts, Finding, nested, weigh};
 const PATHS_MAX: usize = 24;
 
 /// Keeps about one KiB, and as much again for each path of documents, at most 24: counts only. No
-/// value and no part of one is kept beyond [`Observer::see`]; how many differ is told by sketches of
-/// hashes (bits that many values share), and a sequence by a hash under a key of the process.
+/// value and no part of one is kept beyond [`Observer::see`]; how many differ is told by sketches
+/// of hashes (bits that many values share), a sequence by a hash under a key of the process.
 pub struct Observer {
     facts: ColumnFacts,
     family: Family,

@@ -97,7 +97,12 @@ const IBAN_LENGTHS: &[(&str, usize)] = &[
 ];
 
 /// Countries with banks and no IBANs, for BICs.
-const OTHER_COUNTRIES: &str = "AF AG AM AO AR AU AW BB BD BF BJ BM BN BO BS BT BW BZ CA CD CF CG CI CL CM CN CO CU CV DM DZ EC ER ET FJ GA GD GH GM GN GQ GW GY HK HN HT ID IM IN IR JE JM JP KE KG KH KI KM KN KP KR KY LA LK LR LS MA MG MH ML MM MO MS MV MW MX MY MZ NA NC NE NG NP NR NZ PA PE PF PG PH PR PY RW SB SG SL SN SR SS SY SZ TD TG TH TJ TM TO TT TV TW TZ UG US UY UZ VC VE VN VU WS ZA ZM ZW";
+const OTHER_COUNTRIES: &str = "AF AG AM AO AR AU AW BB BD BF BJ BM BN BO BS BT BW BZ CA CD CF CG \
+                               CI CL CM CN CO CU CV DM DZ EC ER ET FJ GA GD GH GM GN GQ GW GY HK \
+                               HN HT ID IM IN IR JE JM JP KE KG KH KI KM KN KP KR KY LA LK LR LS \
+                               MA MG MH ML MM MO MS MV MW MX MY MZ NA NC NE NG NP NR NZ PA PE PF \
+                               PG PH PR PY RW SB SG SL SN SR SS SY SZ TD TG TH TJ TM TO TT TV TW \
+                               TZ UG US UY UZ VC VE VN VU WS ZA ZM ZW";
 
 pub(super) fn look(shape: &Shape<'_>, hits: &mut Hits) {
     if shape.any(DOT | SLASH) {

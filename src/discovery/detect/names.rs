@@ -1,5 +1,5 @@
-//! What words are: first names, surnames, parts of addresses; `names/README.md` says where the lists
-//! are from.
+//! What words are: first names, surnames, parts of addresses; `names/README.md` says where the
+//! lists are from.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -149,8 +149,8 @@ fn is_random(shape: &Shape<'_>) -> bool {
     changes + case_changes >= text.len() / 5 && entropy_bits(text) >= ENTROPY_BITS_MIN
 }
 
-/// Rényi's entropy of order two of the bytes, in bits of a byte: one logarithm, where Shannon's takes
-/// one for each letter.
+/// Rényi's entropy of order two of the bytes, in bits of a byte: one logarithm, where Shannon's
+/// takes one for each letter.
 fn entropy_bits(text: &[u8]) -> f64 {
     let mut counts = [0_u16; 128];
     for &byte in text {

@@ -277,7 +277,7 @@ proptest! {
     fn no_value_is_in_a_finding(
         before in "[ -~]{0,12}",
         behind in "[ -~é@{}:\"]{0,24}",
-        data_type in prop::sample::select(vec!["text", "jsonb", "hstore", "text[]", "date", "inet"]),
+        data_type in prop::sample::select(vec!["text", "jsonb", "hstore", "text[]", "inet"]),
         column in prop::sample::select(vec!["c1", "email", "notes", "name", "password"]),
     ) {
         let mut observer = Observer::new(facts("customers", column, data_type));
@@ -319,7 +319,8 @@ proptest! {
         };
         let (one, other) = (observe(&mut values.iter()), observe(&mut values.iter().rev()));
         let kinds = |findings: &[Finding]| {
-            findings.iter().filter(|f| f.path.is_none()).map(|f| (f.kind, f.seen)).collect::<Vec<_>>()
+            let whole = findings.iter().filter(|finding| finding.path.is_none());
+            whole.map(|finding| (finding.kind, finding.seen)).collect::<Vec<_>>()
         };
         prop_assert_eq!(kinds(&one), kinds(&other));
     }
@@ -350,7 +351,7 @@ fn paths_arrays_and_maps_are_told_apart() {
     let mut observer = Observer::new(facts("t", "c1", "jsonb"));
     for n in 0..50 {
         observer.see(Some(&format!(
-            r#"{{"contact": {{"mail": "u{n}@example.com", "phones": ["+44 20 7946 09{n:02}"]}}, "n": {n}}}"#
+            r#"{{"contact": {{"mail": "u{n}@example.com", "phones": ["+44 20 7946 09{n:02}"]}}}}"#
         )));
     }
     let found: Vec<_> = observer

@@ -23,15 +23,16 @@ pub(super) const ROWS: &[Row] = &[
         85,
         "phone phones phone_number phone_no phone_num phone_nr telephone telephone_number \
          telephone_no tel_number tel_no tel_nr telno phonenumber mobile_number mobile_phone \
-         cell_phone cellphone cell_number mobile_no msisdn fax fax_number fax_no faxnumber telefon \
-         telefonnummer telefon_nr telefonnr telefax handy handynummer handy_nr mobilnummer \
-         mobiltelefon rufnummer festnetz faxnummer telephone_portable num_tel numero_telephone \
-         numero_de_telephone telefono numero_telefono numero_de_telefono celular movil telefono_movil \
-         cellulare numero_cellulare telefone numero_telefone telemovel telefoonnummer telefoon \
-         mobiele_nummer mobielnummer gsm_nummer telefon_komorkowy nr_telefonu numer_telefonu komorka \
-         mobilnr telefonnr tlf puhelin puhelinnumero cep_telefonu denwa denwabango keitai dianhua \
-         shouji shoujihao 电话 手机 手机号 電話 電話番号 携帯 телефон номер_телефона whatsapp \
-         whatsapp_number sms_number daytime_phone home_phone work_phone",
+         cell_phone cellphone cell_number mobile_no msisdn fax fax_number fax_no faxnumber \
+         telefon telefonnummer telefon_nr telefonnr telefax handy handynummer handy_nr \
+         mobilnummer mobiltelefon rufnummer festnetz faxnummer telephone_portable num_tel \
+         numero_telephone numero_de_telephone telefono numero_telefono numero_de_telefono \
+         celular movil telefono_movil cellulare numero_cellulare telefone numero_telefone \
+         telemovel telefoonnummer telefoon mobiele_nummer mobielnummer gsm_nummer \
+         telefon_komorkowy nr_telefonu numer_telefonu komorka mobilnr telefonnr tlf puhelin \
+         puhelinnumero cep_telefonu denwa denwabango keitai dianhua shouji shoujihao 电话 手机 \
+         手机号 電話 電話番号 携帯 телефон номер_телефона whatsapp whatsapp_number sms_number \
+         daytime_phone home_phone work_phone",
     ),
     (Kind::Phone, 60, "tel mobile mobil cell portable gsm handset landline"),
     // ---------------------------------------------------------------- names
@@ -39,36 +40,38 @@ pub(super) const ROWS: &[Row] = &[
         Kind::PersonName,
         90,
         "first_name firstname last_name lastname given_name givenname family_name familyname \
-         surname sur_name forename fore_name middle_name middlename middle_initial maiden_name full_name fullname \
-         fname lname mname legal_name birth_name christian_name preferred_name nickname nick_name \
-         last_names first_names vorname vornamen nachname familienname zuname geburtsname \
-         vor_nachname vor_und_nachname voller_name rufname prenom prenoms nom_de_famille \
-         nom_famille nom_complet nom_prenom nom_usage nom_naissance nombres apellido apellidos \
-         primer_apellido segundo_apellido apellido_paterno apellido_materno nombre_completo \
-         nombre_apellidos cognome nome_cognome nome_completo sobrenome apelido voornaam voornamen \
-         achternaam familienaam volledige_naam tussenvoegsel imie imiona nazwisko imie_nazwisko \
-         fornamn efternamn fullstandigt_namn fornavn etternavn efternavn etunimi sukunimi krestni \
-         jmeno prijmeni keresztnev vezeteknev prenume ad_soyad soyad soyadi imya familiya otchestvo \
-         fio shimei seimei namae myoji sei_mei xingming mingzi 姓名 名字 氏名 名前 苗字 имя фамилия \
+         surname sur_name forename fore_name middle_name middlename middle_initial maiden_name \
+         full_name fullname fname lname mname legal_name birth_name christian_name \
+         preferred_name nickname nick_name last_names first_names vorname vornamen nachname \
+         familienname zuname geburtsname vor_nachname vor_und_nachname voller_name rufname \
+         prenom prenoms nom_de_famille nom_famille nom_complet nom_prenom nom_usage \
+         nom_naissance nombres apellido apellidos primer_apellido segundo_apellido \
+         apellido_paterno apellido_materno nombre_completo nombre_apellidos cognome nome_cognome \
+         nome_completo sobrenome apelido voornaam voornamen achternaam familienaam \
+         volledige_naam tussenvoegsel imie imiona nazwisko imie_nazwisko fornamn efternamn \
+         fullstandigt_namn fornavn etternavn efternavn etunimi sukunimi krestni jmeno prijmeni \
+         keresztnev vezeteknev prenume ad_soyad soyad soyadi imya familiya otchestvo fio shimei \
+         seimei namae myoji sei_mei xingming mingzi 姓名 名字 氏名 名前 苗字 имя фамилия \
          отчество фио",
     ),
     (
         Kind::PersonName,
         82,
-        "person_name contact_name customer_name client_name employee_name patient_name user_fullname \
-         student_name teacher_name guest_name passenger_name driver_name owner_name holder_name \
-         card_holder cardholder cardholder_name name_on_card account_holder account_holder_name \
-         recipient_name sender_name author_name doctor_name physician_name manager_name \
-         emergency_contact next_of_kin member_name subscriber_name tenant_name applicant_name \
-         candidate_name beneficiary_name spouse_name mother_name father_name mothers_name \
-         mothers_maiden_name staff_name donor_name insured_name policyholder policy_holder \
-         reviewer_name buyer_name seller_name receiver_name payer_name payee_name consignee_name \
-         editor_name supervisor_name trainer_name lawyer_name judge_name child_name parent_name \
-         artist_real_name player_name agent_name instructor_name ansprechpartner kontoinhaber \
-         karteninhaber kundenname mitarbeitername patientenname nom_client nom_du_client \
-         nom_contact titulaire nombre_cliente nombre_contacto titular nome_cliente nome_do_cliente \
-         intestatario klantnaam naam_klant contactpersoon rekeninghouder kundnamn kontaktperson \
-         signed_by signatory witness_name nama_lengkap",
+        "person_name contact_name customer_name client_name employee_name patient_name \
+         user_fullname student_name teacher_name guest_name passenger_name driver_name \
+         owner_name holder_name card_holder cardholder cardholder_name name_on_card \
+         account_holder account_holder_name recipient_name sender_name author_name doctor_name \
+         physician_name manager_name emergency_contact next_of_kin member_name subscriber_name \
+         tenant_name applicant_name candidate_name beneficiary_name spouse_name mother_name \
+         father_name mothers_name mothers_maiden_name staff_name donor_name insured_name \
+         policyholder policy_holder reviewer_name buyer_name seller_name receiver_name \
+         payer_name payee_name consignee_name editor_name supervisor_name trainer_name \
+         lawyer_name judge_name child_name parent_name artist_real_name player_name agent_name \
+         instructor_name ansprechpartner kontoinhaber karteninhaber kundenname mitarbeitername \
+         patientenname nom_client nom_du_client nom_contact titulaire nombre_cliente \
+         nombre_contacto titular nome_cliente nome_do_cliente intestatario klantnaam naam_klant \
+         contactpersoon rekeninghouder kundnamn kontaktperson signed_by signatory witness_name \
+         nama_lengkap",
     ),
     (
         Kind::PersonName,
@@ -81,9 +84,10 @@ pub(super) const ROWS: &[Row] = &[
         Kind::UserName,
         70,
         "username user_name login login_name loginname screen_name screenname user_login handle \
-         login_id loginid benutzername benutzer_name anmeldename nom_utilisateur identifiant nombre_usuario \
-         nombre_de_usuario nome_utente nome_usuario gebruikersnaam nazwa_uzytkownika anvandarnamn \
-         brukernavn brugernavn twitter_handle skype skype_name telegram_username",
+         login_id loginid benutzername benutzer_name anmeldename nom_utilisateur identifiant \
+         nombre_usuario nombre_de_usuario nome_utente nome_usuario gebruikersnaam \
+         nazwa_uzytkownika anvandarnamn brukernavn brugernavn twitter_handle skype skype_name \
+         telegram_username",
     ),
     // ---------------------------------------------------------------- where somebody lives
     (
@@ -92,12 +96,13 @@ pub(super) const ROWS: &[Row] = &[
         "street street_address streetaddress street_name address_line address_line_1 addr_line \
          line_1 address_1 mailing_address postal_address home_address billing_address \
          shipping_address delivery_address residential_address ship_address bill_address \
-         house_number street_number strasse strassenname str hausnummer anschrift wohnort_strasse \
-         lieferadresse rechnungsadresse postanschrift adresse_postale rue numero_rue voie \
-         adresse_livraison adresse_facturation direccion direccion_envio calle domicilio indirizzo \
-         indirizzo_spedizione via_numero endereco morada logradouro rua straat straatnaam huisnummer \
-         bezorgadres factuuradres ulica nr_domu adres_zamieszkania gatuadress gata gateadresse vei \
-         katuosoite osoite utca lakcim dzhusho jusho dizhi xiangxidizhi 地址 住址 住所 адрес улица",
+         house_number street_number strasse strassenname str hausnummer anschrift \
+         wohnort_strasse lieferadresse rechnungsadresse postanschrift adresse_postale rue \
+         numero_rue voie adresse_livraison adresse_facturation direccion direccion_envio calle \
+         domicilio indirizzo indirizzo_spedizione via_numero endereco morada logradouro rua \
+         straat straatnaam huisnummer bezorgadres factuuradres ulica nr_domu adres_zamieszkania \
+         gatuadress gata gateadresse vei katuosoite osoite utca lakcim dzhusho jusho dizhi \
+         xiangxidizhi 地址 住址 住所 адрес улица",
     ),
     (
         Kind::PostalAddress,
@@ -210,25 +215,27 @@ pub(super) const ROWS: &[Row] = &[
     (
         Kind::Health,
         82,
-        "diagnosis diagnoses diagnosis_code icd icd_10 icd_9 icd_code icd10 blood_type blood_group \
-         medical_history medical_record medical_record_number mrn medication medications \
-         prescription allergies allergy disability disabilities medical_condition health_condition \
-         health_status symptoms disease diseases illness vaccination vaccinations immunization \
-         lab_result lab_results treatment_plan hiv_status pregnancy pregnant bmi blood_pressure \
-         health_insurance_number health_insurance insurance_number patient_notes diagnose diagnosen \
-         blutgruppe krankheit allergien krankenkasse behinderung medikament medikamente \
-         krankenversicherungsnummer versichertennummer diagnostic groupe_sanguin maladie \
-         antecedents_medicaux handicap diagnostico grupo_sanguineo enfermedad alergias \
-         discapacidad diagnosi gruppo_sanguigno malattia allergie tipo_sanguineo doenca \
-         bloedgroep ziekte rozpoznanie grupa_krwi choroba diagnos blodgrupp sjukdom",
+        "diagnosis diagnoses diagnosis_code icd icd_10 icd_9 icd_code icd10 blood_type \
+         blood_group medical_history medical_record medical_record_number mrn medication \
+         medications prescription allergies allergy disability disabilities medical_condition \
+         health_condition health_status symptoms disease diseases illness vaccination \
+         vaccinations immunization lab_result lab_results treatment_plan hiv_status pregnancy \
+         pregnant bmi blood_pressure health_insurance_number health_insurance insurance_number \
+         patient_notes diagnose diagnosen blutgruppe krankheit allergien krankenkasse \
+         behinderung medikament medikamente krankenversicherungsnummer versichertennummer \
+         diagnostic groupe_sanguin maladie antecedents_medicaux handicap diagnostico \
+         grupo_sanguineo enfermedad alergias discapacidad diagnosi gruppo_sanguigno malattia \
+         allergie tipo_sanguineo doenca bloedgroep ziekte rozpoznanie grupa_krwi choroba diagnos \
+         blodgrupp sjukdom",
     ),
     (
         Kind::Pay,
         80,
         "salary salaries wage wages base_salary annual_salary monthly_salary hourly_rate \
-         pay_rate payrate compensation annual_income income yearly_income household_income net_pay \
-         gross_pay bonus_amount gehalt grundgehalt monatsgehalt jahresgehalt lohn einkommen salaire \
-         revenu_annuel salario sueldo nomina ingresos stipendio reddito ordenado renda salaris loon \
-         inkomen wynagrodzenie pensja zarobki lon inkomst palkka plat mzda",
+         pay_rate payrate compensation annual_income income yearly_income household_income \
+         net_pay gross_pay bonus_amount gehalt grundgehalt monatsgehalt jahresgehalt lohn \
+         einkommen salaire revenu_annuel salario sueldo nomina ingresos stipendio reddito \
+         ordenado renda salaris loon inkomen wynagrodzenie pensja zarobki lon inkomst palkka \
+         plat mzda",
     ),
 ];

@@ -22,9 +22,10 @@ fn names_of_columns_in_several_languages() {
         ),
         (
             Kind::PersonName,
-            "first_name LastName firstname surname vorname nachname prenom nom_de_famille apellidos \
-             cognome sobrenome voornaam achternaam imie nazwisko fornamn etternavn contact_name \
-             customer_name cardholder_name 姓名 фамилия middle_initial full_name author_name",
+            "first_name LastName firstname surname vorname nachname prenom nom_de_famille \
+             apellidos cognome sobrenome voornaam achternaam imie nazwisko fornamn etternavn \
+             contact_name customer_name cardholder_name 姓名 фамилия middle_initial full_name \
+             author_name",
         ),
         (
             Kind::BirthDate,
@@ -35,7 +36,8 @@ fn names_of_columns_in_several_languages() {
         (
             Kind::PostalAddress,
             "address address2 street street_address billing_address shippingAddress strasse \
-             direccion indirizzo logradouro straatnaam ulica addr_line_1 ship_address BillingAddress",
+             direccion indirizzo logradouro straatnaam ulica addr_line_1 ship_address \
+             BillingAddress",
         ),
         (Kind::PostalCode, "zip zip_code postal_code plz code_postal cep kod_pocztowy postcode"),
         (Kind::City, "city billing_city ville ciudad citta wohnort"),

@@ -21,12 +21,13 @@ pub(super) const ROWS: &[Row] = &[
     (
         Kind::BankAccount,
         80,
-        "bank_account bank_account_number bank_account_no account_number_bank bankaccount acct_no \
-         bank_acct sort_code routing_number aba_number aba_routing routing_no bank_routing clabe \
-         bankverbindung kontonummer konto_nr kontonr bankleitzahl blz compte_bancaire \
-         numero_compte rib cuenta_bancaria numero_cuenta numero_de_cuenta conto_corrente \
-         numero_conto conta_bancaria numero_conta rekeningnummer bankrekening numer_konta \
-         rachunek_bankowy bankkonto bankgiro plusgiro tilinumero cislo_uctu bankszamlaszam ccc_cuenta",
+        "bank_account bank_account_number bank_account_no account_number_bank bankaccount \
+         acct_no bank_acct sort_code routing_number aba_number aba_routing routing_no \
+         bank_routing clabe bankverbindung kontonummer konto_nr kontonr bankleitzahl blz \
+         compte_bancaire numero_compte rib cuenta_bancaria numero_cuenta numero_de_cuenta \
+         conto_corrente numero_conto conta_bancaria numero_conta rekeningnummer bankrekening \
+         numer_konta rachunek_bankowy bankkonto bankgiro plusgiro tilinumero cislo_uctu \
+         bankszamlaszam ccc_cuenta",
     ),
     (Kind::BankAccount, 62, "account_number account_no account_num acct_number account_nr"),
     // ---------------------------------------------------------------- networks and devices
@@ -49,18 +50,19 @@ pub(super) const ROWS: &[Row] = &[
         Kind::DeviceId,
         72,
         "imei imei_number imsi iccid device_id deviceid device_identifier idfa gaid aaid udid \
-         android_id advertising_id serial_imei device_serial push_token device_token fingerprint_id \
-         license_plate number_plate plate_number vehicle_registration registration_plate vin \
-         kennzeichen kfz_kennzeichen fahrgestellnummer immatriculation matricula targa kenteken \
-         nr_rejestracyjny",
+         android_id advertising_id serial_imei device_serial push_token device_token \
+         fingerprint_id license_plate number_plate plate_number vehicle_registration \
+         registration_plate vin kennzeichen kfz_kennzeichen fahrgestellnummer immatriculation \
+         matricula targa kenteken nr_rejestracyjny",
     ),
     // ---------------------------------------------------------------- pages and places
     (
         Kind::UrlWithIdentifier,
         50,
-        "profile_url profile_link linkedin linkedin_url facebook facebook_url twitter twitter_url \
-         instagram github_url personal_website personal_url avatar avatar_url photo_url picture_url \
-         facebook_id linkedin_id reset_url confirmation_url unsubscribe_url invite_url",
+        "profile_url profile_link linkedin linkedin_url facebook facebook_url twitter \
+         twitter_url instagram github_url personal_website personal_url avatar avatar_url \
+         photo_url picture_url facebook_id linkedin_id reset_url confirmation_url \
+         unsubscribe_url invite_url",
     ),
     (
         Kind::Coordinates,
@@ -79,19 +81,20 @@ pub(super) const ROWS: &[Row] = &[
     (
         Kind::Secret,
         88,
-        "password passwd pwd pass_word passcode pass_hash password_hash passwordhash password_digest \
-         hashed_password encrypted_password pass_phrase passphrase secret secret_key client_secret \
-         api_key apikey api_secret api_token access_token accesstoken refresh_token refreshtoken \
-         auth_token authtoken authentication_token bearer_token private_key privatekey secret_token \
-         session_token sessiontoken csrf_token reset_token reset_password_token \
-         password_reset_token confirmation_token remember_token verification_token otp_secret \
-         totp_secret mfa_secret two_factor_secret recovery_codes recovery_code backup_codes pin \
-         pin_code pincode cvv cvc cvv_2 cvc_2 security_code card_code salt password_salt credential \
-         credentials passwort kennwort geheimnis mot_de_passe motdepasse mdp contrasena clave \
-         clave_acceso password_utente parola_chiave senha palavra_passe wachtwoord haslo losenord \
-         passord adgangskode salasana heslo jelszo parola sifre parol pasuwado mima 密码 パスワード \
-         пароль security_answer secret_answer security_question_answer authentication_string \
-         ssh_key signing_key encryption_key webhook_secret oauth_token id_token jwt",
+        "password passwd pwd pass_word passcode pass_hash password_hash passwordhash \
+         password_digest hashed_password encrypted_password pass_phrase passphrase secret \
+         secret_key client_secret api_key apikey api_secret api_token access_token accesstoken \
+         refresh_token refreshtoken auth_token authtoken authentication_token bearer_token \
+         private_key privatekey secret_token session_token sessiontoken csrf_token reset_token \
+         reset_password_token password_reset_token confirmation_token remember_token \
+         verification_token otp_secret totp_secret mfa_secret two_factor_secret recovery_codes \
+         recovery_code backup_codes pin pin_code pincode cvv cvc cvv_2 cvc_2 security_code \
+         card_code salt password_salt credential credentials passwort kennwort geheimnis \
+         mot_de_passe motdepasse mdp contrasena clave clave_acceso password_utente parola_chiave \
+         senha palavra_passe wachtwoord haslo losenord passord adgangskode salasana heslo jelszo \
+         parola sifre parol pasuwado mima 密码 パスワード пароль security_answer secret_answer \
+         security_question_answer authentication_string ssh_key signing_key encryption_key \
+         webhook_secret oauth_token id_token jwt",
     ),
     (Kind::Secret, 45, "token session_id sessionid session_key security_stamp nonce pass"),
     // ---------------------------------------------------------------- texts

@@ -15,13 +15,14 @@ const COMMENT: f64 = 0.55;
 const REFERENCE: f64 = 0.15;
 
 /// Words of things whose numbers and names look like persons'.
-const NUMBERED_THINGS: &str = "order orders invoice tracking sku isbn ean upc gtin asin barcode serial version versions \
-    hash checksum digest etag sha md5 crc batch lot part ticket case transaction txn reference receipt \
-    shipment parcel article product item epoch timestamp siren siret vat ust duns lei company uuid guid \
-    build revision release commit model imo awb waybill container voucher coupon sequence seq counter \
-    bestellung bestellnummer rechnung rechnungsnummer artikelnummer seriennummer commande facture pedido \
-    factura ordine fattura bestelling factuur zamowienie faktura build_number price cost amount total \
-    offset checkpoint lsn xid oid port isrc iswc doi issn ndc cas";
+const NUMBERED_THINGS: &str = "order orders invoice tracking sku isbn ean upc gtin asin barcode \
+    serial version versions hash checksum digest etag sha md5 crc batch lot part ticket case \
+    transaction txn reference receipt shipment parcel article product item epoch timestamp siren \
+    siret vat ust duns lei company uuid guid build revision release commit model imo awb waybill \
+    container voucher coupon sequence seq counter bestellung bestellnummer rechnung \
+    rechnungsnummer artikelnummer seriennummer commande facture pedido factura ordine fattura \
+    bestelling factuur zamowienie faktura build_number price cost amount total offset checkpoint \
+    lsn xid oid port isrc iswc doi issn ndc cas";
 
 #[derive(Debug)]
 pub(super) struct Context<'a> {

@@ -26,8 +26,8 @@ impl Witness {
 /// Nats of surprise at which half of the weight is given: one value of a kind that one value in
 /// three would be by chance is not much, five are.
 const SURPRISE_HALF: f64 = 1.6;
-/// Share of the values from which on a column is one of the kind throughout: PII in one value of four
-/// is PII, where no others look like it.
+/// Share of the values from which on a column is one of the kind throughout: PII in one value of
+/// four is PII, where no others look like it.
 const WHOLE_SHARE: f64 = 0.25;
 
 /// How much it says that a share of `seen` values has a signal which others have by chance.
