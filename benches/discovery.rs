@@ -10,9 +10,9 @@ use keyhole::discovery::{ColumnFacts, Observer};
 use keyhole::model::RelationName;
 
 /// Values of one measurement.
-const VALUES: u64 = 20_000;
+const VALUES: u64 = 2_000;
 /// Each is made so often; the fastest counts.
-const TRIES: usize = 7;
+const TRIES: usize = 60;
 /// Columns of the table whose findings are made.
 const COLUMNS: usize = 20;
 
