@@ -32,6 +32,7 @@ mod risk;
 mod serve;
 mod shown;
 mod sign_in;
+mod simulate;
 mod store;
 mod support_bundle;
 mod token;
@@ -70,6 +71,15 @@ enum Command {
     /// Exits 0 if it would run and 1 if it would be refused. Grants that are bound to networks do
     /// not count, as there is no connection.
     Explain(explain::Arguments),
+    /// Say what another catalog or other policies would change, before they count
+    ///
+    /// Takes the statements of an audit log, or of a file, and decides on each as the configuration
+    /// says now and as it would: who would see what masked, or raw that was hidden; what would be
+    /// refused, or take longer; and which requests would be granted otherwise. Runs nothing, and
+    /// writes nothing. The proposed configuration is taken to enforce, so with the current one in
+    /// mode observe, and nothing else, it says what enforcing would change. Exits 5 if something
+    /// would change for the worse, 1 if the log is not whole.
+    Simulate(Box<simulate::Arguments>),
     /// Have a database tell the proxy of DDL past it, at once
     ///
     /// Installs two event triggers, in schema keyhole_internal, that NOTIFY the proxy; it takes a
@@ -162,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Init(arguments) => runtime.block_on(init::run(&arguments)),
         Command::Check(from) => runtime.block_on(check::run(&from)),
         Command::Explain(arguments) => runtime.block_on(explain::run(&arguments)),
+        Command::Simulate(arguments) => runtime.block_on(simulate::run(&arguments)),
         Command::InstallTrigger(arguments) => runtime.block_on(install_trigger::run(&arguments)),
         Command::Access(command) => runtime.block_on(access::run(*command)),
         Command::Look(command) => runtime.block_on(look::run(*command)),

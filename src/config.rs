@@ -33,6 +33,7 @@ mod notify;
 mod oidc;
 mod one_or_many;
 mod passthrough;
+mod proposed;
 mod raw;
 mod risk;
 mod sink;

@@ -17,6 +17,7 @@ mod ports;
 pub mod preview;
 mod proof;
 mod refresher;
+pub mod rehearsal;
 mod risk;
 mod setup;
 mod sinks;

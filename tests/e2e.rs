@@ -85,6 +85,8 @@ mod search;
 mod shared_store;
 #[path = "e2e/silence.rs"]
 mod silence;
+#[path = "e2e/simulate.rs"]
+mod simulate;
 #[path = "e2e/sinks.rs"]
 mod sinks;
 #[path = "e2e/subjects.rs"]

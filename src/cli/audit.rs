@@ -1,6 +1,6 @@
 //! `keyhole audit …`: the record, read back.
 
-mod cells;
+pub(super) mod cells;
 mod report;
 mod row;
 mod search;
@@ -68,7 +68,7 @@ pub(super) enum Command {
 
 /// Which records count by their time.
 #[derive(Debug, clap::Args)]
-struct Period {
+pub(super) struct Period {
     /// Not before this time, or this long ago
     #[arg(long, value_name = "TIME")]
     since: Option<String>,

@@ -12,12 +12,20 @@ pub(super) enum Exit {
     Failed = 2,
     Refused = 3,
     TimedOut = 4,
+    Worse = 5,
     Interrupted = 130,
 }
 
 impl Exit {
-    const ALL: [Self; 6] =
-        [Self::Done, Self::Wrong, Self::Failed, Self::Refused, Self::TimedOut, Self::Interrupted];
+    const ALL: [Self; 7] = [
+        Self::Done,
+        Self::Wrong,
+        Self::Failed,
+        Self::Refused,
+        Self::TimedOut,
+        Self::Worse,
+        Self::Interrupted,
+    ];
 
     fn words(self) -> &'static str {
         match self {
@@ -35,6 +43,10 @@ impl Exit {
                  taken back, or lapsed"
             }
             Self::TimedOut => "nobody decided within --timeout; the request was taken back",
+            Self::Worse => {
+                "simulated, and something would change for the worse: masked, refused, newly \
+                 visible, slower, or no longer to be had by asking"
+            }
             Self::Interrupted => "Ctrl-C while it waited; the request was taken back",
         }
     }

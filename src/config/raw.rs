@@ -6,7 +6,7 @@ use toml::Spanned;
 
 pub(super) use self::catalog::{CatalogFile, Class, Function, Honey, Table};
 pub(super) use self::notify::{Notify, Smtp, Webhook};
-pub(super) use self::policy::{Policy, Standing};
+pub(super) use self::policy::{Policy, PolicyFile, Standing};
 pub(super) use self::risk::{Risk, RiskRule};
 pub(super) use self::sink::Sink;
 use super::one_or_many::OneOrMany;

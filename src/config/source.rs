@@ -77,6 +77,11 @@ impl Problems {
 }
 
 impl Source {
+    /// What the arguments of a command say; `option` is where.
+    pub(super) fn of_option(option: &str) -> Self {
+        Self { path: option.into(), text: String::new() }
+    }
+
     pub(super) fn read(path: &Path) -> Result<Self, Problem> {
         match std::fs::read_to_string(path) {
             Ok(text) => Ok(Self { path: path.to_owned(), text }),

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use crate::analysis::SearchPath;
 use crate::analysis::mention::MentionError;
+use crate::analysis::sensitive::Tags;
 use crate::auth::Lasting;
 use crate::config::Config;
 use crate::decision::World;
 use crate::grant::LiveTable;
 use crate::model::{Epoch, ROLE_DDL, Timestamp, User};
+use crate::schema::Snapshot;
 use crate::store::approvals::{Location, StoreError, peek, standing_only, steady_clock};
 use crate::store::tags::{TagFiles, TagsError};
 use crate::upstream::connect::Target;
@@ -140,31 +142,47 @@ pub fn target(config: Config, database: &str) -> Result<Target, PreviewError> {
 }
 
 async fn read(spec: &Spec, files: &TagFiles) -> Result<(Made, SearchPath), PreviewError> {
-    let failed = |why: String| PreviewError::Upstream(spec.name.to_string(), why);
-    let patience = spec.target.servers.patience();
-    let connected = tokio::time::timeout(patience, own::connect(&spec.target)).await;
-    let connected = connected.map_err(|_| failed(format!("no answer in {patience:?}")))?;
-    let (mut client, connection) = connected.map_err(|error| failed(with_cause(&error)))?;
-    let reading = async {
-        let epoch = Epoch(1);
-        let schema = introspect::read(&mut client, epoch).await;
-        let schema = schema.map_err(|error| failed(with_cause(&error)))?;
-        let identity = introspect::identity(&client).await;
-        let identity = identity.map_err(|error| failed(with_cause(&error)))?;
-        let tags = files.load(&spec.name, &identity, &schema)?;
-        let row = client.query_one(PATH, &[]).await;
-        let path = row.and_then(|row| row.try_get(0));
-        let path = path.map_err(|error| failed(with_cause(&error)))?;
-        Ok((make(epoch, Arc::new(schema), spec, &tags)?, SearchPath(path)))
-    };
-    tokio::select! {
-        read = tokio::time::timeout(READ_TIMEOUT, reading) => match read {
-            Ok(read) => read,
-            Err(_) => Err(failed(format!("the schema was not read in {READ_TIMEOUT:?}"))),
-        },
-        ended = connection => Err(failed(match ended {
-            Ok(()) => "the connection ended".to_owned(),
-            Err(error) => with_cause(&error),
-        })),
+    let read = Live::read(spec, files).await?;
+    Ok((make(EPOCH, read.schema, spec, &read.tags)?, read.path))
+}
+
+pub(super) const EPOCH: Epoch = Epoch(1);
+
+/// What a database says of itself, and what was tagged in it before.
+pub(super) struct Live {
+    pub(super) schema: Arc<Snapshot>,
+    pub(super) tags: Tags,
+    /// Where unqualified names are looked up when a session begins.
+    pub(super) path: SearchPath,
+}
+
+impl Live {
+    pub(super) async fn read(spec: &Spec, files: &TagFiles) -> Result<Self, PreviewError> {
+        let failed = |why: String| PreviewError::Upstream(spec.name.to_string(), why);
+        let patience = spec.target.servers.patience();
+        let connected = tokio::time::timeout(patience, own::connect(&spec.target)).await;
+        let connected = connected.map_err(|_| failed(format!("no answer in {patience:?}")))?;
+        let (mut client, connection) = connected.map_err(|error| failed(with_cause(&error)))?;
+        let reading = async {
+            let schema = introspect::read(&mut client, EPOCH).await;
+            let schema = schema.map_err(|error| failed(with_cause(&error)))?;
+            let identity = introspect::identity(&client).await;
+            let identity = identity.map_err(|error| failed(with_cause(&error)))?;
+            let tags = files.load(&spec.name, &identity, &schema)?;
+            let row = client.query_one(PATH, &[]).await;
+            let path = row.and_then(|row| row.try_get(0));
+            let path = path.map_err(|error| failed(with_cause(&error)))?;
+            Ok(Self { schema: Arc::new(schema), tags, path: SearchPath(path) })
+        };
+        tokio::select! {
+            read = tokio::time::timeout(READ_TIMEOUT, reading) => match read {
+                Ok(read) => read,
+                Err(_) => Err(failed(format!("the schema was not read in {READ_TIMEOUT:?}"))),
+            },
+            ended = connection => Err(failed(match ended {
+                Ok(()) => "the connection ended".to_owned(),
+                Err(error) => with_cause(&error),
+            })),
+        }
     }
 }

@@ -194,6 +194,11 @@ impl Setup {
         self.people.user(name)
     }
 
+    /// Who has that name, whether configured or not, and brought these groups to their login.
+    pub(super) fn named(&self, name: &str, groups: &[String]) -> User {
+        self.people.named(name, groups)
+    }
+
     /// What everybody in the group may do.
     pub(super) fn roles_of(&self, group: &str) -> &[String] {
         self.people.roles_of(group)

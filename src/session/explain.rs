@@ -77,10 +77,39 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// Whether the smallest grant is looked for: it takes a decision for each grant that is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SmallestGrant {
+    Wanted,
+    Unasked,
+}
+
+/// Gate 2 of a text that it never sees.
+const NOT_NEEDED: &str = "not needed";
+
 impl Explanation {
     /// Explains `text` in a session with this `search_path`; whatever the session prepared or
     /// declared before is not known here. Nothing is run.
     pub fn new(text: &str, path: &SearchPath, standpoint: Standpoint<'_>) -> Self {
+        Self::made(text, path, standpoint, SmallestGrant::Wanted)
+    }
+
+    /// The same for who asks about many statements: the smallest grant is not looked for, and None.
+    pub fn without_grant(text: &str, path: &SearchPath, standpoint: Standpoint<'_>) -> Self {
+        Self::made(text, path, standpoint, SmallestGrant::Unasked)
+    }
+
+    /// Whether gate 1 lets the text pass, so that nothing else looks at it.
+    pub fn passes_unread(&self) -> bool {
+        self.gates.analysis == NOT_NEEDED
+    }
+
+    fn made(
+        text: &str,
+        path: &SearchPath,
+        standpoint: Standpoint<'_>,
+        grant: SmallestGrant,
+    ) -> Self {
         let world = standpoint.world;
         let all = world.sensitive.mention.scan(text.as_bytes());
         // Settings alone show nothing.
@@ -114,7 +143,7 @@ impl Explanation {
             standpoint.forms
         };
         let context = Context { schema: &world.schema, sensitive: &world.sensitive, path };
-        explanation.decided(&parsed, context, Standpoint { forms, ..standpoint });
+        explanation.decided(&parsed, context, Standpoint { forms, ..standpoint }, grant);
         explanation
     }
 
@@ -162,7 +191,13 @@ impl Explanation {
         self.reasons.extend(reasons);
     }
 
-    fn decided(&mut self, parsed: &Parsed, context: Context<'_>, standpoint: Standpoint<'_>) {
+    fn decided(
+        &mut self,
+        parsed: &Parsed,
+        context: Context<'_>,
+        standpoint: Standpoint<'_>,
+        grant: SmallestGrant,
+    ) {
         let analyses: Vec<Analysis> =
             (0..parsed.statements.len()).map(|index| analyse(parsed, index, context)).collect();
         let decisions: Vec<Decision> =
@@ -171,7 +206,10 @@ impl Explanation {
         self.gates.analysis = found(&analyses);
         self.relations = relations(standpoint.world, &analyses);
         self.columns = columns::of(pairs(), standpoint);
-        self.smallest_grant = grants::smallest(&analyses, standpoint);
+        self.smallest_grant = match grant {
+            SmallestGrant::Wanted => grants::smallest(&analyses, standpoint),
+            SmallestGrant::Unasked => None,
+        };
         let in_band = analyses.iter().any(|analysis| !analysis.in_band.is_empty());
         if standpoint.world.rules.mode == Mode::Observe && !in_band {
             return self.observed(&decisions);
@@ -222,7 +260,7 @@ impl Gates {
         let nothing = hits.is_empty() || hits == Hits::CURSOR;
         Self {
             mention: if hits.is_empty() { "no hit".to_owned() } else { format!("hit: {hits}") },
-            analysis: if nothing { "not needed" } else { "" }.to_owned(),
+            analysis: if nothing { NOT_NEEDED } else { "" }.to_owned(),
             provenance: provenance(Verdict::Clear).to_owned(),
         }
     }

@@ -3,12 +3,12 @@
 use crate::model::misleads;
 
 /// As it may be shown: nothing of it moves a cursor, ends a line or turns the reading direction.
-pub(super) fn shown(text: &str) -> String {
+pub(in crate::cli) fn shown(text: &str) -> String {
     text.chars().map(|c| if misleads(c) { ' ' } else { c }).collect()
 }
 
 /// The beginning, if it is longer.
-pub(super) fn cut(text: &str, chars_max: usize) -> String {
+pub(in crate::cli) fn cut(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
@@ -53,7 +53,7 @@ pub(super) fn escaped(text: &str) -> String {
 }
 
 /// A table with a line of titles; columns of numbers (`right`) end where they end.
-pub(super) fn table(titles: &[&str], right: &[usize], rows: &[Vec<String>]) -> String {
+pub(in crate::cli) fn table(titles: &[&str], right: &[usize], rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = titles
         .iter()
         .enumerate()

@@ -171,7 +171,7 @@ pub(super) fn catalogs(config: &Config) -> impl Iterator<Item = Named<'_>> + Clo
 impl super::Period {
     /// # Errors
     /// Says which is no time.
-    pub(super) fn read(
+    pub(in crate::cli) fn read(
         &self,
         now: Timestamp,
     ) -> Result<(Option<Timestamp>, Option<Timestamp>), String> {

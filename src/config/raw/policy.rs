@@ -5,6 +5,16 @@ use toml::Spanned;
 
 use super::{Text, Texts};
 
+/// A file of policies alone.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct PolicyFile {
+    #[serde(default)]
+    pub(in crate::config) policy: Vec<Spanned<Policy>>,
+    #[serde(default)]
+    pub(in crate::config) standing: Vec<Spanned<Standing>>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Policy {

@@ -2,7 +2,7 @@
 
 use super::{Allowed, Asker, Decision, Policies, Policy};
 use crate::grant::{Ask, CatalogView};
-use crate::model::{Client, Report, Timestamp};
+use crate::model::{Client, Report, Timestamp, User};
 
 /// A request that was thought through.
 #[derive(Clone, Debug)]
@@ -51,6 +51,27 @@ impl Policies {
         };
         Ok(Trial { steps, outcome })
     }
+
+    /// What would become of a request that was made before, at `then`. Nobody knows any more from
+    /// where it came, so conditions are not held against it; `at_once` as in [`Policies::decide`].
+    ///
+    /// # Errors
+    /// The ask itself makes no sense with this catalog, whatever the policies say.
+    pub fn retrial(
+        &self,
+        user: &User,
+        view: &CatalogView,
+        ask: &Ask,
+        then: Timestamp,
+        at_once: impl Fn(&str) -> u32,
+    ) -> Result<Result<Allowed, Report>, Report> {
+        let terms = ask.read(view, then)?;
+        let asker = Asker { user, client: None, now: then };
+        Ok(match self.decide(&terms, asker, at_once) {
+            Decision::Allowed(allowed) => Ok(*allowed),
+            Decision::Refused(report) => Err(report),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -73,5 +94,16 @@ mod tests {
         assert!(long.message.contains("allows at most 1h"), "{long:?}");
         let nothing = ask("customers.nosuch", 5);
         assert!(policies().trial(&client(alice()), &view(), &nothing, at(0)).is_err());
+    }
+
+    #[test]
+    fn a_request_is_tried_again_without_its_client() {
+        let again = |resource: &str, minutes| {
+            policies().retrial(&alice(), &view(), &ask(resource, minutes), at(0), |_| 0)
+        };
+        assert_eq!(again("customers.email", 30).unwrap().unwrap().approvals, 0);
+        let long = again("customers.email", 90).unwrap().unwrap_err();
+        assert!(long.message.contains("allows at most 1h"), "{long:?}");
+        assert!(again("customers.nosuch", 5).is_err());
     }
 }

@@ -43,6 +43,12 @@ impl People {
         if by_users || by_groups { Definers::Some } else { Definers::None }
     }
 
+    /// Who has that name, and brought these groups to their login.
+    pub(super) fn named(&self, name: &str, groups: &[String]) -> User {
+        let base = self.users.get(name).cloned().unwrap_or_else(|| User::nobody(name));
+        self.complete(base, groups)
+    }
+
     /// The user that a login is about; None: nobody.
     pub(super) fn person(&self, login: &Authenticated) -> Option<User> {
         let base = match self.users.get(&**login.user()) {
