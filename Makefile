@@ -1,6 +1,6 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
-.PHONY: docs deb test-deb check-deploy test-api test-console screenshots kills bench-audit bench-catalog bench-discovery bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench
+.PHONY: docs deb test-deb check-deploy test-api test-console screenshots kills bench-audit bench-catalog bench-discovery bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench scan-bench
 
 all: build
 
@@ -82,6 +82,12 @@ demo-serve:
 CHANGES ?= 1000
 store-bench: setup
 	KEYHOLE_STORE_CHANGES=$(CHANGES) cargo test --test e2e -- --nocapture changes_reach_three_proxies
+
+# What a scan of TABLES tables with 20 columns each costs, and that it goes on after a kill.
+TABLES ?= 1000
+scan-bench:
+	@scripts/setup.sh build
+	KEYHOLE_SCAN_TABLES=$(TABLES) cargo test --test scan -- --nocapture what_a_scan_costs
 
 bench:
 	@scripts/setup.sh demo

@@ -29,6 +29,7 @@ mod prompt;
 mod ready;
 mod receipts;
 mod risk;
+mod scan;
 mod serve;
 mod shown;
 mod sign_in;
@@ -66,6 +67,13 @@ enum Command {
     ///
     /// Prints one line per problem, with file and line, and exits 1 if there is any.
     Check(check::Arguments),
+    /// Look for personal data in a database, and say what the catalog does not name
+    ///
+    /// Samples every table within bounds, in read-only transactions, and says for each column what
+    /// it looks like, how sure that is, and why. No value is printed or kept. Exits 5 if columns
+    /// look like personal data and are in no catalog, 1 if there are none but some tables could not
+    /// be read, and 0 otherwise.
+    Scan(Box<scan::Arguments>),
     /// Say what would happen to a statement, and why, without running it
     ///
     /// Exits 0 if it would run and 1 if it would be refused. Grants that are bound to networks do
@@ -171,6 +179,7 @@ pub fn main() -> ExitCode {
         Command::Serve(from) => runtime.block_on(serve::run(&from.config)),
         Command::Init(arguments) => runtime.block_on(init::run(&arguments)),
         Command::Check(from) => runtime.block_on(check::run(&from)),
+        Command::Scan(arguments) => runtime.block_on(scan::run(&arguments)),
         Command::Explain(arguments) => runtime.block_on(explain::run(&arguments)),
         Command::Simulate(arguments) => runtime.block_on(simulate::run(&arguments)),
         Command::InstallTrigger(arguments) => runtime.block_on(install_trigger::run(&arguments)),

@@ -202,6 +202,8 @@ pub struct DatabaseConfig {
     /// None: the client's own.
     pub application_name: Option<ApplicationName>,
     pub catalog: Catalog,
+    /// The files that make it up, in order.
+    pub catalog_files: Vec<PathBuf>,
     pub place: Place,
 }
 

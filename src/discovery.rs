@@ -2,14 +2,17 @@
 //! sampled values.
 //!
 //! Pure: `upstream::sampling` reads the values. Nothing here keeps one: `detect` says what a value
-//! looks like, `counts` counts it, `vocabulary` reads names, `weigh` makes findings of both.
+//! looks like, `counts` counts it, `vocabulary` reads names, `weigh` makes findings of both; `report`
+//! holds them against the catalog, and `draft` writes them into it.
 
 mod counts;
 mod detect;
+pub mod draft;
 mod facts;
 mod kind;
 mod nested;
 mod observer;
+pub mod report;
 mod vocabulary;
 mod weigh;
 

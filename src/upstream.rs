@@ -5,4 +5,5 @@ pub mod connect;
 pub mod ddl_trigger;
 pub mod introspect;
 pub mod own;
+pub mod sampling;
 pub mod servers;

@@ -12,7 +12,7 @@ pub(super) enum Exit {
     Failed = 2,
     Refused = 3,
     TimedOut = 4,
-    Worse = 5,
+    Found = 5,
     Interrupted = 130,
 }
 
@@ -23,7 +23,7 @@ impl Exit {
         Self::Failed,
         Self::Refused,
         Self::TimedOut,
-        Self::Worse,
+        Self::Found,
         Self::Interrupted,
     ];
 
@@ -43,11 +43,14 @@ impl Exit {
                  taken back, or lapsed"
             }
             Self::TimedOut => "nobody decided within --timeout; the request was taken back",
-            Self::Worse => {
-                "simulated, and something would change for the worse: masked, refused, newly \
-                 visible, slower, or no longer to be had by asking"
+            Self::Found => {
+                "found what somebody has to decide: columns that look like personal data and are in \
+                 no catalog; or, simulated, what would change for the worse: masked, refused, \
+                 newly visible, slower, or no longer to be had by asking"
             }
-            Self::Interrupted => "Ctrl-C while it waited; the request was taken back",
+            Self::Interrupted => {
+                "Ctrl-C while it waited: the request was taken back; or while it scanned"
+            }
         }
     }
 }

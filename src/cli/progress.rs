@@ -16,6 +16,13 @@ const PACE: Duration = Duration::from_millis(120);
 
 const FRAMES: [char; 8] = ['⠋', '⠙', '⠸', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
+/// What is counted, and up to how many if that is known.
+#[derive(Clone, Copy)]
+struct Counted {
+    what: &'static str,
+    total: Option<u64>,
+}
+
 /// Dropped, it takes its line away.
 pub(super) struct Progress {
     counted: Arc<AtomicU64>,
@@ -24,11 +31,21 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Begins to count; `doing` is what the line says.
+    pub(super) fn of(doing: impl Into<String>) -> Self {
+        Self::counting(doing, Counted { what: "records", total: None })
+    }
+
+    /// Of so many tables.
+    pub(super) fn of_tables(doing: impl Into<String>, total: usize) -> Self {
+        let total = u64::try_from(total).unwrap_or(u64::MAX);
+        Self::counting(doing, Counted { what: "tables", total: Some(total) })
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "how long it takes is shown, and decides nothing"
     )]
-    pub(super) fn of(doing: impl Into<String>) -> Self {
+    fn counting(doing: impl Into<String>, counts: Counted) -> Self {
         if !io::stderr().is_terminal() {
             return Self::none();
         }
@@ -40,7 +57,8 @@ impl Progress {
             let mut wait = PATIENCE;
             let mut drawn = 0;
             while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                let line = line(drawn, &doing, count.load(Ordering::Relaxed), start.elapsed());
+                let counted = count.load(Ordering::Relaxed);
+                let line = line(drawn, &doing, counted, counts, start.elapsed());
                 let mut terminal = io::stderr().lock();
                 let _ = write!(terminal, "\r\x1b[K{line}").and_then(|()| terminal.flush());
                 drawn += 1;
@@ -82,7 +100,7 @@ impl Drop for Progress {
     }
 }
 
-fn line(drawn: usize, doing: &str, counted: u64, since: Duration) -> String {
+fn line(drawn: usize, doing: &str, counted: u64, counts: Counted, since: Duration) -> String {
     let frame = FRAMES[drawn % FRAMES.len()];
     let time = match since.as_secs() {
         secs @ 0..60 => format!("{secs} s"),
@@ -90,7 +108,10 @@ fn line(drawn: usize, doing: &str, counted: u64, since: Duration) -> String {
     };
     match counted {
         0 => format!("{frame} {doing}  {time}"),
-        counted => format!("{frame} {doing}  {} records, {time}", grouped(counted)),
+        counted => {
+            let of = counts.total.map_or(String::new(), |total| format!(" of {}", grouped(total)));
+            format!("{frame} {doing}  {}{of} {}, {time}", grouped(counted), counts.what)
+        }
     }
 }
 
@@ -114,12 +135,15 @@ mod tests {
     #[test]
     fn the_line_says_what_how_many_and_how_long() {
         let secs = Duration::from_secs;
-        assert_eq!(line(0, "waiting", 0, secs(2)), "⠋ waiting  2 s");
-        assert_eq!(line(9, "reading", 999, secs(59)), "⠙ reading  999 records, 59 s");
+        let records = Counted { what: "records", total: None };
+        assert_eq!(line(0, "waiting", 0, records, secs(2)), "⠋ waiting  2 s");
+        assert_eq!(line(9, "reading", 999, records, secs(59)), "⠙ reading  999 records, 59 s");
         assert_eq!(
-            line(1, "reading", 1_234_567, secs(61)),
+            line(1, "reading", 1_234_567, records, secs(61)),
             "⠙ reading  1,234,567 records, 1:01 min"
         );
+        let tables = Counted { what: "tables", total: Some(1_000) };
+        assert_eq!(line(0, "scanning", 7, tables, secs(3)), "⠋ scanning  7 of 1,000 tables, 3 s");
     }
 
     #[test]

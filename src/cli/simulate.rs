@@ -101,7 +101,7 @@ pub(super) async fn run(arguments: &Arguments) -> ExitCode {
             }
             match (whole, found.worse) {
                 (Whole::No, _) => Exit::Wrong.into(),
-                (Whole::Yes, true) => Exit::Worse.into(),
+                (Whole::Yes, true) => Exit::Found.into(),
                 (Whole::Yes, false) => Exit::Done.into(),
             }
         }

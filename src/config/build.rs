@@ -308,6 +308,7 @@ impl Builder<'_> {
         let catalog_file = |file: &Text| (file.get_ref().clone(), file.span());
         let files = raw.catalog.iter().map(catalog_file).collect::<Vec<_>>();
         let catalog = catalog::load(self, &files);
+        let catalog_files = files.iter().map(|(file, _)| self.beside(Path::new(file))).collect();
         let password = self.password(&of, raw.password_env, raw.password_file);
         let upstream = match UpstreamUrl::parse(raw.upstream.get_ref()) {
             Ok(upstream) => self.beside_all(upstream, &of("upstream"), raw.upstream.span()),
@@ -332,6 +333,7 @@ impl Builder<'_> {
             accounts,
             application_name,
             catalog,
+            catalog_files,
             place,
         })
     }

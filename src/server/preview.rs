@@ -6,10 +6,10 @@ use crate::analysis::SearchPath;
 use crate::analysis::mention::MentionError;
 use crate::analysis::sensitive::Tags;
 use crate::auth::Lasting;
-use crate::config::Config;
+use crate::config::{Config, UpstreamUrl};
 use crate::decision::World;
 use crate::grant::LiveTable;
-use crate::model::{Epoch, ROLE_DDL, Timestamp, User};
+use crate::model::{Epoch, ROLE_DDL, Secret, Timestamp, User};
 use crate::schema::Snapshot;
 use crate::store::approvals::{Location, StoreError, peek, standing_only, steady_clock};
 use crate::store::tags::{TagFiles, TagsError};
@@ -18,7 +18,7 @@ use crate::upstream::introspect;
 use crate::upstream::own;
 
 use super::refresher::{Made, READ_TIMEOUT, make, with_cause};
-use super::setup::{Setup, Spec};
+use super::setup::{self, Setup, Spec};
 
 /// `search_path` of the database's account, schemas that do not exist left out.
 const PATH: &str = "SELECT pg_catalog.current_schemas(true)::text[]";
@@ -139,6 +139,14 @@ pub fn target(config: Config, database: &str) -> Result<Target, PreviewError> {
     let spec = setup.spec(database);
     let spec = spec.ok_or_else(|| PreviewError::Database(database.to_owned()))?;
     Ok((*spec.target).clone())
+}
+
+/// Where a URL leads that no configuration names.
+///
+/// # Errors
+/// [`PreviewError::Setup`] when its certificates cannot be read.
+pub fn target_of(url: &UpstreamUrl, password: Option<Secret>) -> Result<Target, PreviewError> {
+    setup::target_of(url, password).map_err(|error| PreviewError::Setup(vec![error]))
 }
 
 async fn read(spec: &Spec, files: &TagFiles) -> Result<(Made, SearchPath), PreviewError> {

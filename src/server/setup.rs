@@ -20,10 +20,12 @@ use crate::audit::plain_name;
 use crate::auth::token::MachineToken;
 use crate::auth::{Authenticated, Lasting, rules};
 use crate::catalog::Catalog;
-use crate::config::{Config, DatabaseName, Enforcement, EnforcementMode, Persist, Writes};
+use crate::config::{
+    Config, DatabaseName, Enforcement, EnforcementMode, Persist, UpstreamUrl, Writes,
+};
 use crate::decision::{self, Rules};
 use crate::grant::{Policies, Standing};
-use crate::model::User;
+use crate::model::{Secret, User};
 use crate::store::approvals::Location;
 use crate::upstream::connect::Target;
 pub(super) use channels::Plan as ChannelPlan;
@@ -89,6 +91,11 @@ pub(super) struct Spec {
     /// How often its schema is read again.
     pub(super) refresh: Duration,
     pub(super) upkeep: Upkeep,
+}
+
+/// Where a URL leads.
+pub(super) fn target_of(url: &UpstreamUrl, password: Option<Secret>) -> Result<Target, String> {
+    served::target(url, served::servers(url), password)
 }
 
 impl Setup {
