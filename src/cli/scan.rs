@@ -17,7 +17,7 @@ use super::exit::Exit;
 use super::{failed, report, say};
 use crate::catalog::Catalog;
 use crate::config::UpstreamUrl;
-use crate::discovery::draft::{self, Proposal};
+use crate::discovery::draft;
 use crate::discovery::report::{AT_LEAST_DEFAULT, Report};
 use crate::model::{Timestamp, parse_duration};
 use crate::store::approvals::steady_clock;
@@ -191,7 +191,21 @@ pub(super) async fn run(arguments: &Arguments) -> ExitCode {
             return code;
         }
     };
+    if arguments.review.review {
+        give_up_on_interrupt();
+    }
     tell(arguments, &place, &scan).unwrap_or_else(|message| failed(&message))
+}
+
+/// The scan has taken Ctrl-C over from the system; whoever is asked may still want to leave.
+#[expect(clippy::disallowed_methods, reason = "a task of this command, gone with its process")]
+fn give_up_on_interrupt() {
+    tokio::spawn(async {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            report("interrupted: nothing was written into the catalog");
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    });
 }
 
 /// Writes and prints everything that was asked for.
@@ -214,7 +228,7 @@ fn tell(arguments: &Arguments, place: &Place, scan: &Scan) -> Result<ExitCode, S
     }
     let reviewed = match arguments.review.review {
         true => review::review(&report, &place.catalog)?,
-        false => Reviewed::unseen(Proposal::all(&report, &place.catalog), report.has_news()),
+        false => Reviewed::unseen(&report, &place.catalog),
     };
     let left = change(arguments, place, &reviewed)?;
     Ok(match (left, report.skipped.is_empty()) {

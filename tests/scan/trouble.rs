@@ -98,7 +98,7 @@ fn nothing_is_written_to_the_database() {
         "CREATE TABLE t (email text); INSERT INTO t VALUES ('zq7@example.com');
          CREATE TABLE log (at text);
          CREATE FUNCTION tell(text) RETURNS boolean LANGUAGE plpgsql AS
-           'BEGIN INSERT INTO log VALUES (1); RETURN true; END';
+           'BEGIN INSERT INTO public.log VALUES (1); RETURN true; END';
          CREATE TABLE spying (email text); INSERT INTO spying VALUES ('zq7@example.com');
          ALTER TABLE spying ENABLE ROW LEVEL SECURITY; ALTER TABLE spying FORCE ROW LEVEL SECURITY;
          CREATE POLICY spy ON spying USING (tell(email))",

@@ -17,9 +17,10 @@ pub(super) struct Reviewed {
 
 impl Reviewed {
     /// Nobody was asked.
-    pub(super) fn unseen(proposals: Vec<Proposal>, has_news: bool) -> Self {
+    pub(super) fn unseen(report: &Report<'_>, catalog: &Catalog) -> Self {
+        let proposals = Proposal::all(report, catalog);
         // A finding without a proposal stays a finding.
-        let undecided = has_news && proposals.is_empty();
+        let undecided = report.has_news() && proposals.is_empty();
         Self { proposals, undecided }
     }
 }

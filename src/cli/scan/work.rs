@@ -26,6 +26,9 @@ use crate::upstream::sampling::{Described, Limits, Sampled, Sampler, SamplingErr
 /// What stands where a value has no masked form.
 const NO_FORM: &str = "***";
 
+/// What each connection asks to know which database it is at.
+const IDENTITY_QUERIES: u64 = 2;
+
 /// Of a masked value, so many characters are shown.
 const SAMPLE_CHARS_MAX: usize = 60;
 
@@ -118,6 +121,7 @@ impl Scan {
         while samplers.len() < jobs {
             samplers.push(connected(&place.target, limits).await?.sampler);
         }
+        let asked = IDENTITY_QUERIES * u64::try_from(samplers.len()).unwrap_or(u64::MAX);
         let (scanned, mut measured, ended) = gather(shared, samplers, state.as_mut()).await?;
         done.extend(scanned);
         done.sort_by(|one, other| (&one.schema, &one.name).cmp(&(&other.schema, &other.name)));
@@ -125,6 +129,7 @@ impl Scan {
             state.finish(done.len()).map_err(|error| error.to_string())?;
         }
         measured.resumed = resumed;
+        measured.queries += asked;
         measured.seconds = begin.elapsed().as_secs_f64();
         Ok(Self { tables: done, measured, ended })
     }

@@ -127,7 +127,9 @@ impl File {
     fn add_table(&mut self, relation: &RelationName) -> Result<&mut Table, PatchError> {
         let mut table = Table::new();
         table.insert("name", value(relation_text(relation)));
-        table.insert("columns", Item::Table(Table::new()));
+        let mut columns = Table::new();
+        columns.decor_mut().set_prefix("");
+        table.insert("columns", Item::Table(columns));
         table.decor_mut().set_prefix("\n");
         let tables = self.list("table")?;
         tables.push(table);

@@ -67,10 +67,19 @@ impl Described {
     }
 }
 
+/// Whose rows they are said to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    Own,
+    /// A partition's are its table's.
+    OfTable,
+}
+
 struct Found {
     table: Described,
-    is_partition: bool,
+    rows: Rows,
     comment: Option<String>,
+    /// Whether the account may use what is in its schema.
     may_enter: bool,
     /// Of the columns, for what refers to them by number.
     numbers: Vec<ColumnNumber>,
@@ -123,7 +132,7 @@ fn relations(rows: &[Row]) -> Result<BTreeMap<Oid, Found>, Error> {
         };
         let found = Found {
             table,
-            is_partition: row.try_get(4)?,
+            rows: if row.try_get(4)? { Rows::OfTable } else { Rows::Own },
             comment: row.try_get(8)?,
             may_enter: row.try_get(9)?,
             numbers: Vec::new(),
@@ -235,7 +244,7 @@ fn parents(rows: &[Row]) -> Result<HashMap<Oid, Vec<Oid>>, Error> {
 /// Partitions go to their tables, columns to the parents that have them.
 fn gathered(mut found: BTreeMap<Oid, Found>, parents: &HashMap<Oid, Vec<Oid>>) -> Vec<Described> {
     let mut leaves: HashMap<Oid, Vec<Leaf>> = HashMap::new();
-    for (oid, partition) in found.iter().filter(|(_, found)| found.is_partition) {
+    for (oid, partition) in found.iter().filter(|(_, found)| found.rows == Rows::OfTable) {
         let (mut root, mut steps) = (*oid, found.len());
         while let Some([parent]) = parents.get(&root).map(Vec::as_slice)
             && steps > 0
@@ -256,7 +265,7 @@ fn gathered(mut found: BTreeMap<Oid, Found>, parents: &HashMap<Oid, Vec<Oid>>) -
             (*oid, columns.map(|column| column.facts.column.clone()).collect())
         })
         .collect();
-    found.retain(|_, found| !found.is_partition);
+    found.retain(|_, found| found.rows == Rows::Own);
     let mut tables: Vec<Described> = found.into_values().map(|found| found.table).collect();
     for table in &mut tables {
         table.leaves = leaves.remove(&table.oid).unwrap_or_default();

@@ -8,8 +8,8 @@ FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]),
                 pg_catalog.unnest($2::pg_catalog.text[])) AS w (name, value)
 JOIN pg_catalog.pg_settings s ON s.name OPERATOR(pg_catalog.=) w.name";
 
-/// Statements of [`super::describe`].
-pub(super) const DESCRIBING: u64 = 10;
+/// Statements of [`super::describe`], those that begin and end its transaction included.
+pub(super) const DESCRIBING: u64 = 9;
 
 /// Temporary tables belong to one session; extensions' internals and our own are nobody's data.
 pub(super) const RELATIONS: &str = r"
