@@ -87,7 +87,7 @@ store-bench: setup
 TABLES ?= 1000
 scan-bench:
 	@scripts/setup.sh build
-	KEYHOLE_SCAN_TABLES=$(TABLES) cargo test --test scan -- --nocapture what_a_scan_costs
+	KEYHOLE_SCAN_TABLES=$(TABLES) cargo test --release --test scan -- --nocapture what_a_scan_costs
 
 bench:
 	@scripts/setup.sh demo
