@@ -75,6 +75,7 @@ fn counted(client: &mut Client, name: &str) -> Vec<i64> {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "figures, for whoever asked for them")]
 fn what_a_scan_costs_is_bounded() {
     let tables = tables();
     let bed = Bed::new(Postgres::shared(), "scan_bench", "SELECT 1", "");
