@@ -137,6 +137,19 @@ microbench:
 	@scripts/setup.sh build
 	cargo bench --bench micro -- $(ONLY)
 
+# How well and how fast `keyhole scan` finds personal data in databases that other people made, and in
+# a made-up one, beside Presidio: make evaluate-discovery [ROWS=1000] [EVALUATE="--baseline again"]
+ROWS ?= 200
+.PHONY: evaluate-discovery
+VENV_DISCOVERY = target/discovery/venv
+evaluate-discovery:
+	@scripts/setup.sh demo
+	test -x $(VENV_DISCOVERY)/bin/python || python3 -m venv $(VENV_DISCOVERY)
+	$(VENV_DISCOVERY)/bin/python -m pip install -q --disable-pip-version-check -r scripts/discovery/requirements.txt
+	cargo build --release
+	$(VENV_DISCOVERY)/bin/python scripts/discovery/evaluate.py --keyhole target/release/keyhole \
+		--rows $(ROWS) --report target/discovery/report.md $(EVALUATE)
+
 # keyhole_VERSION_ARCH.deb in target/debian; PROFILE=dev packs the development build.
 # Needs dpkg-dev and binutils.
 deb:
