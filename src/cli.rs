@@ -16,6 +16,7 @@ mod audit;
 mod check;
 mod credentials;
 mod demo;
+mod exchange;
 mod exit;
 mod explain;
 mod init;
@@ -93,6 +94,15 @@ enum Command {
     /// Installs two event triggers, in schema keyhole_internal, that NOTIFY the proxy; it takes a
     /// superuser. Without them, the schema is read again now and then. Exits 2 if it failed.
     InstallTrigger(install_trigger::Arguments),
+    /// Make a catalog of what others wrote down: security labels, comments, dbt, CSV
+    ///
+    /// Prints it. What is not understood is named on standard error, and the exit code is 1.
+    Import(exchange::Import),
+    /// Write a catalog as CSV, dbt's properties, or SQL that sets comments or security labels
+    ///
+    /// Changes nothing in the database: the SQL is for psql. Comments keep what they say beside the
+    /// class, for which the database is asked.
+    Export(exchange::Export),
     /// Sign in at a running proxy, for the commands that ask it
     ///
     /// The session is kept in ~/.config/keyhole/credentials until it ends.
@@ -183,6 +193,8 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => runtime.block_on(explain::run(&arguments)),
         Command::Simulate(arguments) => runtime.block_on(simulate::run(&arguments)),
         Command::InstallTrigger(arguments) => runtime.block_on(install_trigger::run(&arguments)),
+        Command::Import(arguments) => runtime.block_on(exchange::import(&arguments)),
+        Command::Export(arguments) => runtime.block_on(exchange::export(&arguments)),
         Command::Access(command) => runtime.block_on(access::run(*command)),
         Command::Look(command) => runtime.block_on(look::run(*command)),
         Command::Audit(command) => audit::run(&command),

@@ -5,6 +5,8 @@
 //! looks like, `counts` counts it, `vocabulary` reads names, `weigh` makes findings of both; `report`
 //! holds them against the catalog, and `draft` writes them into it.
 
+pub mod exchange;
+
 mod counts;
 mod detect;
 pub mod draft;

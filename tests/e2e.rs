@@ -37,6 +37,8 @@ mod drift;
 mod drivers;
 #[path = "e2e/dump.rs"]
 mod dump;
+#[path = "e2e/exchange.rs"]
+mod exchange;
 #[path = "e2e/expiry.rs"]
 mod expiry;
 #[path = "e2e/explain.rs"]
