@@ -281,7 +281,8 @@ TABLES = {
     ],
     "abonnes": [
         ("id", "integer PRIMARY KEY", counter()),
-        ("prenom", "text", FR.first_name), ("nom", "text", FR.last_name), ("courriel", "text", FR.email),
+        ("prenom", "text", FR.first_name), ("nom", "text", FR.last_name),
+        ("courriel", "text", FR.email),
         ("adresse", "text", FR.street_address), ("code_postal", "text", FR.postcode),
         ("date_naissance", "date", lambda: FR.date_of_birth(minimum_age=18)),
         ("tel_portable", "text", FR.phone_number), ("num_secu", "text", nir_fr),
@@ -299,7 +300,8 @@ TABLES = {
         ("nome", "text", IT.first_name), ("cognome", "text", IT.last_name), ("codice_fiscale", "text", IT.ssn),
         ("indirizzo", "text", IT.street_address), ("cap", "text", IT.postcode),
         ("diagnosi", "text", pick("diabete", "asma", "ipertensione", "emicrania")),
-        ("icd10", "text", pick(*ICD)), ("farmaco", "text", pick(*DRUGS)), ("stanza", "integer", between(1, 60)),
+        ("icd10", "text", pick(*ICD)), ("farmaco", "text", pick(*DRUGS)),
+        ("stanza", "integer", between(1, 60)),
     ],
     "osoby": [
         ("id", "integer PRIMARY KEY", counter()),
@@ -316,7 +318,8 @@ TABLES = {
     "leden": [
         ("id", "integer PRIMARY KEY", counter()),
         ("voornaam", "text", NL.first_name), ("achternaam", "text", NL.last_name), ("bsn", "text", NL.ssn),
-        ("straat", "text", NL.street_address), ("postcode", "text", NL.postcode), ("emailadres", "text", NL.email),
+        ("straat", "text", NL.street_address), ("postcode", "text", NL.postcode),
+        ("emailadres", "text", NL.email),
         ("lid_sinds", "date", lambda: NL.date_between("-9y", "today")),
     ],
     "cadastro": [
@@ -351,9 +354,12 @@ TABLES = {
     "logins": [
         ("id", "integer PRIMARY KEY", counter()),
         ("login", "text", EN.user_name), ("password", "text", bcrypt),
-        ("api_key", "text", token("sk_live_", 24)), ("totp_secret", "text", token("", 32, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")),
-        ("last_ip", "text", EN.ipv4_public), ("password_changed_at", "timestamp", lambda: EN.date_time_between("-1y")),
-        ("failed_attempts", "integer", between(0, 5)), ("locale", "text", EN.locale), ("timezone", "text", EN.timezone),
+        ("api_key", "text", token("sk_live_", 24)),
+        ("totp_secret", "text", token("", 32, string.ascii_uppercase + "234567")),
+        ("last_ip", "text", EN.ipv4_public),
+        ("password_changed_at", "timestamp", lambda: EN.date_time_between("-1y")),
+        ("failed_attempts", "integer", between(0, 5)),
+        ("locale", "text", EN.locale), ("timezone", "text", EN.timezone),
     ],
 }
 

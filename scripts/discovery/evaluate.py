@@ -11,10 +11,12 @@ minutes; its answers are kept in the working directory and used again unless tol
 import argparse
 import json
 import re
+import resource
 import subprocess
 import time
 from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import baseline
 import scoring
@@ -23,6 +25,8 @@ from sources import SOURCES, fetched
 
 HERE = Path(__file__).resolve().parent
 WORK = HERE.parent.parent / "target" / "discovery"
+# From which confidence on `keyhole scan` proposes a column, unless told otherwise.
+PROPOSED = 60
 TYPES_OF_DOCUMENTS = ("json", "jsonb", "hstore")
 
 
@@ -55,8 +59,8 @@ def evaluate(server, name, downloads, arguments):
         labels = scoring.Labels.read(HERE / "labels" / f"{name}.toml")
         labels.check(columns_of(connection))
         outcome = {"labels": labels, "tools": {}}
-        found, seconds = keyhole(arguments.keyhole, server.url(name), arguments.rows)
-        outcome["tools"]["keyhole"] = (*scoring.score(labels, found), seconds, "")
+        found, taken = keyhole(arguments.keyhole, server.url(name), arguments.rows)
+        outcome["tools"]["keyhole"] = (*scoring.score(labels, found), taken, "")
         if arguments.baseline != "none":
             outcome["tools"]["presidio"] = presidio(connection, name, labels, arguments)
     return outcome
@@ -69,22 +73,36 @@ def columns_of(connection):
         "AND a.attnum > 0 AND NOT a.attisdropped").fetchall())
 
 
+class Taken(NamedTuple):
+    """Seconds by the clock, and of a processor: those hold on a busy machine too."""
+
+    clock: float
+    processor: float
+
+
+def processor(usage):
+    return usage.ru_utime + usage.ru_stime
+
+
 def keyhole(program, url, rows):
-    """What it proposes, and the seconds that the whole command took."""
+    """What it proposes, and what the whole command took."""
     command = [program, "scan", "--url", url, "--rows", str(rows), "--json"]
-    begin = time.monotonic()
+    begin = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    seconds = time.monotonic() - begin
+    end = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    taken = Taken(end[0] - begin[0], processor(end[1]) - processor(begin[1]))
     try:
-        findings = json.loads(done.stdout)["findings"]
+        columns = json.loads(done.stdout)["columns"]
     except (ValueError, KeyError):
-        raise SystemExit(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stderr}") from None
+        raise SystemExit(f"{command}: exit {done.returncode}\n{done.stderr}") from None
+    findings = [(item["confidence"], column["table"], column["column"], item.get("path"), item["class"])
+                for column in columns for item in column["findings"]]
     found = {}
-    for item in sorted(findings, key=lambda item: -item["confidence"]):
-        if item["confidence"] >= 60:
-            table = item["table"].removeprefix("public.").strip('"')
-            found.setdefault(scoring.place(table, item["column"], item.get("path")), item["class"])
-    return found, seconds
+    for confidence, table, column, path, kind in sorted(findings, key=lambda item: -item[0]):
+        if confidence >= PROPOSED:
+            table = table.removeprefix("public.").strip('"')
+            found.setdefault(scoring.place(table, column, path), kind)
+    return found, taken
 
 
 def presidio(connection, name, labels, arguments):
@@ -107,7 +125,7 @@ def presidio(connection, name, labels, arguments):
             if best is None or f1 > best[0]:
                 best = (f1, tallies, mistakes, f"score ≥ {sure}, share ≥ {share:.0%}")
     _, tallies, mistakes, how = best
-    return tallies, mistakes, answers["seconds"], how
+    return tallies, mistakes, Taken(*answers["taken"]), how
 
 
 def ask_presidio(connection, rows):
@@ -118,11 +136,12 @@ def ask_presidio(connection, rows):
     for table, column, path, values in samples:
         counts = every.column(column if path is None else path.split(".")[-1], values)
         columns.append((table, column, path, len(values), counts))
-    begin = time.monotonic()
+    begin = time.monotonic(), time.process_time()
     usual = baseline.Presidio()
     for _, column, _, values in sampled(connection, rows):
         usual.column(column, values)
-    return {"seconds": time.monotonic() - begin, "columns": columns}
+    end = time.monotonic(), time.process_time()
+    return {"taken": [end[0] - begin[0], end[1] - begin[1]], "columns": columns}
 
 
 def sampled(connection, rows):
@@ -171,12 +190,13 @@ def written(outcomes, rows):
     tools = list(dict.fromkeys(tool for outcome in outcomes.values() for tool in outcome["tools"]))
     for title, chosen in [*((name, [name]) for name in outcomes), ("all", list(outcomes))]:
         lines += ["", f"**{title}**", "", *by_class(outcomes, chosen, tools)]
-    lines += ["", "| seconds | " + " | ".join(tools) + " | ratio |",
-              "| --- |" + " ---: |" * (len(tools) + 1)]
+    lines += ["", "| seconds | " + "".join(f"{tool} | of a processor | " for tool in tools)
+              + "ratio | of a processor |", "| --- |" + " ---: |" * (2 * len(tools) + 2)]
     for name, outcome in outcomes.items():
-        seconds = [outcome["tools"][tool][2] for tool in tools]
-        lines.append(f"| {name} | " + " | ".join(f"{value:.2f}" for value in seconds)
-                     + f" | {seconds[-1] / seconds[0]:.0f} |")
+        taken = [outcome["tools"][tool][2] for tool in tools]
+        lines.append(f"| {name} |" + "".join(f" {one.clock:.2f} | {one.processor:.2f} |" for one in taken)
+                     + f" {taken[-1].clock / taken[0].clock:.0f} |"
+                     + f" {taken[-1].processor / taken[0].processor:.0f} |")
     for tool in tools:
         lines += ["", f"**What {tool} gets wrong**", ""]
         for name, outcome in outcomes.items():

