@@ -5,6 +5,7 @@ The same seed makes the same data. `labels/adversarial.toml` says what each colu
 """
 
 import hashlib
+import itertools
 import json
 import random
 import string
@@ -183,10 +184,12 @@ TEAMS = ("Detroit Lions", "Chicago Bulls", "Houston Texans", "Boston Celtics", "
 
 
 def country(at):
-    return lambda row: COUNTRIES[row % len(COUNTRIES)][at]
+    """One after the other, so that what is in a row belongs together."""
+    following = itertools.cycle(COUNTRIES)
+    return lambda: next(following)[at]
 
 
-# Table: columns as (name, type, how a value is made). A function with an argument gets the row's number.
+# Table: columns as (name, type, how a value is made).
 TABLES = {
     "orders": [
         ("id", "bigint PRIMARY KEY", counter()),
@@ -286,18 +289,21 @@ TABLES = {
         ("adresse", "text", FR.street_address), ("code_postal", "text", FR.postcode),
         ("date_naissance", "date", lambda: FR.date_of_birth(minimum_age=18)),
         ("tel_portable", "text", FR.phone_number), ("num_secu", "text", nir_fr),
-        ("salaire", "numeric(10,2)", between(1500, 9000, 2)), ("montant", "numeric(10,2)", between(5, 900, 2)),
+        ("salaire", "numeric(10,2)", between(1500, 9000, 2)),
+        ("montant", "numeric(10,2)", between(5, 900, 2)),
     ],
     "clientes": [
         ("id", "integer PRIMARY KEY", counter()),
-        ("nombre", "text", ES.first_name), ("apellidos", "text", lambda: f"{ES.last_name()} {ES.last_name()}"),
+        ("nombre", "text", ES.first_name),
+        ("apellidos", "text", lambda: f"{ES.last_name()} {ES.last_name()}"),
         ("correo", "text", ES.email), ("dni", "text", ES.nif), ("direccion", "text", ES.street_address),
         ("fecha_nacimiento", "date", lambda: ES.date_of_birth(minimum_age=18)),
         ("movil", "text", ES.phone_number), ("fecha_alta", "date", lambda: ES.date_between("-3y", "today")),
     ],
     "pazienti": [
         ("id", "integer PRIMARY KEY", counter()),
-        ("nome", "text", IT.first_name), ("cognome", "text", IT.last_name), ("codice_fiscale", "text", IT.ssn),
+        ("nome", "text", IT.first_name), ("cognome", "text", IT.last_name),
+        ("codice_fiscale", "text", IT.ssn),
         ("indirizzo", "text", IT.street_address), ("cap", "text", IT.postcode),
         ("diagnosi", "text", pick("diabete", "asma", "ipertensione", "emicrania")),
         ("icd10", "text", pick(*ICD)), ("farmaco", "text", pick(*DRUGS)),
@@ -371,7 +377,6 @@ def load(connection):
         described = ", ".join(f'"{name}" {type_}' for name, type_, _ in columns)
         connection.execute(f'CREATE TABLE "{table}" ({described})')
         with connection.cursor().copy(f'COPY "{table}" FROM STDIN') as copy:
-            for row in range(ROWS):
-                copy.write_row([make(row) if "row" in getattr(getattr(make, "__code__", None), "co_varnames", ())
-                                else make() for _, _, make in columns])
+            for _ in range(ROWS):
+                copy.write_row([make() for _, _, make in columns])
     connection.commit()
