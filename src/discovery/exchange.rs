@@ -1,10 +1,11 @@
-//! What others wrote down of columns, and a catalog in their words: security labels, column comments,
-//! dbt's properties, comma separated values.
+//! What others wrote down of columns, and a catalog in their words: security labels, column
+//! comments, dbt's properties, comma separated values.
 //!
 //! Pure: text in, text out. `cli::exchange` reads files and asks databases.
 //!
 //! One spelling of "this is a telephone number, hide all but two digits" serves comments and labels
-//! alike: `pii: phone (partial keep_last=2)`, see [`Tag`]. Whoever writes by hand leaves the mask away.
+//! alike: `pii: phone (partial keep_last=2)`, see [`Tag`]. Whoever writes by hand may leave
+//! the mask away.
 
 pub mod anonymizer;
 pub mod catalog;

@@ -13,8 +13,8 @@ pub struct Note {
     pub text: String,
 }
 
-/// Of ordinary and partitioned tables, views, materialized views and foreign tables; PostgreSQL's own
-/// schemas are left out. Catalogs alone are read, which every role may.
+/// Of ordinary and partitioned tables, views, materialized views and foreign tables; PostgreSQL's
+/// own schemas are left out. Catalogs alone are read, which every role may.
 const COMMENTS: &str = "
     SELECT n.nspname, c.relname, a.attname, NULL::text AS provider, d.description
     FROM pg_catalog.pg_description d

@@ -1,4 +1,5 @@
-//! `keyhole export` into a database's comments and security labels, and `keyhole import` out of them.
+//! `keyhole export` into a database's comments and security labels, and `keyhole import` out of
+//! them.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};

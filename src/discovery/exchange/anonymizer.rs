@@ -2,7 +2,8 @@
 //! `MASKED WITH FUNCTION anon.partial_email(email)`, `MASKED WITH VALUE NULL`.
 //!
 //! They say how a column is hidden and leave open what it is: of that, the function's name tells
-//! something. Our masks that have no counterpart there are not written, rather than written as another.
+//! something. Our masks that have no counterpart there are not written, rather than written as
+//! another.
 
 use super::{Assumed, Tag};
 use crate::analysis::parse::parse;

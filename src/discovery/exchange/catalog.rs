@@ -1,7 +1,7 @@
 //! What was read as a catalog file of ours.
 //!
-//! A catalog hides all columns of a class alike. Where columns of one class are hidden in several ways,
-//! each way has a class of its own: `phone`, `phone_2`.
+//! A catalog hides all columns of a class alike. Where columns of one class are hidden in several
+//! ways, each way has a class of its own: `phone`, `phone_2`.
 
 use std::collections::BTreeMap;
 

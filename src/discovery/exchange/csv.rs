@@ -1,7 +1,7 @@
 //! Comma separated values, as RFC 4180 has them: `schema,table,column,class,mask`.
 //!
-//! The first line names the columns, in any order; `schema` and `mask` may be missing or empty. What a
-//! spreadsheet would take for a formula begins with an apostrophe, which is taken off again.
+//! The first line names the columns, in any order; `schema` and `mask` may be missing or empty.
+//! What a spreadsheet would take for a formula begins with an apostrophe, which is taken off again.
 
 use super::tag::{mask, spelled};
 use super::{Assumed, Reading, Said, Unclear};

@@ -162,8 +162,8 @@ fn label(column: &ColumnPath, provider: &str, label: &str) -> String {
     format!("SECURITY LABEL FOR {provider} ON COLUMN {} IS {label};\n", quoted(column))
 }
 
-/// The statements that write each column's tag into its comment; `present` tells what a comment says
-/// so far, and that stays.
+/// The statements that write each column's tag into its comment; `present` tells what a comment
+/// says so far, and that stays.
 pub fn comments<'a>(said: &[Said], present: impl Fn(&ColumnPath) -> Option<&'a str>) -> String {
     let lines = said.iter().map(|said| {
         let comment = tagged(present(&said.column), &tag_of(said));

@@ -135,7 +135,9 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_a_reader_panic(text in "\\PC{0,80}|[pi:=\"()a-z -]{0,80}|[-{}\\[\\]:,\n a-z\"]{0,80}") {
+    fn no_text_makes_a_reader_panic(
+        text in "\\PC{0,80}|[pi:=\"()a-z -]{0,80}|[-{}\\[\\]:,\n a-z\"]{0,80}",
+    ) {
         let assumed = Assumed::default();
         let _ = csv::read(&text, &assumed);
         let _ = dbt::read(&text, &assumed);
