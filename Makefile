@@ -1,6 +1,6 @@
 # `make setup` once, then `make test`. Each target says what it runs.
 
-.PHONY: docs deb test-deb check-deploy test-api test-console screenshots kills bench-audit bench-catalog bench-discovery bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench scan-bench
+.PHONY: docs deb test-deb check-deploy test-api test-console screenshots kills bench-audit bench-catalog bench-discovery bench-grants instructions microbench all setup build test attacks prove mutants fuzz regress suites lint demo demo-serve bench store-bench scan-bench evaluate-discovery
 
 all: build
 
@@ -140,7 +140,6 @@ microbench:
 # How well and how fast `keyhole scan` finds personal data in databases that other people made, and in
 # a made-up one, beside Presidio: make evaluate-discovery [ROWS=1000] [EVALUATE="--baseline again"]
 ROWS ?= 200
-.PHONY: evaluate-discovery
 VENV_DISCOVERY = target/discovery/venv
 evaluate-discovery:
 	@scripts/setup.sh demo
