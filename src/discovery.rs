@@ -10,6 +10,7 @@ pub mod exchange;
 mod counts;
 mod detect;
 pub mod draft;
+pub mod drift;
 mod facts;
 mod kind;
 mod nested;

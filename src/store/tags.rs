@@ -4,6 +4,7 @@
 //! A folder beside the approval store, one file for each database as clients name it and as its
 //! server identifies it, replaced whole. Losing the folder means going by the catalog's names.
 
+mod columns;
 mod file;
 
 use std::fs;
@@ -17,6 +18,9 @@ use super::whole::replace;
 use crate::analysis::sensitive::{CLASS_CLEAR, Tags};
 use crate::schema::{Identity, Snapshot};
 
+/// How the name of a file of tags ends.
+const TAGS_END: &str = ".json";
+
 /// A file that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum TagsError {
@@ -27,6 +31,11 @@ pub enum TagsError {
          alone: look for renamed ones, then remove the file"
     )]
     Corrupt { path: PathBuf },
+    #[error(
+        "{path} is not what was written there; without it, nobody knows which columns are new or \
+         have another type: look for them, then remove the file"
+    )]
+    Forgotten { path: PathBuf },
 }
 
 /// The folder.
@@ -61,7 +70,7 @@ impl TagFiles {
         if let Some(contents) = read(&own)? {
             return Ok(Tags(contents.tags.into_iter().map(|kept| kept.by_oid()).collect()));
         }
-        let Some(other) = self.newest(name)? else { return Ok(Tags::default()) };
+        let Some(other) = self.newest(name, TAGS_END)? else { return Ok(Tags::default()) };
         let Some(contents) = read(&other)? else { return Ok(Tags::default()) };
         // What was decided to be clear is decided anew, by name.
         let hidden = contents.tags.into_iter().filter(|kept| kept.class() != CLASS_CLEAR);
@@ -95,11 +104,11 @@ impl TagFiles {
     }
 
     fn path(&self, name: &str, identity: &Identity) -> PathBuf {
-        self.dir.join(format!("{}-{}.json", short(name), short(&identity.key())))
+        self.dir.join(format!("{}-{}{TAGS_END}", short(name), short(&identity.key())))
     }
 
     /// The file of that name, of whatever database, that was written last.
-    fn newest(&self, name: &str) -> Result<Option<PathBuf>, TagsError> {
+    fn newest(&self, name: &str, end: &str) -> Result<Option<PathBuf>, TagsError> {
         let failed = |source| TagsError::File { path: self.dir.clone(), source };
         let entries = match fs::read_dir(&self.dir) {
             Ok(entries) => entries,
@@ -111,7 +120,7 @@ impl TagFiles {
         for entry in entries {
             let entry = entry.map_err(failed)?;
             let file = entry.file_name().to_string_lossy().into_owned();
-            if file.starts_with(&prefix) && file.ends_with(".json") {
+            if file.starts_with(&prefix) && file.ends_with(end) {
                 let written = entry.metadata().and_then(|data| data.modified()).map_err(failed)?;
                 newest = newest.max(Some((written, entry.path())));
             }

@@ -7,6 +7,7 @@ mod columns;
 mod plan;
 mod queries;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio_postgres::types::ToSql;
@@ -15,6 +16,9 @@ use tokio_postgres::{Client, Row};
 use columns::describe;
 pub use columns::{Described, DescribedColumn, Leaf, Reading, Size};
 use plan::Plan;
+
+use crate::discovery::ColumnFacts;
+use crate::model::ColumnPath;
 
 /// What a scan calls itself at the database.
 pub const APPLICATION_NAME: &str = "keyhole scan";
@@ -27,6 +31,9 @@ const LEAVES_TRIED_MAX: usize = 32;
 
 /// A query that nobody waits for any more ends after so long.
 const CONNECTION_CHECK: Duration = Duration::from_secs(2);
+
+/// For each question about what there is.
+const FACTS_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How much of a table is read, and for how long the database is bothered with it.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +89,27 @@ pub struct Sampler {
     client: Client,
     limits: Limits,
     queries: u64,
+}
+
+/// What is known of every column without its values, on a connection that is used for nothing else.
+/// Columns of partitions, and those that are inherited, are their parents'.
+///
+/// # Errors
+/// [`SamplingError`] when the connection fails.
+pub async fn facts(client: Client) -> Result<HashMap<ColumnPath, ColumnFacts>, SamplingError> {
+    let limits = Limits {
+        rows: 0,
+        bytes: 0,
+        value_chars: 0,
+        statement_timeout: FACTS_TIMEOUT,
+        lock_timeout: FACTS_TIMEOUT,
+    };
+    let tables = Sampler::new(client, limits).await?.describe().await?;
+    let columns = tables.into_iter().flat_map(|table| table.columns).map(|column| {
+        let (relation, name) = (column.facts.table.clone(), column.facts.column.clone());
+        (ColumnPath { relation, column: name }, column.facts)
+    });
+    Ok(columns.collect())
 }
 
 impl Sampler {

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::analysis::sensitive::{Origin, Tag};
+use crate::discovery::drift::Memory;
 use crate::model::{ColumnId, ColumnPath, Epoch, Oid, RelationName};
 use crate::schema::{Column, Relation, RelationKind, ValueType};
 
@@ -89,4 +90,46 @@ fn without_a_system_identifier_the_name_tells_databases_apart() {
     let nameless = |name: &str| Identity { system: None, database: 5, name: name.to_owned() };
     assert_ne!(nameless("shop").key(), nameless("crm").key());
     assert_eq!(identity("7", 5).key(), Identity { name: "x".into(), ..identity("7", 5) }.key());
+}
+
+fn remembered(schema: &Snapshot) -> Memory {
+    let name = RelationName::new("public", "customers");
+    let columns = [("email".to_owned(), "email".to_owned())].into();
+    let table = crate::catalog::Table { name, columns, subject: None, place: String::new() };
+    let catalog = crate::catalog::Catalog { tables: vec![table], ..Default::default() };
+    Memory::default().renewed(&catalog, schema)
+}
+
+#[test]
+fn columns_are_remembered_beside_the_tags_and_by_name_in_another_database() {
+    let (_dir, files) = folder();
+    let schema = customers(20_000, &["id", "email"]);
+    let memory = remembered(&schema);
+    assert_eq!(memory.0.len(), 1);
+    let here = identity("7", 5);
+    assert_eq!(files.recall("shop", &here, &schema).unwrap(), Memory::default());
+    files.remember("shop", &here, &memory).unwrap();
+    files.keep("shop", &here, &schema, &tags(20_000, 2, "email")).unwrap();
+    assert_eq!(files.recall("shop", &here, &schema).unwrap(), memory);
+    assert_eq!(files.load("shop", &here, &schema).unwrap(), tags(20_000, 2, "email"));
+    assert_eq!(files.recall("other", &here, &schema).unwrap(), Memory::default());
+
+    let restored = customers(31_000, &["email", "phone", "id"]);
+    let moved = files.recall("shop", &identity("8", 9), &restored).unwrap();
+    let numbers: Vec<_> =
+        moved.0[&31_000].columns.iter().map(|(n, was)| (*n, &*was.name)).collect();
+    assert_eq!(numbers, [(1, "email"), (3, "id")]);
+}
+
+#[test]
+fn a_memory_that_was_tampered_with_is_an_error_and_tags_are_read_all_the_same() {
+    let (dir, files) = folder();
+    let (schema, here) = (customers(20_000, &["id", "email"]), identity("7", 5));
+    files.remember("shop", &here, &remembered(&schema)).unwrap();
+    let folder = dir.path().join("keyhole.db.tags");
+    let file = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    fs::write(&file, "{\"version\":2}").unwrap();
+    let found = files.recall("shop", &here, &schema);
+    assert!(matches!(found, Err(TagsError::Forgotten { .. })), "{found:?}");
+    assert_eq!(files.load("shop", &here, &schema).unwrap(), Tags::default());
 }
