@@ -22,6 +22,7 @@ use keyhole::control::explorer::Explorer;
 use keyhole::control::sign_in::{SignIn, Terms};
 use keyhole::control::{console, http};
 use keyhole::decision::{self, Mode, Notice, Persist, World, Writes};
+use keyhole::discovery::drift::{Drift, DriftKind, Found, Severity};
 use keyhole::grant::{Approvers, Ask, CatalogView, Policies, PolicyText};
 use keyhole::model::{Epoch, RelationName, Secret, SigningKey, SqlState, Timestamp, User};
 use keyhole::net::Listener;
@@ -227,6 +228,19 @@ fn reloaded(before: usize) -> Result<String, Vec<String>> {
     }
 }
 
+/// Of the database that the office has.
+fn drifted() -> Found {
+    let drift = Drift {
+        severity: Severity::Warning,
+        kind: DriftKind::Uncatalogued,
+        table: Some(RelationName::new("public", "leads")),
+        column: Some("contact".into()),
+        place: String::new(),
+        words: "public.leads.contact is not in the catalog".into(),
+    };
+    Found { drift, since: Timestamp::from_second(1_700_000_000).expect("in range") }
+}
+
 impl Office {
     fn open() -> Self {
         Self::open_with(RequestLimits::default())
@@ -239,6 +253,7 @@ impl Office {
             upstream: "127.0.0.1:5432/shop".into(),
             catalog: Arc::new(catalog()),
             world: Some(Arc::new(world())),
+            drift: Arc::new(vec![drifted()]),
         };
         let policies = policy(&database);
         let occurrences = Arc::<Mutex<Vec<Occurrence>>>::default();
@@ -728,6 +743,11 @@ fn every_topic_shows_a_table() {
         let databases = rows(&dora, "SHOW DATABASES").await;
         assert_eq!(cell(&databases[0], "upstream"), "127.0.0.1:5432/shop");
         assert_eq!(cell(&databases[0], "server_version"), "150018");
+        let drift = rows(&dora, "SHOW DRIFT").await;
+        assert_eq!(cell(&drift[0], "kind"), "uncatalogued");
+        assert_eq!(cell(&drift[0], "table"), "public.leads");
+        assert_eq!(cell(&drift[0], "what"), "public.leads.contact is not in the catalog");
+        assert_eq!(cell(&drift[0], "since"), "2023-11-14 22:13:20+00");
         assert!(rows(&dora, "SHOW HELP").await.len() >= 15);
         let stats = rows(&dora, "SHOW STATS").await;
         let logins = stats.iter().find(|row| cell(row, "labels") == "result=ok");

@@ -11,6 +11,7 @@ use crate::auth::Authenticated;
 use crate::auth::rules::Rules;
 use crate::catalog::Catalog;
 use crate::decision::World;
+use crate::discovery::drift::Found;
 use crate::grant::{CatalogView, GrantState, GrantView, Policies, Request, RequestState};
 use crate::model::{Client, SqlState, Timestamp, User};
 use crate::schema::Snapshot;
@@ -102,6 +103,8 @@ pub struct Database {
     pub catalog: Arc<Catalog>,
     /// What holds there; None as long as it could not be read.
     pub world: Option<Arc<World>>,
+    /// Where its catalog and its schema have moved apart.
+    pub drift: Arc<Vec<Found>>,
 }
 
 impl Database {

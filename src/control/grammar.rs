@@ -82,13 +82,14 @@ pub enum Topic {
     Catalog,
     Policies,
     Databases,
+    Drift,
     Sinks,
     Restrictions,
     Stats,
 }
 
 impl Topic {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Help,
         Self::Version,
         Self::Grants,
@@ -97,6 +98,7 @@ impl Topic {
         Self::Catalog,
         Self::Policies,
         Self::Databases,
+        Self::Drift,
         Self::Sinks,
         Self::Restrictions,
         Self::Stats,
@@ -112,6 +114,7 @@ impl Topic {
             Self::Catalog => "CATALOG",
             Self::Policies => "POLICIES",
             Self::Databases => "DATABASES",
+            Self::Drift => "DRIFT",
             Self::Sinks => "SINKS",
             Self::Restrictions => "RESTRICTIONS",
             Self::Stats => "STATS",
@@ -216,7 +219,7 @@ impl From<SyntaxError> for Report {
 /// Shown where no command's own form can be.
 pub const HELP_HINT: &str = "SHOW HELP lists the commands of this console.";
 const SHOW_FORM: &str = "SHOW HELP | VERSION | GRANTS | REQUESTS | SESSIONS | CATALOG | POLICIES | \
-                         DATABASES | SINKS | RESTRICTIONS | STATS | CHALLENGE 3";
+                         DATABASES | DRIFT | SINKS | RESTRICTIONS | STATS | CHALLENGE 3";
 const DENY_FORM: &str = "DENY 3 REASON 'no ticket', with the id that SHOW REQUESTS lists";
 const CANCEL_FORM: &str = "CANCEL 3, with the id that SHOW REQUESTS lists";
 const REVOKE_FORM: &str = "REVOKE 7, with the id that SHOW GRANTS lists, or REVOKE ALL \

@@ -7,6 +7,7 @@ mod audit;
 mod body;
 mod bounded;
 mod catalog;
+mod drift;
 mod explain;
 mod grants;
 mod once;

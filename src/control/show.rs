@@ -1,5 +1,6 @@
 //! The tables of `SHOW`.
 
+mod drift;
 mod policies;
 mod sinks;
 
@@ -149,6 +150,7 @@ pub(super) fn columns(topic: Topic) -> &'static [Column] {
         Topic::Catalog => CATALOG_COLUMNS,
         Topic::Policies => policies::COLUMNS,
         Topic::Databases => DATABASE_COLUMNS,
+        Topic::Drift => drift::COLUMNS,
         Topic::Sinks => sinks::COLUMNS,
         Topic::Restrictions => RESTRICTION_COLUMNS,
         Topic::Stats => STATS_COLUMNS,
@@ -171,6 +173,7 @@ pub(super) fn table(desk: &Desk, topic: Topic) -> Table {
             let sessions = desk.sessions.list();
             (desk.databases)().iter().map(|database| database_row(database, &sessions)).collect()
         }
+        Topic::Drift => (desk.databases)().iter().flat_map(drift::rows).collect(),
         Topic::Sinks => sinks::rows((desk.sinks)()),
         Topic::Restrictions => desk.approvals.restrictions().iter().map(restriction_row).collect(),
         Topic::Stats => {

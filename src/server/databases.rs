@@ -1,14 +1,18 @@
 //! The databases that are served, each with the task that keeps its world up to date.
 
+pub(super) mod drift;
+
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use dashmap::DashMap;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::drift::Published;
 use super::refresher::{self, Around};
 use super::setup::{Setup, Spec};
+use crate::discovery::drift::Found;
 use crate::relay::Database;
 use crate::schema::{Identity, Snapshot};
 
@@ -23,6 +27,10 @@ pub(super) struct Site {
     pub(super) identity: ArcSwapOption<Identity>,
     /// Why the last refresh failed.
     pub(super) failure: ArcSwapOption<String>,
+    /// The world that holds and what it was made from, for who looks after that.
+    pub(super) published: watch::Sender<Option<Arc<Published>>>,
+    /// Where its catalog and its schema have moved apart.
+    pub(super) drift: ArcSwap<Vec<Found>>,
 }
 
 /// Every [`Site`], by the name that clients use.
@@ -51,10 +59,13 @@ impl Databases {
                 schema: ArcSwapOption::empty(),
                 identity: ArcSwapOption::empty(),
                 failure: ArcSwapOption::empty(),
+                published: watch::Sender::new(None),
+                drift: ArcSwap::default(),
             });
-            let upkeep = refresher::keep_up(Arc::clone(&site), self.around.clone());
+            let schema = refresher::keep_up(Arc::clone(&site), self.around.clone());
+            let looks = drift::keep_up(Arc::clone(&site), self.around.clone());
             #[expect(clippy::disallowed_methods, reason = "owned by the entry of the site")]
-            let task = tokio::spawn(upkeep);
+            let task = tokio::spawn(async { _ = tokio::join!(schema, looks) });
             (site, task)
         });
         Arc::clone(&entry.0)

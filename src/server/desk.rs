@@ -67,11 +67,15 @@ fn sign_in(house: &Arc<House>) -> SignIn {
 
 fn list_databases(house: &House) -> Vec<Database> {
     let setup = house.setup.load();
-    let list = setup.databases().map(|(name, upstream, catalog)| Database {
-        name: name.to_owned(),
-        upstream,
-        catalog: Arc::clone(catalog),
-        world: house.databases.find(name).and_then(|site| site.database.world()),
+    let list = setup.databases().map(|(name, upstream, catalog)| {
+        let site = house.databases.find(name);
+        Database {
+            name: name.to_owned(),
+            upstream,
+            catalog: Arc::clone(catalog),
+            world: site.as_ref().and_then(|site| site.database.world()),
+            drift: site.map(|site| site.drift.load_full()).unwrap_or_default(),
+        }
     });
     list.collect()
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::house::House;
+use crate::discovery::drift::{DriftKind, Found, Severity};
 use crate::grant::{GrantState, GrantView, Request, RequestState};
 use crate::telemetry::labels::{Label, Part};
 
@@ -50,6 +51,7 @@ fn look(house: &House, records: &mut u64) {
         let is_it = unready.iter().any(|unready| unready.part == *part);
         metrics.unready.of(*part).set(i64::from(is_it));
     }
+    look_at_drift(house);
     metrics.notifications_waiting.set(house.notices.waiting().try_into().unwrap_or(i64::MAX));
     // The gauges of sinks are set by it.
     house.sinks.look(now);
@@ -61,6 +63,18 @@ fn look(house: &House, records: &mut u64) {
     metrics.audit_records.inc_by(stats.records.saturating_sub(*records));
     metrics.audit_lost.inc_by(stats.lost.saturating_sub(metrics.audit_lost.get()));
     *records = stats.records;
+}
+
+/// Over all databases; what is hidden or refused already is no alarm.
+fn look_at_drift(house: &House) {
+    let sites = house.databases.list();
+    let drift: Vec<_> = sites.iter().map(|site| site.drift.load_full()).collect();
+    for kind in <DriftKind as Label>::ALL {
+        let is_one =
+            |found: &&Found| found.drift.kind == *kind && found.drift.severity != Severity::Note;
+        let count = drift.iter().flat_map(|found| found.iter()).filter(is_one).count();
+        house.metrics.catalog_drift.of(*kind).set(count.try_into().unwrap_or(i64::MAX));
+    }
 }
 
 /// Break-glass grants, each of which somebody has to review.

@@ -14,12 +14,12 @@ use tokio_postgres::Client;
 use self::made::changed;
 pub(super) use self::made::{Made, make, with_cause};
 use super::databases::Site;
+use super::databases::drift::Published;
 use super::setup::{Spec, Upkeep};
 use crate::analysis::mention::MentionError;
-use crate::analysis::sensitive::{Problem, Tags};
+use crate::analysis::sensitive::Tags;
 use crate::audit::{CatalogChange, CatalogStep, Event};
-use crate::mask::MaskError;
-use crate::model::{ColumnPath, Epoch, Timestamp};
+use crate::model::{Epoch, Timestamp};
 use crate::relay::Stale;
 use crate::schema::{Identity, Snapshot};
 use crate::store::approvals::Clock;
@@ -92,7 +92,6 @@ pub(super) async fn keep_up(site: Arc<Site>, around: Around) {
         trigger: Trigger::Absent,
         news: Arc::default(),
         tasks: JoinSet::new(),
-        told: Vec::new(),
         failing_since: None,
     };
     loop {
@@ -120,8 +119,6 @@ struct Refresher {
     /// The triggers have told of DDL, or the link is lost.
     news: Arc<Notify>,
     tasks: JoinSet<()>,
-    /// Problems of the catalog that were logged.
-    told: Vec<String>,
     failing_since: Option<Timestamp>,
 }
 
@@ -326,9 +323,8 @@ impl Refresher {
         let (made, kept) = making.await.map_err(|_| RefreshError::Panic)??;
         self.kept(kept);
         self.site.identity.store(Some(Arc::new(identity.clone())));
-        self.identity = Some(identity);
-        let Made { world, for_ddl, tags, problems, masks } = made;
-        self.tell(&problems, &masks);
+        self.identity = Some(identity.clone());
+        let Made { world, for_ddl, tags, problems } = made;
         self.epoch = epoch;
         self.tags = tags;
         self.bound = Some(Arc::clone(spec));
@@ -343,6 +339,10 @@ impl Refresher {
         };
         self.site.schema.store(Some(Arc::clone(&world.schema)));
         self.site.database.publish(world, for_ddl);
+        if let Some(world) = self.site.database.world() {
+            let published = Published { world, spec: Arc::clone(spec), identity, problems };
+            self.site.published.send_replace(Some(Arc::new(published)));
+        }
         let now = (self.around.clock)();
         if self.around.audit.append(Event::Catalog(change), now).await.is_err() {
             tracing::error!("a change of a schema is not on record: the audit log is closed");
@@ -373,16 +373,5 @@ impl Refresher {
             tracing::warn!(database = %self.site.database.name(), %reason, "tags are not kept");
         }
         self.unkept = reason;
-    }
-
-    /// Logs what is wrong with the catalog, once.
-    fn tell(&mut self, problems: &[Problem], masks: &[(Arc<ColumnPath>, MaskError)]) {
-        let mut lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
-        lines.extend(masks.iter().map(|(path, error)| format!("{path}: {error}; hidden as NULL")));
-        let database = self.site.database.name();
-        for problem in lines.iter().filter(|line| !self.told.contains(line)) {
-            tracing::warn!(%database, %problem, "the catalog does not fit the schema");
-        }
-        self.told = lines;
     }
 }

@@ -1,5 +1,6 @@
 //! Every value that a metric's label may take, as types: what is not here cannot become a series.
 
+use crate::discovery::drift::DriftKind;
 use crate::model::SqlState;
 use crate::risk::Rule;
 
@@ -204,6 +205,19 @@ impl Label for Rule {
     }
 }
 
+impl Label for DriftKind {
+    const NAME: &'static str = "kind";
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn as_str(self) -> &'static str {
+        Self::as_str(self)
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,6 +241,7 @@ mod tests {
         every_value_stands_at_its_index::<NoticeChannel>();
         every_value_stands_at_its_index::<Rule>();
         every_value_stands_at_its_index::<Part>();
+        every_value_stands_at_its_index::<DriftKind>();
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::labels::{
     UpstreamError, Verdict,
 };
 use super::sinks::SinkFamilies;
+use crate::discovery::drift::DriftKind;
 use crate::risk::Rule;
 
 /// From a fast NVMe flush to a disk that is in trouble, in seconds.
@@ -76,6 +77,8 @@ pub struct Metrics {
     pub sinks: SinkFamilies,
     /// Signals of the rules over the audit log.
     pub signals: Family<Rule>,
+    /// Problems and warnings of catalogs that their schemas have moved away from.
+    pub catalog_drift: Gauges<DriftKind>,
     /// 1 for each part for which the proxy is not ready.
     pub unready: Gauges<Part>,
     /// When the certificate of the ports ends, in seconds since 1970; 0 without one.
@@ -148,6 +151,7 @@ impl Metrics {
             sinks: SinkFamilies::new(r)?,
             signals: r.family("signals_total", "signals of the rules over the audit log")?,
             bytes: r.family("bytes_total", "bytes relayed by direction")?,
+            catalog_drift: r.gauges("catalog_drift", "problems and warnings of stale catalogs")?,
             unready: r.gauges("unready", "1 while this part keeps the proxy from being ready")?,
             certificate_end: r.gauge(
                 "certificate_end_timestamp_seconds",

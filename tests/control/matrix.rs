@@ -49,6 +49,7 @@ const TABLE: &[(Route, Sent, [u16; 8])] = &[
     // Of what, is not said.
     (("GET", "/api/v1/catalog/access"), Nothing, [401, 401, 401, 400, 400, 400, 400, 400]),
     (("GET", "/api/v1/databases"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
+    (("GET", "/api/v1/drift"), Nothing, [401, 401, 401, 403, 403, 403, 200, 403]),
     (
         ("POST", "/api/v1/explain"),
         Json("{\"database\":\"shop\",\"statement\":\"SELECT email FROM customers\"}"),
@@ -315,6 +316,30 @@ fn what_is_not_listed_is_not_served() {
         assert_eq!(answer.header("allow").is_some(), status == 405, "{method} {path}");
     }
     assert_eq!(office.ask("PUT", "/api/v1/grants", "", "", "").header("allow"), Some("GET, POST"));
+}
+
+#[test]
+fn drift_is_told_to_operators_as_json_and_on_the_map() {
+    with_office(|office| async move {
+        let head = |user: &str| basic(user, &password(user));
+        let answer = office.ask("GET", "/api/v1/drift", &head("dora"), "", "");
+        let expected = serde_json::json!({
+            "database": "shop",
+            "severity": "warning",
+            "kind": "uncatalogued",
+            "schema": "public",
+            "table": "leads",
+            "column": "contact",
+            "what": "public.leads.contact is not in the catalog",
+            "place": null,
+            "since": "2023-11-14T22:13:20Z",
+        });
+        assert_eq!(answer.json()["items"], serde_json::json!([expected]), "{answer:?}");
+        let words = "public.leads.contact is not in the catalog";
+        assert!(office.ask("GET", "/map", &head("dora"), "", "").body.contains(words));
+        let theirs = office.ask("GET", "/map", &head("alice"), "", "");
+        assert!(theirs.status == 200 && !theirs.body.contains(words), "{theirs:?}");
+    });
 }
 
 #[test]

@@ -138,6 +138,7 @@ fn each_sees_and_does_what_is_theirs() {
         ("GET", "/policies", None, [200, 200, 200]),
         ("GET", "/sessions", None, [200, 200, 200]),
         ("GET", "/sinks", None, [403, 403, 200]),
+        ("GET", "/drift", None, [403, 403, 200]),
         ("GET", "/restrictions", None, [403, 403, 200]),
         ("GET", "/audit/records", None, [403, 200, 200]),
         ("GET", "/audit/report", None, [403, 200, 200]),

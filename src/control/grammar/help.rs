@@ -8,6 +8,7 @@ pub const HELP: &[(&str, &str)] = &[
     ("SHOW CATALOG", "which columns are personal data, and how they are hidden"),
     ("SHOW POLICIES", "who may request what, and who approves"),
     ("SHOW DATABASES", "the databases behind the proxy"),
+    ("SHOW DRIFT", "where catalogs and their databases have moved apart"),
     ("SHOW SINKS", "where the audit log goes, and how far each sink is behind"),
     ("SHOW STATS", "counters since the start"),
     (

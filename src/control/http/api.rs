@@ -7,8 +7,8 @@ use axum::handler::Handler;
 use axum::routing;
 
 use super::{
-    at_issuer, audit, catalog, explain, grants, openapi, policies, requests, restrictions, session,
-    sessions, status,
+    at_issuer, audit, catalog, drift, explain, grants, openapi, policies, requests, restrictions,
+    session, sessions, status,
 };
 use crate::control::Desk;
 
@@ -76,6 +76,7 @@ pub(super) fn routes() -> Routes {
         .get("/api/v1/databases", catalog::databases)
         .get("/api/v1/catalog", catalog::columns)
         .get("/api/v1/catalog/access", catalog::access)
+        .get("/api/v1/drift", drift::list)
         .get("/api/v1/policies", policies::list)
         .get("/api/v1/restrictions", restrictions::list)
         .post("/api/v1/restrictions", restrictions::suspend)

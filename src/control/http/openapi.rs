@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use super::{
-    at_issuer, audit, catalog, explain, grants, policies, requests, restrictions, session,
+    at_issuer, audit, catalog, drift, explain, grants, policies, requests, restrictions, session,
     sessions, status,
 };
 
@@ -68,6 +68,7 @@ const PROBLEMS_OF_POSTS: &[(&str, &str)] = &[
         catalog::databases,
         catalog::columns,
         catalog::access,
+        drift::list,
         policies::list,
         restrictions::list,
         restrictions::suspend,

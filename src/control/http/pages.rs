@@ -7,6 +7,7 @@ mod audit;
 mod before;
 mod case;
 mod chart;
+mod drifted;
 mod form;
 mod grant;
 mod inbox;

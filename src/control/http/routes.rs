@@ -22,6 +22,7 @@ pub const ROUTES: &[Route] = &[
     ("GET", "/api/v1/catalog"),
     ("GET", "/api/v1/catalog/access"),
     ("GET", "/api/v1/databases"),
+    ("GET", "/api/v1/drift"),
     ("POST", "/api/v1/explain"),
     ("GET", "/api/v1/grants"),
     ("POST", "/api/v1/grants"),

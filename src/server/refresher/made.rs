@@ -8,8 +8,7 @@ use crate::analysis::mention::MentionError;
 use crate::analysis::sensitive::{Problem, Sensitive, Tags, Watch};
 use crate::decision::World;
 use crate::grant::CatalogView;
-use crate::mask::MaskError;
-use crate::model::{ColumnPath, Epoch};
+use crate::model::Epoch;
 use crate::schema::Snapshot;
 use crate::server::setup::{Definers, Spec};
 
@@ -19,8 +18,7 @@ pub(in crate::server) struct Made {
     /// For who has the role `ddl`; None where nobody has it, or nothing is hidden.
     pub(in crate::server) for_ddl: Option<World>,
     pub(super) tags: Tags,
-    pub(super) problems: Vec<Problem>,
-    pub(super) masks: Vec<(Arc<ColumnPath>, MaskError)>,
+    pub(in crate::server) problems: Vec<Problem>,
 }
 
 pub(in crate::server) fn make(
@@ -42,11 +40,11 @@ pub(in crate::server) fn make(
     let world = |sensitive| {
         let view = CatalogView::new(&*spec.name, &spec.catalog, Some(&*schema));
         let name = Arc::clone(&spec.name);
-        World::new(epoch, name, Arc::clone(&schema), sensitive, view, spec.rules)
+        // Masks that do not fit are drift, and told as such.
+        World::new(epoch, name, Arc::clone(&schema), sensitive, view, spec.rules).0
     };
-    let for_ddl = for_ddl.map(|sensitive| world(sensitive).0);
-    let (world, masks) = world(sensitive);
-    Ok(Made { world, for_ddl, tags, problems, masks })
+    let for_ddl = for_ddl.map(&world);
+    Ok(Made { world: world(sensitive), for_ddl, tags, problems })
 }
 
 /// Columns that became personal data or ceased to be, by name.

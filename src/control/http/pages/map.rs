@@ -8,6 +8,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::super::sign_in::SignedIn;
+use super::drifted;
 use super::form::Fields;
 use super::layout::{self, Place};
 use super::parts;
@@ -106,6 +107,7 @@ fn one(
                     (database.catalog.tables.len()) " tables" }
                 @if database.world.is_none() { (badge(Tone::Bad, "its schema is not known")) }
             }
+            @if seen.is_some() { (drifted::section(database, now)) }
             @if tables.is_empty() { (nothing("Nothing here is catalogued, or nothing fits.")) }
             @for (table, rows) in &tables {
                 h3 { (table.name) }
