@@ -91,6 +91,8 @@ mod silence;
 mod simulate;
 #[path = "e2e/sinks.rs"]
 mod sinks;
+#[path = "e2e/staying_true.rs"]
+mod staying_true;
 #[path = "e2e/subjects.rs"]
 mod subjects;
 #[path = "e2e/support_bundle.rs"]

@@ -1,49 +1,70 @@
 //! `keyhole check`: everything that can be known to be wrong before somebody is served.
 
+mod live;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use super::exit::Exit;
 use super::progress::Progress;
 use super::{FromConfig, failed, report, say};
-use crate::analysis::sensitive::Sensitive;
 use crate::auth::scram::Verifier;
-use crate::config::{Config, Credential, DatabaseConfig, Place, UpstreamDatabase, UserConfig};
-use crate::model::Epoch;
+use crate::config::{Config, Credential, DatabaseConfig, Place, UserConfig};
+use crate::discovery::drift::{Drift, Severity};
 use crate::server::preview;
 use crate::store::approvals::{Location, StoreError, identify};
-use crate::store::tags::TagFiles;
-use crate::upstream::{introspect, own};
-
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) from: FromConfig,
-    /// Print one JSON object: ok, problems, warnings
+    /// Print one JSON object: ok, problems, warnings, drift
     #[arg(long)]
     pub(super) json: bool,
+    /// Exit 5 if there are warnings and nothing is wrong
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// Say as well what is hidden or refused already, such as functions that nobody can look into
+    #[arg(long)]
+    pub(super) notes: bool,
 }
 
 /// What was found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Checked {
     ok: bool,
     problems: Vec<String>,
     warnings: Vec<String>,
+    #[serde(skip)]
+    notes: Vec<String>,
+    /// Where catalogs and their databases have moved apart, notes included.
+    drift: Vec<Told>,
     /// Of a configuration in which nothing is wrong: what it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     summary: Option<String>,
 }
 
+/// A [`Drift`] for programs.
+#[derive(Debug, Serialize)]
+struct Told {
+    severity: &'static str,
+    kind: &'static str,
+    database: String,
+    schema: Option<String>,
+    table: Option<String>,
+    column: Option<String>,
+    /// File and line of the catalog, if it speaks of it.
+    place: Option<String>,
+    what: String,
+}
+
 pub(super) async fn run(arguments: &Arguments) -> ExitCode {
     let checked = checked(&arguments.from.config).await;
-    let Checked { ok, problems, warnings, summary } = &checked;
+    let Checked { ok, problems, warnings, notes, drift: _, summary } = &checked;
     if arguments.json {
         match serde_json::to_string(&checked) {
             Ok(line) => say(line),
@@ -53,9 +74,16 @@ pub(super) async fn run(arguments: &Arguments) -> ExitCode {
         for warning in warnings {
             report(format_args!("{warning} (a warning)"));
         }
+        for note in notes.iter().filter(|_| arguments.notes) {
+            report(format_args!("{note} (a note)"));
+        }
         problems.iter().chain(summary).for_each(say);
     }
-    if *ok { Exit::Done.into() } else { Exit::Wrong.into() }
+    match (*ok, arguments.strict && !warnings.is_empty()) {
+        (true, false) => Exit::Done.into(),
+        (true, true) => Exit::Found.into(),
+        (false, _) => Exit::Wrong.into(),
+    }
 }
 
 async fn checked(path: &Path) -> Checked {
@@ -63,20 +91,57 @@ async fn checked(path: &Path) -> Checked {
         Ok(config) => config,
         Err(problems) => {
             let problems = problems.0.iter().map(ToString::to_string).collect();
-            return Checked { ok: false, problems, warnings: Vec::new(), summary: None };
+            return Checked { problems, ..Checked::default() };
         }
     };
-    let warnings = config.warnings().iter().map(ToString::to_string).collect();
-    let mut problems = verifiers(&config.users);
-    problems.extend(classes(&config));
+    let mut checked = Checked {
+        warnings: config.warnings().iter().map(ToString::to_string).collect(),
+        problems: verifiers(&config.users),
+        ..Checked::default()
+    };
+    checked.problems.extend(classes(&config));
     let progress = Progress::of("asking the databases");
-    problems.extend(store(&config).await);
+    checked.problems.extend(store(&config).await);
     for database in &config.databases {
-        problems.extend(live(&config, database).await);
+        match live::look(&config, database).await {
+            Ok(live) => checked.take(database, live),
+            Err(problems) => checked.problems.extend(problems),
+        }
     }
     drop(progress);
-    let ok = problems.is_empty();
-    Checked { ok, problems, warnings, summary: ok.then(|| summary(&config)) }
+    checked.ok = checked.problems.is_empty();
+    checked.summary = checked.ok.then(|| summary(&config));
+    checked
+}
+
+impl Checked {
+    fn take(&mut self, database: &DatabaseConfig, live: live::Live) {
+        self.warnings.extend(live.warnings);
+        for drift in &live.drift {
+            let line = live::line(database, drift);
+            match drift.severity {
+                Severity::Problem => self.problems.push(line),
+                Severity::Warning => self.warnings.push(line),
+                Severity::Note => self.notes.push(line),
+            }
+            self.drift.push(Told::new(database, drift));
+        }
+    }
+}
+
+impl Told {
+    fn new(database: &DatabaseConfig, drift: &Drift) -> Self {
+        Self {
+            severity: drift.severity.as_str(),
+            kind: drift.kind.as_str(),
+            database: database.name.as_str().to_owned(),
+            schema: drift.table.as_ref().map(|table| table.schema.clone()),
+            table: drift.table.as_ref().map(|table| table.name.clone()),
+            column: drift.column.clone(),
+            place: Some(&drift.place).filter(|place| !place.is_empty()).cloned(),
+            what: drift.words.clone(),
+        }
+    }
 }
 
 fn summary(config: &Config) -> String {
@@ -146,67 +211,6 @@ async fn store(config: &Config) -> Option<String> {
     let identified = tokio::task::spawn_blocking(move || identify(&location)).await;
     let found = identified.unwrap_or(Err(StoreError::Stopped));
     found.err().map(|error| format!("{}: [store]: {}", config.path.display(), with_cause(&error)))
-}
-
-/// What the catalog says and the live schema does not.
-async fn live(config: &Config, database: &DatabaseConfig) -> Vec<String> {
-    let name = match &database.upstream.database {
-        UpstreamDatabase::Named(name) => name,
-        // Any database of the server: there is no one schema to hold the catalog against.
-        UpstreamDatabase::AsRequested => return Vec::new(),
-    };
-    let here =
-        |message: String| vec![format!("{}: database \"{name}\": {message}", database.place)];
-    let targets = match preview::targets(config.clone(), database.name.as_str()) {
-        Ok(targets) => targets,
-        Err(error) => return here(error.to_string()),
-    };
-    let (Some(target), accounts) = (targets.first(), targets.iter().skip(1)) else {
-        return Vec::new();
-    };
-    let (mut client, connection) = match own::connect(target).await {
-        Ok(connected) => connected,
-        Err(error) => return here(with_cause(&error)),
-    };
-    #[expect(clippy::disallowed_methods, reason = "a task of this command, gone with its client")]
-    tokio::spawn(connection);
-    let mut problems = Vec::new();
-    for account in accounts {
-        if let Err(error) = own::connect(account).await {
-            let said = format!("account \"{}\": {}", account.user, with_cause(&error));
-            problems.extend(here(said));
-        }
-    }
-    if !problems.is_empty() {
-        return problems;
-    }
-    let read = introspect::read(&mut client, Epoch::default());
-    let schema = match tokio::time::timeout(READ_TIMEOUT, read).await {
-        Ok(Ok(schema)) => schema,
-        Ok(Err(error)) => return here(with_cause(&error)),
-        Err(_) => return here(format!("the schema was not read within {READ_TIMEOUT:?}")),
-    };
-    let identity = match introspect::identity(&client).await {
-        Ok(identity) => identity,
-        Err(error) => return here(with_cause(&error)),
-    };
-    let store = config.store.beside();
-    // What a proxy has found out before: renamed columns among it.
-    let tags = match TagFiles::beside(store).load(database.name.as_str(), &identity, &schema) {
-        Ok(tags) => tags,
-        Err(error) => return here(error.to_string()),
-    };
-    let unclassified = config.enforcement.unclassified;
-    match Sensitive::bind(&schema, &database.catalog, &tags, unclassified) {
-        Ok((_, _, problems)) => problems
-            .into_iter()
-            .flat_map(|problem| match problem.place.as_str() {
-                "" => here(problem.kind.to_string()),
-                _ => vec![problem.to_string()],
-            })
-            .collect(),
-        Err(error) => here(error.to_string()),
-    }
 }
 
 /// The error and what led to it, as one line.

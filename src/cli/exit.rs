@@ -45,8 +45,9 @@ impl Exit {
             Self::TimedOut => "nobody decided within --timeout; the request was taken back",
             Self::Found => {
                 "found what somebody has to decide: columns that look like personal data and are in \
-                 no catalog; or, simulated, what would change for the worse: masked, refused, \
-                 newly visible, slower, or no longer to be had by asking"
+                 no catalog; other warnings (`check --strict`); or, simulated, what would change \
+                 for the worse: masked, refused, newly visible, slower, or no longer to be had by \
+                 asking"
             }
             Self::Interrupted => {
                 "Ctrl-C while it waited: the request was taken back; or while it scanned"

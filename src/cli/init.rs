@@ -91,7 +91,8 @@ pub(super) async fn run(arguments: &Arguments) -> ExitCode {
         report(format_args!("wrote {}", path.display()));
     }
     let config = dir.join("proxy.toml");
-    let checked = check::Arguments { from: FromConfig { config: config.clone() }, json: false };
+    let from = FromConfig { config: config.clone() };
+    let checked = check::Arguments { from, json: false, strict: false, notes: false };
     let code = check::run(&checked).await;
     if code != ExitCode::from(Exit::Done) {
         report("Put it right in these files; `keyhole check` says when it is.");
