@@ -7,6 +7,8 @@ mod support;
 mod bench;
 #[path = "scan/catalog.rs"]
 mod catalog;
+#[path = "scan/hostile.rs"]
+mod hostile;
 #[path = "scan/trouble.rs"]
 mod trouble;
 

@@ -21,7 +21,7 @@ use crate::discovery::draft;
 use crate::discovery::report::{AT_LEAST_DEFAULT, Report};
 use crate::model::{Timestamp, parse_duration};
 use crate::store::approvals::steady_clock;
-use crate::upstream::sampling::Limits;
+use crate::upstream::sampling::{Foreign, Limits};
 use place::Place;
 use review::Reviewed;
 use work::{Ended, Scan};
@@ -157,6 +157,7 @@ impl Bounds {
             value_chars: self.value_chars,
             statement_timeout: self.statement_timeout,
             lock_timeout: self.lock_timeout,
+            foreign: if self.foreign { Foreign::Read } else { Foreign::ByName },
         }
     }
 

@@ -21,7 +21,9 @@ use crate::schema::{RelationKind, ValueType};
 use crate::upstream::connect::Target;
 use crate::upstream::introspect;
 use crate::upstream::own::{self, Connection};
-use crate::upstream::sampling::{Described, Limits, Sampled, Sampler, SamplingError, Skip};
+use crate::upstream::sampling::{
+    Described, Foreign, Limits, Sampled, Sampler, SamplingError, Skip,
+};
 
 /// What stands where a value has no masked form.
 const NO_FORM: &str = "***";
@@ -72,12 +74,6 @@ struct Shared {
     foreign: Foreign,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Foreign {
-    Read,
-    ByName,
-}
-
 /// From a connection.
 enum Told {
     Table(usize, ScannedTable, u64),
@@ -114,7 +110,7 @@ impl Scan {
             catalog: place.catalog.clone(),
             pause: arguments.bounds.pause,
             samples: usize::from(arguments.show_samples),
-            foreign: if arguments.bounds.foreign { Foreign::Read } else { Foreign::ByName },
+            foreign: limits.foreign,
         };
         let mut samplers = vec![first.sampler];
         let jobs = usize::from(arguments.bounds.jobs).min(shared.tables.len().max(1));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tokio_postgres::{Client, Error, Row, Transaction};
 
+use super::lossy::Lossy;
 use super::queries;
 use crate::discovery::ColumnFacts;
 use crate::model::{ColumnNumber, Oid, RelationName};
@@ -107,10 +108,18 @@ async fn rows(transaction: &Transaction<'_>, query: &str) -> Result<Vec<Row>, Er
     transaction.query(query, &[]).await
 }
 
+fn text(row: &Row, at: usize) -> Result<String, Error> {
+    Ok(row.try_get::<_, Lossy<'_>>(at)?.into())
+}
+
+fn optional(row: &Row, at: usize) -> Result<Option<String>, Error> {
+    Ok(row.try_get::<_, Option<Lossy<'_>>>(at)?.map(String::from))
+}
+
 fn relations(rows: &[Row]) -> Result<BTreeMap<Oid, Found>, Error> {
     let relation = |row: &Row| {
         let (oid, kind): (Oid, i8) = (row.try_get(0)?, row.try_get(3)?);
-        let name = RelationName::new(row.try_get::<_, String>(1)?, row.try_get::<_, String>(2)?);
+        let name = RelationName::new(text(row, 1)?, text(row, 2)?);
         let kind = match kind.cast_unsigned() {
             b'r' => RelationKind::Table,
             b'p' => RelationKind::PartitionedTable,
@@ -133,7 +142,7 @@ fn relations(rows: &[Row]) -> Result<BTreeMap<Oid, Found>, Error> {
         let found = Found {
             table,
             rows: if row.try_get(4)? { Rows::OfTable } else { Rows::Own },
-            comment: row.try_get(8)?,
+            comment: optional(row, 8)?,
             may_enter: row.try_get(9)?,
             numbers: Vec::new(),
         };
@@ -149,10 +158,11 @@ fn types(rows: &[Row]) -> Result<HashMap<Declared, (ValueType, Vec<String>)>, Er
         let value = ValueType {
             oid: row.try_get(2)?,
             typmod: row.try_get(3)?,
-            sql: row.try_get(4)?,
+            sql: text(row, 4)?,
             category: row.try_get::<_, i8>(5)?.cast_unsigned(),
         };
-        let labels: Option<Vec<String>> = row.try_get(6)?;
+        let labels: Option<Vec<Lossy<'_>>> = row.try_get(6)?;
+        let labels = labels.map(|all| all.into_iter().map(String::from).collect());
         Ok(((row.try_get(0)?, row.try_get(1)?), (value, labels.unwrap_or_default())))
     };
     rows.iter().map(of).collect()
@@ -161,7 +171,8 @@ fn types(rows: &[Row]) -> Result<HashMap<Declared, (ValueType, Vec<String>)>, Er
 fn checks(rows: &[Row]) -> Result<HashMap<Oid, Vec<String>>, Error> {
     let mut checks: HashMap<Oid, Vec<String>> = HashMap::new();
     for row in rows {
-        checks.entry(row.try_get(0)?).or_default().push(row.try_get(1)?);
+        // None: it was dropped between two questions.
+        checks.entry(row.try_get(0)?).or_default().extend(optional(row, 1)?);
     }
     Ok(checks)
 }
@@ -179,9 +190,9 @@ fn columns(
         let Some((value, labels)) = types.get(&declared) else { continue };
         let facts = ColumnFacts {
             table: found.table.name.clone(),
-            column: row.try_get(2)?,
-            data_type: row.try_get(5)?,
-            comment: row.try_get(6)?,
+            column: text(row, 2)?,
+            data_type: text(row, 5)?,
+            comment: optional(row, 6)?,
             table_comment: found.comment.clone(),
             checks: domains.get(&declared.0).cloned().unwrap_or_default(),
             labels: labels.clone(),

@@ -1,12 +1,15 @@
 //! What is asked about tables before they are read: a fixed number of questions, none of which
 //! takes a lock on a table.
 
-/// Of the settings named, those that this server has.
+/// Of the settings named, those that this server has. A database that knows no encodings would
+/// refuse whatever is no UTF-8 to a client that wants some.
 pub(super) const SETTINGS: &str = r"
 SELECT pg_catalog.set_config(s.name, w.value, false)
 FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]),
                 pg_catalog.unnest($2::pg_catalog.text[])) AS w (name, value)
-JOIN pg_catalog.pg_settings s ON s.name OPERATOR(pg_catalog.=) w.name";
+JOIN pg_catalog.pg_settings s ON s.name OPERATOR(pg_catalog.=) w.name
+WHERE w.name OPERATOR(pg_catalog.<>) 'client_encoding'
+   OR pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'SQL_ASCII'";
 
 /// Statements of [`super::describe`], those that begin and end its transaction included.
 pub(super) const DESCRIBING: u64 = 9;
