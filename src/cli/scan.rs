@@ -256,7 +256,7 @@ fn change(arguments: &Arguments, place: &Place, reviewed: &Reviewed) -> Result<b
     if to_stdout(arguments) {
         say(draft::catalog(&place.name, proposals).trim_end());
     } else if let Some(file) = &arguments.draft {
-        files::write(file, &draft::catalog(&place.name, proposals))?;
+        files::write_new(file, &draft::catalog(&place.name, proposals))?;
         report(format_args!("wrote {}", file.display()));
     }
     let wanted = arguments.patch.patch
@@ -265,7 +265,7 @@ fn change(arguments: &Arguments, place: &Place, reviewed: &Reviewed) -> Result<b
     if wanted && !place.files.is_empty() {
         let patched = files::patched(place, proposals)?;
         if arguments.accept.accept {
-            files::accept(place, &patched)?;
+            files::accept(place.config.as_deref(), &patched)?;
             return Ok(*undecided);
         }
         patched.iter().for_each(|file| say(draft::diff(file).trim_end_matches('\n')));

@@ -4,6 +4,8 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::support::Postgres;
+use crate::support::programs::Ran;
 use crate::support::wait::until;
 use crate::{Bed, clean, columns, servers};
 
@@ -84,4 +86,16 @@ fn bytes_that_are_no_text_keep_nothing_from_being_read() {
         let new = columns(&report, "new");
         assert!(new.contains(&"public.people.mail".to_owned()), "{new:?}");
     }
+}
+
+#[test]
+fn a_draft_takes_no_catalogs_place() {
+    let sql = "CREATE TABLE people (email text)";
+    let bed = Bed::new(Postgres::shared(), "scan_draft", sql, "");
+    let draft = bed.path("draft.toml");
+    std::fs::write(&draft, "# by hand\n").expect("writable");
+    let Ran { code, err, .. } = bed.scan(&["--draft", &draft]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("is there already"), "{err}");
+    assert_eq!(bed.read("draft.toml"), "# by hand\n");
 }
