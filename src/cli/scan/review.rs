@@ -70,7 +70,7 @@ fn ask(
                 }
                 Answer::Class(name) => {
                     if !catalog.classes.contains_key(&name) {
-                        writeln!(to, "(a new class: {name})")?;
+                        writeln!(to, "(a new class: {})", shown(&name))?;
                     }
                     Some(Proposal::chosen(relation, scanned, catalog, &name))
                 }
@@ -116,8 +116,10 @@ fn question(column: &Column<'_>) -> String {
     let name = shown(&format!("{}.{}", column.table, column.column));
     let reason = best.and_then(|best| best.reasons.first()).map_or("", String::as_str);
     let mut text = format!(
-        "{name} ({}): {class} {confidence} %{known}\n  {}\n",
-        column.data_type,
+        "{name} ({}): {} {confidence} %{}\n  {}\n",
+        shown(column.data_type),
+        shown(class),
+        shown(&known),
         shown(reason)
     );
     if !column.scanned.samples.is_empty() {
@@ -129,7 +131,8 @@ fn question(column: &Column<'_>) -> String {
 fn why(column: &Column<'_>, to: &mut impl Write) -> io::Result<()> {
     for found in column.findings {
         let place = found.path.as_ref().map_or(String::new(), |path| format!(" at {path}"));
-        writeln!(to, "  {}{place}: {} %", found.class, found.confidence)?;
+        let place = shown(&format!("{}{place}", found.class));
+        writeln!(to, "  {place}: {} %", found.confidence)?;
         for reason in &found.reasons {
             writeln!(to, "    {}", shown(reason))?;
         }
@@ -210,6 +213,23 @@ mod tests {
         assert!(!undecided, "{said}");
         assert!(said.contains("[3/4] public.people.c (text): email 40 %"), "{said}");
         assert!(said.contains("    the name says so") && said.contains("a new class: mail"));
+    }
+
+    #[test]
+    fn no_question_steers_the_terminal() {
+        let mut table = table();
+        let column = &mut table.columns[0];
+        "public.\"\u{1b}[2J\u{202e}\"".clone_into(&mut column.data_type);
+        column.findings[0].path = Some("$.\u{1b}c".to_owned());
+        let (tables, catalog) = (vec![table], Catalog::default());
+        let report = Report::new("shop", &tables, &catalog, 60);
+        let mut said = Vec::new();
+        ask(&report, &catalog, &mut &b"w\nc \x1b[2J\n"[..], &mut said).expect("it is read");
+        let said = String::from_utf8(said).expect("UTF-8");
+        assert!(
+            said.contains("public.\" [2J \"") && !said.contains(['\u{1b}', '\u{202e}']),
+            "{said:?}"
+        );
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub(super) fn text(report: &Report<'_>, measured: &Measured) -> String {
         if !tables.is_empty() {
             told.push_str(&format!("{title}\n"));
             for skipped in tables {
-                told.push_str(&format!("  {}: {}\n", shown(&skipped.table), skipped.why));
+                told.push_str(&format!("  {}: {}\n", shown(&skipped.table), shown(skipped.why)));
             }
             told.push('\n');
         }
