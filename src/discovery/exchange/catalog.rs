@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::Said;
 use crate::catalog::{DatePrecision, Hiding, MaskSpec};
-use crate::model::RelationName;
+use crate::model::{RelationName, misleads};
 
 /// The file's text; `usual` tells how a class is hidden of which nobody said it.
 pub fn written(said: &[Said], usual: impl Fn(&str) -> Hiding) -> String {
@@ -117,11 +117,21 @@ fn string(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
-            control if control.is_control() => {
+            control if misleads(control) => {
                 quoted.push_str(&format!("\\U{:08X}", u32::from(control)));
             }
             other => quoted.push(other),
         }
     }
     quoted + "\""
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_turns_the_reading_direction() {
+        assert_eq!(string("a\u{202e}\u{1b}\"é"), r#""a\U0000202E\U0000001B\"é""#);
+    }
 }

@@ -7,7 +7,8 @@ use super::tag::{mask, spelled};
 use super::{Assumed, Reading, Said, Unclear};
 
 const HEADER: [&str; 5] = ["schema", "table", "column", "class", "mask"];
-const FORMULA: [char; 5] = ['=', '+', '-', '@', '\''];
+/// Behind blanks too, and as wide as ideographs are.
+const FORMULA: [char; 9] = ['=', '+', '-', '@', '\'', '＝', '＋', '－', '＠'];
 
 pub fn written(said: &[Said]) -> String {
     let mut text = line(&HEADER.map(str::to_owned));
@@ -28,7 +29,7 @@ fn line(cells: &[String]) -> String {
 }
 
 fn written_cell(text: &str) -> String {
-    let guard = if text.starts_with(FORMULA) { "'" } else { "" };
+    let guard = if is_formula(text) { "'" } else { "" };
     if text.contains([',', '"', '\r', '\n']) || text.trim() != text {
         return format!("\"{guard}{}\"", text.replace('"', "\"\""));
     }
@@ -124,7 +125,33 @@ fn quoted(inside: &str) -> Result<(String, &str), &'static str> {
 
 fn unguarded(cell: String) -> String {
     match cell.strip_prefix('\'') {
-        Some(inner) if inner.starts_with(FORMULA) => inner.to_owned(),
+        Some(inner) if is_formula(inner) => inner.to_owned(),
         Some(_) | None => cell,
+    }
+}
+
+fn is_formula(text: &str) -> bool {
+    text.trim_start().starts_with(FORMULA)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula_behind_blanks_or_in_wide_letters_either() {
+        for (cell, expected) in [
+            ("a", "a"),
+            ("=1+1", "'=1+1"),
+            ("\t=1+1", "\"'\t=1+1\""),
+            ("\r@sum(a1)", "\"'\r@sum(a1)\""),
+            (" -1", "\"' -1\""),
+            ("＝1", "'＝1"),
+            ("'=1", "''=1"),
+        ] {
+            let written = written_cell(cell);
+            assert_eq!(written, expected);
+            assert_eq!(lines(&written), Ok(vec![vec![cell.to_owned()]]), "{cell:?}");
+        }
     }
 }

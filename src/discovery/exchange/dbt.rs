@@ -7,7 +7,7 @@
 
 use saphyr::{LoadableYamlNode, Yaml};
 
-use super::tag::{mask, spelled};
+use super::tag::{answer, mask, spelled};
 use super::{Assumed, Reading, Said, Unclear};
 use crate::model::RelationName;
 
@@ -89,7 +89,9 @@ fn class(column: &Yaml<'_>) -> Class {
             let named = CLASSES.iter().find_map(|key| text_of(meta, key));
             let hidden = text_of(meta, MASK).map(str::to_owned);
             for mark in MARKS.iter().filter_map(|key| said(meta, key)) {
-                match (mark.as_bool(), mark.as_str(), named) {
+                // dbt's YAML is 1.1, where `yes` and `no` are no words.
+                let answer = mark.as_bool().or_else(|| mark.as_str().and_then(answer));
+                match (answer, mark.as_str(), named) {
                     (Some(false), ..) => return Class::Absent,
                     (Some(true), _, Some(class)) | (None, Some(class), _) => {
                         return Class::Named(class.to_owned(), hidden);

@@ -1,5 +1,7 @@
 //! A script for psql without what is no SQL: rows of `COPY`, and psql's own commands.
 
+use crate::analysis::parse::COMMENTS_MAX;
+
 /// What a line begins in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Within {
@@ -15,8 +17,9 @@ enum Within {
     Comment(usize),
 }
 
-/// The SQL of a script or a dump.
-pub(super) fn sql(text: &str) -> String {
+/// The SQL of a script or a dump; None: its comments are deeper than PostgreSQL's scanner, which
+/// takes quadratic time in them, may be trusted with.
+pub(super) fn sql(text: &str) -> Option<String> {
     let mut kept = String::with_capacity(text.len());
     let mut rows = false;
     let mut within = Within::Statement;
@@ -34,8 +37,11 @@ pub(super) fn sql(text: &str) -> String {
         }
         kept.push_str(line);
         within = after(line, within);
+        if matches!(within, Within::Comment(depth) if depth > COMMENTS_MAX) {
+            return None;
+        }
     }
-    kept
+    Some(kept)
 }
 
 fn after(line: &str, mut within: Within) -> Within {
@@ -57,19 +63,25 @@ fn after(line: &str, mut within: Within) -> Within {
                 Some(end) => (end + tag.len(), Some(Within::Statement)),
                 None => (rest.len(), None),
             },
-            Within::Comment(depth) => match (rest.find("/*"), rest.find("*/")) {
-                (Some(deeper), end) if end.is_none_or(|end| deeper < end) => {
-                    (deeper + 2, Some(Within::Comment(depth + 1)))
+            Within::Comment(depth) if *depth > COMMENTS_MAX => (rest.len(), None),
+            Within::Comment(depth) => match mark(rest) {
+                Some(at) if rest[at..].starts_with('/') => {
+                    (at + 2, Some(Within::Comment(depth + 1)))
                 }
-                (_, Some(end)) if *depth > 1 => (end + 2, Some(Within::Comment(depth - 1))),
-                (_, Some(end)) => (end + 2, Some(Within::Statement)),
-                (_, None) => (rest.len(), None),
+                Some(at) if *depth > 1 => (at + 2, Some(Within::Comment(depth - 1))),
+                Some(at) => (at + 2, Some(Within::Statement)),
+                None => (rest.len(), None),
             },
         };
         at += length;
         within = then.unwrap_or(within);
     }
     within
+}
+
+/// Where the next `/*` or `*/` is.
+fn mark(text: &str) -> Option<usize> {
+    text.as_bytes().windows(2).position(|pair| matches!(pair, b"/*" | b"*/"))
 }
 
 /// How far a statement goes on plainly, and what begins there.
@@ -108,7 +120,7 @@ fn dollars(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::sql;
+    use super::{COMMENTS_MAX, sql};
 
     #[test]
     fn what_is_quoted_is_no_command_and_no_row() {
@@ -121,15 +133,29 @@ mod tests {
             "SELECT 1 -- it's\n;\n",
             "SELECT a$1, $2\n",
         ] {
-            assert_eq!(sql(kept), kept);
+            assert_eq!(sql(kept).as_deref(), Some(kept));
         }
     }
 
     #[test]
     fn rows_and_commands_are_left_out() {
         let dump = "\\restrict a\nCOPY t (a) FROM stdin;\nit's\n\\\\.\n\\.\nSELECT ';\n\\';\n\\q\n";
-        assert_eq!(sql(dump), "SELECT ';\n\\';\n");
-        assert_eq!(sql("SELECT e'\\'\n\\x';\n\\q"), "SELECT e'\\'\n\\x';\n");
-        assert_eq!(sql("SELECT fine'\\'\n;\n\\q"), "SELECT fine'\\'\n;\n");
+        for (script, kept) in [
+            (dump, "SELECT ';\n\\';\n"),
+            ("SELECT e'\\'\n\\x';\n\\q", "SELECT e'\\'\n\\x';\n"),
+            ("SELECT fine'\\'\n;\n\\q", "SELECT fine'\\'\n;\n"),
+        ] {
+            assert_eq!(sql(script).as_deref(), Some(kept));
+        }
+    }
+
+    #[test]
+    fn comments_without_end_within_comments_are_given_up() {
+        let deep = |depth: usize| "/*".repeat(depth) + &"*/".repeat(depth);
+        assert!(sql(&deep(COMMENTS_MAX)).is_some());
+        assert_eq!(sql(&"/*".repeat(COMMENTS_MAX + 1)), None);
+        assert_eq!(sql(&"/*".repeat(1_000_000)), None);
+        // Within quotes they are none.
+        assert!(sql(&format!("SELECT '{}';", "/*".repeat(1_000))).is_some());
     }
 }

@@ -71,8 +71,8 @@ fn bare(label: &str) -> Result<Tag, &'static str> {
 /// Reads a script or a dump made by `pg_dump`; rows of `COPY` and psql's commands are passed over.
 pub fn read(text: &str, wanted: Wanted<'_>, assumed: &Assumed) -> Reading {
     let mut reading = Reading::default();
-    let text = script::sql(text);
-    let statements = if text.contains('\0') { None } else { pieces(&text) };
+    let text = script::sql(text).filter(|text| !text.contains('\0'));
+    let statements = text.as_deref().and_then(pieces);
     let Some(statements) = statements else {
         reading.unclear.push(Unclear::new("the file", "it cannot be cut into statements"));
         return reading;

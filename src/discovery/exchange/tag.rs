@@ -35,6 +35,16 @@ static MARK: LazyLock<Regex> =
 const YES: [&str; 3] = ["true", "yes", "on"];
 const NO: [&str; 4] = ["false", "no", "none", "off"];
 
+/// Whether a word only says that something is personal, or is not.
+pub(super) fn answer(word: &str) -> Option<bool> {
+    let among = |list: &[&str]| list.iter().any(|known| word.eq_ignore_ascii_case(known));
+    match (among(&YES), among(&NO)) {
+        (true, _) => Some(true),
+        (false, true) => Some(false),
+        (false, false) => None,
+    }
+}
+
 /// The first tag of a text.
 pub(super) fn find(text: &str, assumed: &Assumed) -> Finding {
     match located(text) {
@@ -85,11 +95,10 @@ fn class(text: &str) -> Option<(Class, &str)> {
     if class.is_empty() || is_mark {
         return None;
     }
-    let lower = class.to_ascii_lowercase();
-    let class = match () {
-        () if YES.contains(&&*lower) => Class::Yes,
-        () if NO.contains(&&*lower) => Class::No,
-        () => Class::Named(class.to_owned()),
+    let class = match answer(class) {
+        Some(true) => Class::Yes,
+        Some(false) => Class::No,
+        None => Class::Named(class.to_owned()),
     };
     Some((class, rest))
 }
@@ -201,12 +210,10 @@ fn quote(text: &str) -> String {
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { class, hiding } = self;
-        let lower = class.to_ascii_lowercase();
         let plain = !class.is_empty()
             && class.chars().all(is_plain)
-            && !YES.contains(&&*lower)
-            && !NO.contains(&&*lower)
-            && lower != "pii";
+            && answer(class).is_none()
+            && !class.eq_ignore_ascii_case("pii");
         match plain {
             true => write!(f, "pii: {class}")?,
             false => write!(f, "pii: {}", quote(class))?,

@@ -269,6 +269,10 @@ models:
       - name: revenue
         meta: {pii: false, owner: bi}
         tags: [money]
+      - name: street
+        meta: {pii: yes}
+      - name: margin
+        meta: {pii: no}
       - description: without a name
 seeds:
   - name: staff
@@ -288,6 +292,7 @@ sources:
             "marts.dim_customers.born personal -",
             "marts.dim_customers.city postal_address -",
             "marts.dim_customers.nick personal -",
+            "marts.dim_customers.street personal -",
             "public.staff.name personal -",
             "shop.raw_orders.ship_to postal_address -",
             "shop.raw_orders.ship_to ? its mask is not known",
