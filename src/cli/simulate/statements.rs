@@ -16,6 +16,9 @@ use std::io::{self, BufRead};
 
 use crate::analysis::parse::TEXT_LEN_MAX;
 
+/// How often one statement may be said: sums of many have to fit.
+const COUNT_MAX: u64 = 1_000_000_000;
+
 /// How a file is cut into statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
@@ -114,7 +117,7 @@ impl Splitter<'_> {
             "user" => self.headers.user = Some(value),
             "application" => self.headers.application = Some(value),
             "database" => self.headers.database = Some(value),
-            "count" => self.count = value.parse().unwrap_or(1),
+            "count" => self.count = value.parse().unwrap_or(1).min(COUNT_MAX),
             _ => {}
         }
         true
@@ -272,6 +275,12 @@ mod tests {
         ];
         let expected = expected.map(|(user, sql, count)| (user.to_owned(), sql.to_owned(), count));
         assert_eq!(split(text, Cut::Semicolons), expected);
+    }
+
+    #[test]
+    fn no_count_makes_a_sum_too_large() {
+        let found = split("-- count: 18446744073709551615\nSELECT 1;\n", Cut::Semicolons);
+        assert_eq!(found[0].2, COUNT_MAX);
     }
 
     #[test]
