@@ -137,6 +137,11 @@ impl Counts {
         self.seen >= 40 && self.distinct() < 7.5
     }
 
+    /// Whether it is a list of so few that a population's first names would be more.
+    pub(super) fn is_closed_set(&self) -> bool {
+        self.seen >= 100 && self.distinct() * 8.0 < self.seen.min(1_000) as f64
+    }
+
     /// Whether numbers follow each other, as a sequence gives them out.
     pub(super) fn is_sequence(&self) -> bool {
         u64::from(self.steps) * 2 > self.seen

@@ -179,6 +179,11 @@ fn bits(mut word: u64) -> impl Iterator<Item = usize> {
 /// Longest value that can be a number, a name or a token of some kind; what is longer is prose.
 const SHORT_BYTES: usize = 120;
 
+/// Whether a word is in use for other things than names.
+pub(super) fn is_common_word(word: &str) -> bool {
+    names::look_up(word) & names::WORD != 0
+}
+
 /// What a value looks like.
 pub(super) fn look(value: &str) -> Hits {
     let shape = Shape::of(value);

@@ -3,6 +3,7 @@
 //! Samples are cut on the server, so a document may end anywhere; what came before counts.
 
 use super::detect::{self, Signal};
+use super::vocabulary::{hints, tokens};
 
 /// Deeper parts of a document are not looked at.
 const DEPTH_MAX: usize = 8;
@@ -10,6 +11,13 @@ const DEPTH_MAX: usize = 8;
 const ELEMENTS_MAX: usize = 32;
 /// Longest key that can be a name.
 const KEY_BYTES_MAX: usize = 48;
+/// Shorter first names are mostly abbreviations where they are keys: `mi`, `na`, `val`.
+const FIRST_NAME_BYTES_MIN: usize = 4;
+/// First names that programs use for something else.
+const MEMBERS: [&str; 14] = [
+    "meta", "lang", "alpha", "delta", "omega", "gamma", "angle", "else", "edit", "tiny", "numbers",
+    "digit", "guest", "latitude",
+];
 /// In a path, a key that is data, or an array's place.
 const ANY: &str = "*";
 
@@ -169,7 +177,22 @@ fn is_name(key: &str) -> bool {
     let hits = detect::look(key);
     let data = [Signal::FullName, Signal::Random, Signal::Secret, Signal::Uuid];
     !(data.iter().any(|signal| hits.has(*signal))
-        || capital && (hits.has(Signal::FirstName) || hits.has(Signal::LastName)))
+        || capital && (hits.has(Signal::FirstName) || hits.has(Signal::LastName))
+        || is_somebody(key))
+}
+
+/// `jane` and `jane_miller` are persons, whatever the letters; `mark` is a word too, `last_name`
+/// one of ours.
+fn is_somebody(key: &str) -> bool {
+    let words = tokens(key);
+    let short = words.first().is_none_or(|word| word.len() < FIRST_NAME_BYTES_MIN);
+    if short || words.iter().any(|word| MEMBERS.contains(&&**word)) {
+        return false;
+    }
+    let hits = detect::look(&words.join(" "));
+    (hits.has(Signal::FirstName) || hits.has(Signal::FullName))
+        && !words.first().is_some_and(|word| detect::is_common_word(word))
+        && hints(&words).is_empty()
 }
 
 /// Elements of an array: `{a,"b c",NULL}`; of one with dimensions, of all of them.
@@ -239,11 +262,22 @@ mod tests {
 
     #[test]
     fn keys_that_are_data_are_not_shown() {
-        for key in ["jane@example.com", "4711471147", "Jane Miller", "Jane", "a.b c.d e f g"] {
+        for key in [
+            "jane@example.com",
+            "4711471147",
+            "Jane Miller",
+            "Jane",
+            "jane",
+            "jane_miller",
+            "a.b c.d e f g",
+        ] {
             let told = json(&format!(r#"{{"{key}": "x"}}"#));
             assert_eq!(told[0].0, "$.*", "{key}");
         }
         assert_eq!(json(r#"{"first_name": "x"}"#)[0].0, "$.first_name");
+        for key in ["mark", "meta", "meta_price", "val", "max_price", "delta"] {
+            assert_eq!(json(&format!(r#"{{"{key}": "x"}}"#))[0].0, format!("$.{key}"));
+        }
         assert_eq!(json(r#"{"Email": "x"}"#)[0].0, "$.Email");
     }
 

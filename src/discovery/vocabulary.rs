@@ -62,28 +62,28 @@ pub(super) fn is_word(word: &str) -> bool {
 }
 
 /// What the words of a name speak for. A phrase within a longer one that was found says nothing:
-/// an `ip_address` is no `address`.
+/// an `ip_address` is no `address`. A word that means several things speaks for each of them.
 pub(super) fn hints(words: &[String]) -> Vec<Hint> {
     let mut hints: Vec<Hint> = Vec::new();
     let mut place = 0;
     while place < words.len() {
-        let found = PHRASES.get(words[place].as_str()).and_then(|phrases| {
-            phrases.iter().find(|phrase| {
-                let rest = &words[place..];
-                rest.len() >= phrase.words.len()
-                    && phrase.words.iter().zip(rest).all(|(wanted, word)| wanted == word)
-            })
+        let rest = &words[place..];
+        let mut found = PHRASES.get(words[place].as_str()).into_iter().flatten().filter(|phrase| {
+            rest.len() >= phrase.words.len()
+                && phrase.words.iter().zip(rest).all(|(wanted, word)| wanted == word)
         });
-        let Some(found) = found else {
+        let Some(longest) = found.next() else {
             place += 1;
             continue;
         };
-        let end = place + found.words.len();
-        let factor = grammar::standing(words, place, end, found.kind);
-        let strength = (f64::from(found.strength) * factor).round() as u8;
-        if strength > 0 {
-            let phrase = words[place..end].join(" ");
-            hints.push(Hint { kind: found.kind, strength, phrase });
+        let end = place + longest.words.len();
+        let others = found.take_while(|phrase| phrase.words.len() == longest.words.len());
+        for Phrase { kind, strength, words: _ } in std::iter::once(longest).chain(others) {
+            let factor = grammar::standing(words, place, end, *kind);
+            let strength = (f64::from(*strength) * factor).round() as u8;
+            if strength > 0 {
+                hints.push(Hint { kind: *kind, strength, phrase: words[place..end].join(" ") });
+            }
         }
         place = end;
     }

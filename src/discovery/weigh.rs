@@ -7,6 +7,7 @@
 
 mod context;
 mod fit;
+mod meaning;
 mod reason;
 mod values;
 
@@ -53,12 +54,13 @@ pub(super) fn findings(
 ) -> Vec<Finding> {
     let context = Context::of_column(facts, siblings);
     let mut findings = weigh(&context, whole, None);
+    let keys: Vec<&str> = paths.iter().map(|(path, _)| path.as_str()).collect();
     for (path, counts) in paths {
         let least = (documents as f64 * DOCUMENTS_SHARE_MIN).max(2.0);
         if documents >= DOCUMENTS_FEW && (counts.seen() as f64) < least {
             continue;
         }
-        findings.extend(weigh(&context.of_path(path), counts, Some(path)));
+        findings.extend(weigh(&context.of_path(path, &keys), counts, Some(path)));
     }
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.confidence), finding.kind));
     findings

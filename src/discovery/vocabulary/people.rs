@@ -118,6 +118,7 @@ pub(super) const ROWS: &[Row] = &[
          postnr postinumero psc iranyitoszam cod_postal posta_kodu pochtovyi_indeks yubinbango \
          youbian youzhengbianma 邮编 邮政编码 郵便番号 индекс",
     ),
+    (Kind::PostalCode, 45, "cap"),
     (
         Kind::City,
         52,
@@ -226,7 +227,9 @@ pub(super) const ROWS: &[Row] = &[
          diagnostic groupe_sanguin maladie antecedents_medicaux handicap diagnostico \
          grupo_sanguineo enfermedad alergias discapacidad diagnosi gruppo_sanguigno malattia \
          allergie tipo_sanguineo doenca bloedgroep ziekte rozpoznanie grupa_krwi choroba diagnos \
-         blodgrupp sjukdom",
+         blodgrupp sjukdom farmaco farmaci medicament medicaments medicamento medicamentos \
+         medicijn medicijnen arzneimittel lakemedel legemiddel laegemiddel leki terapia vacuna \
+         vaccin vaccino vacina impfung",
     ),
     (
         Kind::Pay,

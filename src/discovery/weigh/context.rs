@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use super::Reason;
+use super::{Reason, meaning};
 use crate::discovery::counts::Counts;
 use crate::discovery::detect::Signal;
 use crate::discovery::facts::Family;
@@ -43,20 +43,19 @@ pub(super) struct Context<'a> {
 impl<'a> Context<'a> {
     pub(super) fn of_column(facts: &'a ColumnFacts, siblings: &'a [&'a str]) -> Self {
         let words = tokens(&facts.column);
-        let by_name = vocabulary::hints(&words);
+        let others = siblings.iter().copied().filter(|sibling| **sibling != facts.column);
+        let hints = |words: &[String]| meaning::settled(vocabulary::hints(words), others.clone());
+        let by_name = hints(&words);
         let family = facts.family();
         let builtin = ["text", "citext", "name", "xml", "unknown"].contains(&facts.type_name())
             || facts.type_name().contains("char");
         let by_type = if family == Family::Text && !builtin {
-            vocabulary::hints(&tokens(facts.type_name()))
+            hints(&tokens(facts.type_name()))
         } else {
             Vec::new()
         };
-        let by_comment = facts
-            .comment
-            .as_deref()
-            .map(|text| vocabulary::hints(&tokens(text)))
-            .unwrap_or_default();
+        let by_comment =
+            facts.comment.as_deref().map(|text| hints(&tokens(text))).unwrap_or_default();
         let table = table_topic(facts);
         Self {
             facts,
@@ -73,8 +72,10 @@ impl<'a> Context<'a> {
     }
 
     /// Of a path within the column's documents: its last key has the word, and the keys above it
-    /// say whose it is.
-    pub(super) fn of_path(&self, path: &str) -> Self {
+    /// say whose it is; `paths` are all of them.
+    pub(super) fn of_path(&self, path: &str, paths: &[&str]) -> Self {
+        let others = paths.iter().filter(|other| **other != path);
+        let others = others.filter_map(|other| other.rsplit('.').next());
         let keys: Vec<_> =
             path.split(['.', '[']).filter(|key| !matches!(*key, "$" | "*" | "*]" | "")).collect();
         let (last, above) = match keys.split_last() {
@@ -90,7 +91,7 @@ impl<'a> Context<'a> {
             facts: self.facts,
             siblings: &[],
             family: Family::Text,
-            by_name: vocabulary::hints(&last),
+            by_name: meaning::settled(vocabulary::hints(&last), others),
             words: last,
             by_type: Vec::new(),
             by_comment: Vec::new(),
@@ -151,15 +152,33 @@ impl<'a> Context<'a> {
             sure *= 0.65;
             reasons.push(Reason::Thing { words: self.facts.table.name.clone() });
         }
+        if sure > 0.0 && self.is_nobodys_number(kind) {
+            sure *= 0.6;
+            reasons.push(Reason::Nobodys);
+        }
         if matches!(self.family, Family::Json | Family::Hstore) {
             sure *= 0.7;
         }
         sure
     }
 
-    /// A place beside a street or a person's name is part of an address.
+    /// Numbers of the sick and wages of a century are about everybody: a person's stand beside
+    /// something that says whose they are.
+    fn is_nobodys_number(&self, kind: Kind) -> bool {
+        let number = matches!(self.family, Family::Integer | Family::Decimal);
+        let others = || self.siblings.iter().filter(|sibling| **sibling != self.facts.column);
+        number
+            && matches!(kind, Kind::Health | Kind::Pay)
+            && self.table != Topic::Person
+            && vocabulary::topic(&self.words) != Topic::Person
+            && best(&vocabulary::hints(&tokens(&self.facts.table.name)), kind).is_none()
+            && others().next().is_some()
+            && !others().any(|sibling| meaning::is_of_persons(sibling))
+    }
+
+    /// A place beside a street or a person's name is part of an address, and so is its code.
     fn doubt_by_neighbours(&self, kind: Kind, reasons: &mut Vec<Reason>) -> f64 {
-        if kind != Kind::City {
+        if !matches!(kind, Kind::City | Kind::PostalCode) {
             return 1.0;
         }
         let (kinds, names) = self.neighbours();

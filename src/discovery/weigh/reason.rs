@@ -65,6 +65,8 @@ pub enum Reason {
         table: String,
     },
     NoValue,
+    /// Numbers in a table in which nothing says whose they are.
+    Nobodys,
     Second(Kind),
 }
 
@@ -115,6 +117,7 @@ impl fmt::Display for Reason {
                 write!(f, "but it is a foreign key: what it says is in {table}")
             }
             Self::NoValue => f.write_str("no value was seen: by its name only"),
+            Self::Nobodys => f.write_str("but nothing in the table says whose"),
             Self::Second(kind) => {
                 write!(f, "but {} explain the column better", kind.plural())
             }

@@ -86,6 +86,75 @@ fn a_name_is_a_persons_where_the_table_says_so() {
     }
 }
 
+/// Values that come one after the other, again and again.
+fn many(column: &str, names: &[&str], count: usize) -> Option<Finding> {
+    let mut observer = Observer::new(facts("xyz", column, "text"));
+    names.iter().cycle().take(count).for_each(|name| observer.see(Some(name)));
+    observer.findings(&["id", "kind"]).into_iter().next()
+}
+
+#[test]
+fn a_dozen_first_names_again_and_again_are_called_by_them() {
+    let storms = [
+        "Amy", "Caroline", "Doris", "Eloise", "Gladys", "Hallie", "Blanche", "Anna", "Emmy", "Ella",
+    ];
+    let found = many("name", &storms, 200).expect("a doubt");
+    assert!(found.confidence.0 < 60 && found.reasons.contains(&Reason::Few), "{found:?}");
+    assert!(many("name", &storms, 20).expect("a finding").confidence.0 >= 60);
+    // Whole names stay: few people do much.
+    let found = many("name", PEOPLE, 200).expect("a finding");
+    assert!(found.confidence.0 >= 60 && !found.reasons.contains(&Reason::Few), "{found:?}");
+    assert!(many("first_name", &storms, 200).expect("a finding").confidence.0 >= 60);
+}
+
+#[test]
+fn a_word_of_several_languages_means_what_its_neighbours_do() {
+    for (siblings, expected) in
+        [(&["id", "lat", "lon"][..], Kind::Coordinates), (&["anstalld_id", "lon"], Kind::Pay)]
+    {
+        let found = first(facts("t", "lon", "numeric"), siblings, &[]).expect("a finding");
+        assert_eq!(found.kind, expected);
+    }
+    let mut observer = Observer::new(facts("t", "place", "jsonb"));
+    for number in 0..20 {
+        observer.see(Some(&format!(r#"{{"lat": 4{number}.53127, "lon": 1{number}.20113}}"#)));
+    }
+    let found = observer.findings(&["place"]);
+    let lon = found.iter().find(|finding| finding.path.as_deref() == Some("$.lon"));
+    assert_eq!(lon.expect("a finding").kind, Kind::Coordinates);
+}
+
+#[test]
+fn numbers_are_somebodys_where_the_table_says_whose() {
+    for (table, column, siblings, expected) in [
+        ("crimea", "disease", &["month", "disease", "wounds"][..], false),
+        ("wheat", "wages", &["year", "wheat", "wages"], false),
+        ("visits", "disease", &["patient_id", "disease"], true),
+        ("contracts", "salary", &["emp_no", "salary"], true),
+        ("salaries", "salary", &["id", "salary"], true),
+        ("t", "employee_salary", &["id", "employee_salary"], true),
+        ("t", "salary", &["salary"], true),
+    ] {
+        let case = Case { table, column, data_type: "integer", siblings, values: &["12", "190"] };
+        assert_eq!(kind(&case).is_some(), expected, "{table}.{column}");
+    }
+}
+
+#[test]
+fn italian_codes_and_medicines() {
+    let codes = ["20121", "00184", "80133", "50122"];
+    let siblings = &["id", "indirizzo", "cap", "citta"][..];
+    let case = Case { table: "sedi", column: "cap", data_type: "text", siblings, values: &codes };
+    assert_eq!(kind(&case), Some(Kind::PostalCode));
+    let limits = ["10", "25", "50"];
+    let siblings = &["id", "cap"][..];
+    let case = Case { data_type: "integer", siblings, values: &limits, ..case };
+    assert_eq!(kind(&case), None);
+    let case =
+        Case { table: "t", column: "farmaco", data_type: "text", siblings: &[], values: &[] };
+    assert_eq!(kind(&case), Some(Kind::Health));
+}
+
 #[test]
 fn values_that_do_not_fit_take_the_names_word_away() {
     for (column, values) in [

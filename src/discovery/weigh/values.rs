@@ -202,13 +202,15 @@ fn persons(counts: &Counts, all: &mut Vec<Witness>) {
     let expected = 256.0 * (1.0 - (-(full as f64) / 256.0).exp());
     let many = full >= SURNAMES_MIN && f64::from(counts.surnames()) > 0.7 * expected;
     let surnames = (known / 0.25).min(1.0).max(if many { 0.95 } else { 0.0 });
-    let weight = (0.8 * surnames * evidence(seen, full, 0.06))
-        .max(0.62 * evidence(seen, first, 0.2))
-        .max(0.5 * evidence(seen, last, 0.4));
+    let whole = 0.8 * surnames * evidence(seen, full, 0.06);
+    let half = (0.62 * evidence(seen, first, 0.2)).max(0.5 * evidence(seen, last, 0.4));
+    // Storms and flowers are called by first names too, but by a dozen of them.
+    let (whole_few, half_few) = (counts.is_enumeration(), counts.is_closed_set());
+    let half = if whole_few || half_few { half * 0.3 } else { half };
+    let weight = half.max(if whole_few { whole * 0.3 } else { whole });
     let matched = full.max(first).max(last);
-    let weight = if counts.is_enumeration() { weight * 0.3 } else { weight };
     push(all, Kind::PersonName, weight, matched, seen);
-    if counts.is_enumeration()
+    if (whole_few || half_few && weight <= half)
         && let Some(witness) = all.iter_mut().find(|witness| witness.kind == Kind::PersonName)
     {
         witness.reasons.push(Reason::Few);
