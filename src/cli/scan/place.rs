@@ -107,16 +107,25 @@ fn pgpass(url: &UpstreamUrl) -> Result<Option<Secret>, String> {
         return Ok(None);
     }
     let text = std::fs::read_to_string(&path).map_err(failed)?;
-    Ok(text.lines().find_map(|line| password(line, url)))
+    Ok(password_of(&text, url))
+}
+
+/// The password that the lines have for every host of the URL: what is meant for one of them is
+/// not shown to another.
+fn password_of(text: &str, url: &UpstreamUrl) -> Option<Secret> {
+    let of = |host: &UpstreamHost| text.lines().find_map(|line| password(line, url, host));
+    let mut all = url.hosts.iter().map(of);
+    let first = all.next()??;
+    all.all(|other| other.is_some_and(|other| other.expose() == first.expose())).then_some(first)
 }
 
 /// The password of a line `host:port:database:user:password`, if the line is for the URL.
-fn password(line: &str, url: &UpstreamUrl) -> Option<Secret> {
+fn password(line: &str, url: &UpstreamUrl, there: &UpstreamHost) -> Option<Secret> {
     let parts = parts(line)?;
     let [host, port, database, user, password] = parts.as_slice() else { return None };
     let UpstreamDatabase::Named(name) = &url.database else { return None };
     let is = |pattern: &str, value: &str| pattern == "*" || pattern == value;
-    let fits = |there: &UpstreamHost| match there {
+    let fits = match there {
         UpstreamHost::Tcp { host: name, port: number } => {
             is(host, name) && is(port, &number.to_string())
         }
@@ -124,7 +133,7 @@ fn password(line: &str, url: &UpstreamUrl) -> Option<Secret> {
             (is(host, "localhost") || Path::new(host) == dir) && is(port, &number.to_string())
         }
     };
-    let all = url.hosts.iter().any(fits) && is(database, name) && is(user, &url.user);
+    let all = fits && is(database, name) && is(user, &url.user);
     all.then(|| Secret::new(password.as_str()))
 }
 
@@ -165,8 +174,22 @@ mod tests {
             ("*:*:*:s3cret", None),
             ("", None),
         ] {
-            let read = password(line, &url);
+            let read = password_of(line, &url);
             assert_eq!(read.as_ref().map(|secret| secret.expose()), found, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_told_to_the_host_that_it_is_for() {
+        let url = UpstreamUrl::parse("postgres://dba@one:5432,two:5432/crm").expect("a URL");
+        for (text, found) in [
+            ("one:*:*:*:s3cret\n", None),
+            ("one:*:*:*:s3cret\ntwo:*:*:*:other\n", None),
+            ("one:*:*:*:s3cret\ntwo:*:*:*:s3cret\n", Some("s3cret")),
+            ("*:*:*:*:s3cret\n", Some("s3cret")),
+        ] {
+            let read = password_of(text, &url);
+            assert_eq!(read.as_ref().map(|secret| secret.expose()), found, "{text}");
         }
     }
 }
