@@ -204,6 +204,8 @@ pub struct DatabaseConfig {
     pub catalog: Catalog,
     /// The files that make it up, in order.
     pub catalog_files: Vec<PathBuf>,
+    /// Where scans leave what they find, to be reviewed in the web console.
+    pub findings: Option<PathBuf>,
     pub place: Place,
 }
 

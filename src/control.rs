@@ -13,6 +13,7 @@ pub mod grammar;
 pub mod http;
 mod lookup;
 mod pace;
+mod review;
 mod show;
 pub mod sign_in;
 pub mod table;

@@ -3,6 +3,7 @@
 
 pub mod approvals;
 pub mod audit_log;
+pub mod findings;
 pub mod positions;
 pub mod signed_out;
 pub mod signing_key;

@@ -17,7 +17,9 @@ use keyhole::auth::throttle::Throttle;
 use keyhole::auth::token::{self, MachineToken};
 use keyhole::catalog::{Catalog, Class, Hiding, MaskSpec, Table};
 use keyhole::config::RequestLimits;
-use keyhole::control::desk::{Database, Deed, Desk, Occurrence, Part, Unready};
+use keyhole::control::desk::{
+    CatalogFile, Database, Deed, Desk, Occurrence, Part, Review, Unready,
+};
 use keyhole::control::explorer::Explorer;
 use keyhole::control::sign_in::{SignIn, Terms};
 use keyhole::control::{console, http};
@@ -37,6 +39,8 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 mod asking;
 #[path = "control/matrix.rs"]
 mod matrix;
+#[path = "control/review.rs"]
+mod review;
 #[path = "control/signing_in.rs"]
 mod signing_in;
 
@@ -60,7 +64,7 @@ struct Office {
     tokens: Arc<Mutex<Vec<MachineToken>>>,
     close: Option<oneshot::Sender<()>>,
     closed: Option<std::thread::JoinHandle<()>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn user(name: &str, group: &str, roles: &[&str]) -> User {
@@ -143,7 +147,16 @@ fn schema() -> Snapshot {
         policies: Default::default(),
         on_write: Default::default(),
     };
-    Snapshot::new(Epoch(4), 150_018, vec![relation], Vec::new(), vec!["public".into()])
+    let strange = Relation {
+        oid: 16_390,
+        name: RelationName::new("public", review::TABLE),
+        row_type: 16_392,
+        columns: vec![column(1, review::COLUMN, 25, "text", b'S')],
+        primary_key: Vec::new(),
+        ..relation.clone()
+    };
+    let relations = vec![relation, strange];
+    Snapshot::new(Epoch(4), 150_018, relations, Vec::new(), vec!["public".into()])
 }
 
 /// What the schema and the catalog add up to.
@@ -195,6 +208,13 @@ fn store(folder: &std::path::Path, policies: Policies, clock: Clock) -> Approval
         on_event: Arc::new(|_| Ok(())),
     })
     .expect("a store")
+}
+
+/// What a scan would leave, and the file that it would be added to.
+fn reviewed(folder: &std::path::Path) -> Review {
+    let name = std::path::PathBuf::from("catalog/shop.toml");
+    let path = folder.join("shop.toml");
+    Review { findings: folder.join("findings.json"), files: vec![CatalogFile { name, path }] }
 }
 
 /// A clock so many seconds ahead.
@@ -254,6 +274,7 @@ impl Office {
             catalog: Arc::new(catalog()),
             world: Some(Arc::new(world())),
             drift: Arc::new(vec![drifted()]),
+            review: Some(Arc::new(reviewed(folder.path()))),
         };
         let policies = policy(&database);
         let occurrences = Arc::<Mutex<Vec<Occurrence>>>::default();
@@ -314,7 +335,7 @@ impl Office {
             tokens,
             close,
             closed,
-            _folder: folder,
+            folder,
         }
     }
 

@@ -18,9 +18,10 @@ use super::{failed, report, say};
 use crate::catalog::Catalog;
 use crate::config::UpstreamUrl;
 use crate::discovery::draft;
-use crate::discovery::report::{AT_LEAST_DEFAULT, Report};
+use crate::discovery::report::{AT_LEAST_DEFAULT, Report, ScannedTable};
 use crate::model::{Timestamp, parse_duration};
 use crate::store::approvals::steady_clock;
+use crate::store::findings::Findings;
 use crate::upstream::sampling::{Foreign, Limits};
 use place::Place;
 use review::Reviewed;
@@ -227,6 +228,7 @@ fn tell(arguments: &Arguments, place: &Place, scan: &Scan) -> Result<ExitCode, S
         }
         return Ok(Exit::Interrupted.into());
     }
+    left(arguments, place, tables, now)?;
     let reviewed = match arguments.review.review {
         true => review::review(&report, &place.catalog)?,
         false => Reviewed::unseen(&report, &place.catalog),
@@ -247,6 +249,24 @@ fn written(arguments: &Arguments, report: &Report<'_>, now: Timestamp) -> Result
     if let Some(file) = &arguments.html {
         files::write(file, &report.html(&now.strftime("%Y-%m-%d %H:%M UTC").to_string()))?;
     }
+    Ok(())
+}
+
+/// What was found, for a review in the web console.
+fn left(
+    arguments: &Arguments,
+    place: &Place,
+    tables: &[ScannedTable],
+    now: Timestamp,
+) -> Result<(), String> {
+    let Some(file) = &place.findings else { return Ok(()) };
+    let Bounds { only, except, .. } = &arguments.bounds;
+    if !only.is_empty() || !except.is_empty() {
+        report(format_args!("{} stays as it is: not every table was looked at", file.display()));
+        return Ok(());
+    }
+    files::leave(file, &Findings::new(&place.name, now, arguments.at_least, tables))?;
+    report(format_args!("left {} for the web console", file.display()));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! From the words of `proxy.toml` to a [`Config`]: defaults, limits, and what fits together.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::Spanned;
@@ -308,7 +308,8 @@ impl Builder<'_> {
         let catalog_file = |file: &Text| (file.get_ref().clone(), file.span());
         let files = raw.catalog.iter().map(catalog_file).collect::<Vec<_>>();
         let catalog = catalog::load(self, &files);
-        let catalog_files = files.iter().map(|(file, _)| self.beside(Path::new(file))).collect();
+        let catalog_files: Vec<PathBuf> =
+            files.iter().map(|(file, _)| self.beside(Path::new(file))).collect();
         let password = self.password(&of, raw.password_env, raw.password_file);
         let upstream = match UpstreamUrl::parse(raw.upstream.get_ref()) {
             Ok(upstream) => self.beside_all(upstream, &of("upstream"), raw.upstream.span()),
@@ -321,6 +322,7 @@ impl Builder<'_> {
             let message = "a database named \"*\" has an upstream that ends in \"/*\"";
             self.wrong(raw.upstream.span(), message);
         }
+        let findings = self.findings(&of("findings"), raw.findings, &name, &catalog_files);
         let accounts = self.accounts(raw.account, name.as_str(), upstream.tls.mode);
         let template = raw.application_name.map(Some);
         let parse = |text: &str| ApplicationName::parse(text).map(Some);
@@ -334,7 +336,26 @@ impl Builder<'_> {
             application_name,
             catalog,
             catalog_files,
+            findings,
             place,
         })
+    }
+    /// Where scans leave what they find; it need not be there yet.
+    fn findings(
+        &mut self,
+        key: &str,
+        file: Option<Text>,
+        name: &DatabaseName,
+        catalog_files: &[PathBuf],
+    ) -> Option<PathBuf> {
+        let file = file?;
+        let path = self.beside(Path::new(file.get_ref()));
+        if *name == DatabaseName::Any {
+            let message = format!("{key}: several databases would share it");
+            self.wrong(file.span(), message);
+        } else if catalog_files.contains(&path) {
+            self.wrong(file.span(), format!("{key}: that is a file of the catalog"));
+        }
+        Some(path)
     }
 }

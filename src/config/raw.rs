@@ -233,6 +233,7 @@ pub(super) struct Database {
     pub(super) account: Vec<Spanned<Account>>,
     #[serde(default)]
     pub(super) catalog: Texts,
+    pub(super) findings: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]

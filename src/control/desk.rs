@@ -1,6 +1,7 @@
 //! What the control port needs from the rest of the process, in one struct.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,6 +106,24 @@ pub struct Database {
     pub world: Option<Arc<World>>,
     /// Where its catalog and its schema have moved apart.
     pub drift: Arc<Vec<Found>>,
+    /// None: no scan leaves anything to be reviewed.
+    pub review: Option<Arc<Review>>,
+}
+
+/// What a review is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Review {
+    /// Where scans leave what they find; it may not be there yet.
+    pub findings: PathBuf,
+    /// The files of the catalog, which would be changed.
+    pub files: Vec<CatalogFile>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogFile {
+    /// As the configuration names it, in whose folder a patch is taken.
+    pub name: PathBuf,
+    pub path: PathBuf,
 }
 
 impl Database {

@@ -165,6 +165,14 @@ impl Standing {
         Self::Follows,
     ];
 
+    /// Whether somebody should decide about it.
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::New | Self::Differs | Self::Doubtful => true,
+            Self::Clear | Self::Agrees | Self::Declared | Self::Follows => false,
+        }
+    }
+
     pub fn words(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -282,6 +290,18 @@ impl<'a> Report<'a> {
     /// Whether something looks like personal data and the catalog does not say so.
     pub fn has_news(&self) -> bool {
         self.totals.new > 0
+    }
+
+    /// The columns that somebody should decide about.
+    pub fn open(&self) -> impl Iterator<Item = &Column<'a>> {
+        self.columns.iter().filter(|column| column.standing.is_open())
+    }
+
+    /// From which confidence on findings count, in percent, if somebody says yes to the column:
+    /// whoever says yes to a doubtful finding means it.
+    pub fn enough_for(&self, column: &Column<'_>) -> u8 {
+        let best = column.findings.first().map_or(0, |found| found.confidence);
+        self.at_least.min(best)
     }
 
     /// One file without scripts that loads nothing. `now`: when it is made.

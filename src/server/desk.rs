@@ -1,12 +1,14 @@
 //! The control port's view of the process.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::house::House;
 use crate::audit::{Event, Explored, Login, LoginFailed, Logout};
 use crate::auth::rules::Rules;
 use crate::auth::session::{Lasting, Sessions};
-use crate::control::desk::{Database, Deed, Desk, Occurrence};
+use crate::config::Config;
+use crate::control::desk::{CatalogFile, Database, Deed, Desk, Occurrence, Review};
 use crate::control::explorer::Explorer;
 use crate::control::sign_in::{SignIn, Terms};
 use crate::model::{Client, SqlState, User};
@@ -73,11 +75,23 @@ fn list_databases(house: &House) -> Vec<Database> {
             name: name.to_owned(),
             upstream,
             catalog: Arc::clone(catalog),
+            review: review(&setup.config, name),
             world: site.as_ref().and_then(|site| site.database.world()),
             drift: site.map(|site| site.drift.load_full()).unwrap_or_default(),
         }
     });
     list.collect()
+}
+
+fn review(config: &Config, name: &str) -> Option<Arc<Review>> {
+    let database = config.databases.iter().find(|database| database.name.as_str() == name)?;
+    let folder = config.path.parent().unwrap_or(Path::new(""));
+    let files = database.catalog_files.iter().map(|path| CatalogFile {
+        name: path.strip_prefix(folder).unwrap_or(path).to_owned(),
+        path: path.clone(),
+    });
+    let findings = database.findings.clone()?;
+    Some(Arc::new(Review { findings, files: files.collect() }))
 }
 
 /// Logins are records of their own here; what changes requests and grants is one of the store's

@@ -12,7 +12,7 @@ const WHO: [&str; 8] =
 
 /// What is sent.
 #[derive(Clone, Copy)]
-enum Sent {
+pub(super) enum Sent {
     Nothing,
     Json(&'static str),
     Form(&'static str),
@@ -143,6 +143,9 @@ const TABLE: &[(Route, Sent, [u16; 8])] = &[
     (("GET", "/login/oidc/callback"), Nothing, [403; 8]),
     (("POST", "/logout"), Form(""), [401, 401, 401, 303, 303, 303, 303, 303]),
     (("GET", "/map"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
+    (("GET", "/map/findings"), Nothing, [401, 401, 401, 403, 403, 403, 200, 403]),
+    // No scan has left anything.
+    (("POST", "/map/findings"), Form("deed=patch"), [401, 401, 401, 403, 403, 403, 404, 403]),
     (("GET", "/metrics"), Nothing, ALL),
     (("GET", "/policy"), Nothing, [401, 401, 401, 200, 200, 200, 200, 200]),
     (("GET", "/readyz"), Nothing, ALL),
@@ -169,7 +172,7 @@ impl Office {
         approved.json()["grant"].to_string()
     }
 
-    fn send(&self, (method, path): (&str, &str), head: &str, sent: Sent) -> Answer {
+    pub(super) fn send(&self, (method, path): (&str, &str), head: &str, sent: Sent) -> Answer {
         match sent {
             Nothing => self.ask(method, path, head, "", ""),
             Json(body) => self.ask(method, path, head, "application/json", body),

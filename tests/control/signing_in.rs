@@ -33,6 +33,10 @@ impl Answer {
         rest.split('"').next().expect("a value").to_owned()
     }
 
+    pub(super) fn body(&self) -> &str {
+        &self.body
+    }
+
     pub(super) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }

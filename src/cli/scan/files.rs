@@ -9,6 +9,7 @@ use super::place::Place;
 use crate::cli::report;
 use crate::config::Config;
 use crate::discovery::draft::{self, Patched, Proposal};
+use crate::store::findings::Findings;
 
 /// What a new file may be read by, unless the file that it replaces says otherwise.
 const MODE: u32 = 0o644;
@@ -72,6 +73,20 @@ fn keep_owner(file: &File, like: &Metadata) -> io::Result<()> {
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!("{name}.{ending}"))
+}
+
+/// Leaves what was found where the web console looks for it, in the place of what an earlier scan
+/// left; nothing else is replaced.
+///
+/// # Errors
+/// The file is as it was.
+pub(super) fn leave(path: &Path, findings: &Findings) -> Result<(), String> {
+    Findings::read(path).map_err(|error| format!("nothing is left for a review: {error}"))?;
+    let text = findings.text().map_err(|error| error.to_string())?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    write(path, &text)
 }
 
 /// The catalog files of the place with proposals in them.

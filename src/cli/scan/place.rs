@@ -23,6 +23,8 @@ pub(super) struct Place {
     pub(super) catalog: Catalog,
     /// The files of the catalog.
     pub(super) files: Vec<PathBuf>,
+    /// Where what is found is left for a review in the web console.
+    pub(super) findings: Option<PathBuf>,
     /// The configuration that names them.
     pub(super) config: Option<PathBuf>,
 }
@@ -42,11 +44,12 @@ impl Place {
         let name = arguments.database.clone();
         let name = name.unwrap_or_else(|| database.name.as_str().to_owned());
         let (catalog, files) = (database.catalog.clone(), database.catalog_files.clone());
+        let findings = database.findings.clone();
         let target = match url {
             Some(url) => target_of(url, arguments)?,
             None => preview::target(config, &name).map_err(|error| error.to_string())?,
         };
-        Ok(Self { name, target, catalog, files, config: Some(path) })
+        Ok(Self { name, target, catalog, files, findings, config: Some(path) })
     }
 
     fn of_url(url: &UpstreamUrl, arguments: &Arguments) -> Result<Self, String> {
@@ -58,6 +61,7 @@ impl Place {
             target: target_of(url, arguments)?,
             catalog: Catalog::default(),
             files: Vec::new(),
+            findings: None,
             config: None,
         })
     }

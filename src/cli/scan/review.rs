@@ -51,7 +51,7 @@ fn ask(
     from: &mut impl BufRead,
     to: &mut impl Write,
 ) -> io::Result<Reviewed> {
-    let asked: Vec<&Column<'_>> = report.columns.iter().filter(|column| is_open(column)).collect();
+    let asked: Vec<&Column<'_>> = report.open().collect();
     let mut reviewed = Reviewed::default();
     let mut columns = asked.iter().enumerate();
     writeln!(to, "{HELP}")?;
@@ -63,7 +63,7 @@ fn ask(
             let Some(answer) = answer(from)? else { continue };
             let (relation, scanned) = (&column.relation, column.scanned);
             let proposal = match answer {
-                Answer::Yes => Proposal::of(relation, scanned, catalog, at_least(report, column)),
+                Answer::Yes => Proposal::of(relation, scanned, catalog, report.enough_for(column)),
                 Answer::No => Some(Proposal::clear(relation, scanned)),
                 Answer::Class(name) if name == crate::analysis::sensitive::CLASS_CLEAR => {
                     Some(Proposal::clear(relation, scanned))
@@ -93,19 +93,6 @@ fn ask(
     let count = reviewed.proposals.len();
     writeln!(to, "\n{count} of {} columns decided", asked.len())?;
     Ok(reviewed)
-}
-
-fn is_open(column: &Column<'_>) -> bool {
-    match column.standing {
-        Standing::New | Standing::Differs | Standing::Doubtful => true,
-        Standing::Clear | Standing::Agrees | Standing::Declared | Standing::Follows => false,
-    }
-}
-
-/// Whoever says yes to a doubtful finding means it.
-fn at_least(report: &Report<'_>, column: &Column<'_>) -> u8 {
-    let best = column.findings.first().map_or(0, |found| found.confidence);
-    report.at_least.min(best)
 }
 
 fn question(column: &Column<'_>) -> String {

@@ -8,6 +8,7 @@ mod before;
 mod case;
 mod chart;
 mod drifted;
+mod findings;
 mod form;
 mod grant;
 mod inbox;
@@ -41,6 +42,7 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
         .route("/inbox", get(inbox::show).post(inbox::take))
         .route("/live", get(live::show).post(live::take))
         .route("/map", get(map::show))
+        .route("/map/findings", get(findings::show).post(findings::take))
         .route("/audit", get(audit::show))
         .route("/risk", get(risk::show))
         .route("/policy", get(policy::show))

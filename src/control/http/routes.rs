@@ -69,6 +69,8 @@ pub const ROUTES: &[Route] = &[
     ("GET", "/login/oidc/callback"),
     ("POST", "/logout"),
     ("GET", "/map"),
+    ("GET", "/map/findings"),
+    ("POST", "/map/findings"),
     ("GET", "/metrics"),
     ("GET", "/policy"),
     ("GET", "/readyz"),

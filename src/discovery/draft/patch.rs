@@ -8,8 +8,8 @@ use toml_edit::{
     value,
 };
 
-use super::words::{hiding_text, relation_text};
-use super::{Proposal, classes};
+use super::words::{self, hiding_text, relation_text};
+use super::{Proposal, classes, one_line};
 use crate::catalog::{Catalog, Hiding};
 use crate::model::RelationName;
 
@@ -60,7 +60,10 @@ pub fn patched(
     };
     let mut files = files.iter().map(open).collect::<Result<Vec<File>, PatchError>>()?;
     for (name, hiding) in classes(proposals) {
-        if !catalog.classes.contains_key(name) {
+        // The files may be ahead of the catalog that counts.
+        let is_there =
+            catalog.classes.contains_key(name) || files.iter().any(|file| file.has_class(name));
+        if !is_there {
             last_with(&mut files, "class")?.add_class(name, hiding)?;
         }
     }
@@ -111,9 +114,15 @@ impl File {
         })
     }
 
+    fn has_class(&self, name: &str) -> bool {
+        let classes = self.document.get("class").and_then(Item::as_array_of_tables);
+        let mut classes = classes.into_iter().flat_map(ArrayOfTables::iter);
+        classes.any(|class| class.get("name").and_then(Item::as_str) == Some(name))
+    }
+
     fn add_class(&mut self, name: &str, hiding: &Hiding) -> Result<(), PatchError> {
         let mut class = Table::new();
-        class.insert("name", value(name));
+        class.insert("name", quoted(name));
         // Our own words, which are TOML.
         let hidden = hiding_text(hiding).parse::<DocumentMut>().unwrap_or_default();
         for (key, item) in hidden.iter() {
@@ -126,7 +135,7 @@ impl File {
 
     fn add_table(&mut self, relation: &RelationName) -> Result<&mut Table, PatchError> {
         let mut table = Table::new();
-        table.insert("name", value(relation_text(relation)));
+        table.insert("name", quoted(&relation_text(relation)));
         let mut columns = Table::new();
         columns.decor_mut().set_prefix("");
         table.insert("columns", Item::Table(columns));
@@ -150,12 +159,12 @@ fn add_column(table: &mut Table, Proposal { column, class, because, .. }: &Propo
     }
     match columns {
         Item::Table(columns) => {
-            let key = Key::new(column).with_leaf_decor(Decor::new(format!("# {because}\n"), " "));
-            columns.insert_formatted(&key, value(class.as_str()));
+            let key = key(column).with_leaf_decor(Decor::new(format!("# {because}\n"), " "));
+            columns.insert_formatted(&key, quoted(class));
         }
         Item::Value(Value::InlineTable(columns)) => {
             inline(columns, column, class);
-            remark(table, &format!("# {column}: {because}\n"));
+            remark(table, &format!("# {}: {because}\n", one_line(column)));
         }
         // The loader takes nothing else for columns.
         Item::None | Item::Value(_) | Item::ArrayOfTables(_) => {}
@@ -168,10 +177,20 @@ fn inline(columns: &mut InlineTable, column: &str, class: &str) {
     if let Some(last) = last.and_then(|name| columns.get_mut(&name)) {
         last.decor_mut().set_suffix("");
     }
-    columns.insert_formatted(&Key::new(column), Value::from(class).decorated(" ", " "));
+    columns.insert_formatted(&key(column), Value::from(class).decorated(" ", " "));
     if let Some(mut key) = columns.key_mut(column) {
         *key.leaf_decor_mut() = Decor::new(" ", " ");
     }
+}
+
+/// A name as a key, in which nothing ends a line or turns the direction of reading.
+fn key(name: &str) -> Key {
+    words::key(name).parse().unwrap_or_else(|_| Key::new(name))
+}
+
+/// The same of a value.
+fn quoted(text: &str) -> Item {
+    value(words::text(text).parse::<Value>().unwrap_or_else(|_| Value::from(text)))
 }
 
 /// A comment above `columns`, as one line cannot hold it.

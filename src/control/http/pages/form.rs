@@ -45,6 +45,18 @@ impl Fields {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.trim())
     }
 
+    /// The fields whose names begin so: what stands behind, and what each says.
+    pub(super) fn behind<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let named = self
+            .0
+            .iter()
+            .filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value.trim())));
+        named.filter(|(_, value)| !value.is_empty())
+    }
+
     pub(super) fn has(&self, name: &str, value: &str) -> bool {
         self.all(name).any(|known| known == value)
     }
@@ -76,6 +88,8 @@ mod tests {
         let fields = Fields::read(b"pick=a.b&pick=c&code=+12%20&empty=");
         assert_eq!(fields.all("pick").collect::<Vec<_>>(), ["a.b", "c"]);
         assert_eq!((fields.get("code"), fields.some("empty")), ("12", None));
+        assert_eq!(fields.behind("pi").collect::<Vec<_>>(), [("ck", "a.b"), ("ck", "c")]);
+        assert_eq!(fields.behind("emp").count(), 0, "nothing is said");
         assert!(fields.has("pick", "c") && !fields.has("pick", "d"));
         assert_eq!(fields.id("code").ok(), Some(12));
         assert!(fields.id("none").is_err());

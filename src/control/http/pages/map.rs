@@ -9,6 +9,7 @@ use maud::{Markup, html};
 
 use super::super::sign_in::SignedIn;
 use super::drifted;
+use super::findings;
 use super::form::Fields;
 use super::layout::{self, Place};
 use super::parts;
@@ -56,6 +57,7 @@ pub(super) async fn show(
         }
         @for database in &databases { (one(database, &grants, seen.as_ref(), &filter, (desk.clock)())) }
         @if databases.is_empty() { (nothing("There is no database.")) }
+        (findings::way(&who, &databases))
         @if let Some(LastSeen { back_to: Some(back_to), .. }) = &seen {
             p.soft { "“Last raw” is read from the audit log, back to "
                 (back_to.strftime("%Y-%m-%d %H:%M")) " UTC." }
