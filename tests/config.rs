@@ -791,6 +791,24 @@ fn a_column_can_be_declared_clear() {
 }
 
 #[test]
+fn findings_have_a_file_of_their_own() {
+    let findings = |value: &str| {
+        let from = "# findings = \"findings/shop.json\"";
+        assert!(SAMPLE.contains(from));
+        load(&SAMPLE.replace(from, &format!("findings = \"{value}\"")), CATALOG)
+    };
+    let config = findings("found/shop.json").expect("it need not be there yet");
+    let found = config.databases[0].findings.as_ref().expect("a file");
+    assert!(found.ends_with("found/shop.json") && found.is_absolute(), "{found:?}");
+    let said = findings("catalog/shop.toml").expect_err("the catalog's").join("\n");
+    let is_said = "findings of database \"shop\": that is a file of the catalog";
+    assert!(said.contains(is_said), "{said}");
+    let any = "[[database]]\nname = '*'\nupstream = 'postgres://app@127.0.0.1/*'\n";
+    let said = said_of(&format!("{any}findings = 'all.json'\n"));
+    assert!(said.iter().any(|said| said.contains("several databases would share it")), "{said:?}");
+}
+
+#[test]
 fn two_catalog_files_must_not_say_the_same_thing_twice() {
     let both = SAMPLE.replace("[\"catalog/shop.toml\"]", "[\"catalog/shop.toml\", \"more.toml\"]");
     let more = "[[table]]\nname = \"public.visits\"\ncolumns = { email = \"email\" }\n";

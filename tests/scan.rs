@@ -9,6 +9,8 @@ mod bench;
 mod catalog;
 #[path = "scan/hostile.rs"]
 mod hostile;
+#[path = "scan/review.rs"]
+mod review;
 #[path = "scan/trouble.rs"]
 mod trouble;
 

@@ -11,7 +11,7 @@ use toml_edit::{
 use super::words::{self, hiding_text, relation_text};
 use super::{Proposal, classes, one_line};
 use crate::catalog::{Catalog, Hiding};
-use crate::model::RelationName;
+use crate::model::{RelationName, misleads};
 
 /// Lines around a change.
 const CONTEXT_LINES: usize = 3;
@@ -185,12 +185,14 @@ fn inline(columns: &mut InlineTable, column: &str, class: &str) {
 
 /// A name as a key, in which nothing ends a line or turns the direction of reading.
 fn key(name: &str) -> Key {
-    words::key(name).parse().unwrap_or_else(|_| Key::new(name))
+    let ours = name.contains(misleads).then(|| words::key(name).parse().ok()).flatten();
+    ours.unwrap_or_else(|| Key::new(name))
 }
 
 /// The same of a value.
 fn quoted(text: &str) -> Item {
-    value(words::text(text).parse::<Value>().unwrap_or_else(|_| Value::from(text)))
+    let ours = text.contains(misleads).then(|| words::text(text).parse::<Value>().ok()).flatten();
+    value(ours.unwrap_or_else(|| Value::from(text)))
 }
 
 /// A comment above `columns`, as one line cannot hold it.

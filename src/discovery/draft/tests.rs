@@ -270,3 +270,35 @@ fn strings_stay_on_their_line() {
     assert_eq!(text("a\"b\\c\nd\u{202e}"), r#""a\"b\\c\u000Ad\u202E""#);
     assert_eq!(key("a b"), "\"a b\"");
 }
+
+#[test]
+fn names_are_nothing_but_names_in_a_patch() {
+    let evil = "a\n[[class]]\nname = \"b\"\u{202e}";
+    let line = "[[table]]\nname = \"public.people\"\ncolumns = { email = \"email\" }\n";
+    let block = "[[table]]\nname = \"public.people\"\n[table.columns]\nemail = \"email\"\n";
+    let proposal = |column: &str, relation: &str| Proposal {
+        relation: RelationName::new("public", relation),
+        column: column.to_owned(),
+        class: "secret".to_owned(),
+        hiding: Hiding::Deny,
+        value: None,
+        because: "95 %".to_owned(),
+    };
+    for text in [line, block] {
+        let proposals = [proposal(evil, "people"), proposal("x", evil)];
+        let files = [(PathBuf::from("shop.toml"), text.to_owned())];
+        let patched = patched(&files, &proposals, &Catalog::default()).expect("it is added");
+        let after = &patched[0].after;
+        assert!(!after.contains('\u{202e}'), "{after}");
+        let read: toml::Table = after.parse().expect("TOML");
+        assert_eq!(read["class"].as_array().expect("classes").len(), 1, "{after}");
+        let tables = read["table"].as_array().expect("tables");
+        assert_eq!(tables[0]["columns"][evil].as_str(), Some("secret"), "{after}");
+        let named = format!("public.\"{}\"", evil.replace('"', "\"\""));
+        assert_eq!(tables[1]["name"].as_str(), Some(&*named), "{after}");
+        // What was taken already is not added again, whatever catalog counts.
+        let files = [(PathBuf::from("shop.toml"), after.clone())];
+        let again = super::patched(&files, &proposals, &Catalog::default()).expect("it is there");
+        assert_eq!(again, []);
+    }
+}
