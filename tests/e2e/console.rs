@@ -8,6 +8,12 @@ use crate::support::{Keyhole, Postgres, Target, programs, traps};
 const SHOP: &str = include_str!("../../demo/shop.sql");
 const CATALOG: &str = include_str!("../../catalog/shop.toml");
 
+/// What nobody has catalogued yet.
+const PROSPECTS: &str = "CREATE TABLE prospects (id int, mail text, phone_number text);
+    INSERT INTO prospects SELECT i, format('p%s@example.com', i), format('+49 30 90182%s', 100 + i)
+    FROM generate_series(1, 40) i;
+    GRANT SELECT ON prospects TO app";
+
 /// Of dora's second factor.
 const TOTP_SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 
@@ -48,14 +54,21 @@ fn the_console_works_in_a_browser_with_and_without_script() {
     traps::prepare(server);
     server.create_database("console_shop", "template0");
     server.direct("console_shop").connect().query(SHOP).ok();
+    server.direct("console_shop").connect().query(PROSPECTS).ok();
     let mut config = Config::new().database("shop", server, "console_shop", CATALOG);
     config.remove("policy");
     for policy in POLICIES {
         config.push("policy", policy);
     }
     let text = config.text().replace("name = \"dora\"", "name = \"dora\"\ntotp_file = 'dora.totp'");
+    let catalog = "catalog = [\"shop.toml\"]";
+    assert!(text.contains(catalog), "{text}");
+    let text = text.replace(catalog, &format!("{catalog}\nfindings = \"found.json\""));
     std::fs::write(config.path().join("dora.totp"), TOTP_SECRET).expect("writable");
     let proxy = Keyhole::start(config.with_text(&text));
+    let file = proxy.config.file();
+    let scan = proxy.config.command(&["scan", "--config", file.to_str().expect("UTF-8")]);
+    assert_eq!(programs::run(scan, "").code, Some(5), "something is found");
     let told = browser(&proxy, &proxy.data("alice", "shop"))
         .stdin(Stdio::null())
         .output()

@@ -35,7 +35,7 @@ CSP = (
 )
 SSN = "SELECT ssn FROM customers WHERE id = 5"
 PAGES = ["/", "/inbox", "/live", "/map", "/audit?user=alice&period=24", "/risk",
-         "/policy?column=customers.ssn", "/requests/1", "/grants/1"]
+         "/policy?column=customers.ssn", "/requests/1", "/grants/1", "/map/findings?preset=proposed"]
 
 
 class Psql:
@@ -252,7 +252,7 @@ def deeds(alice, dora):
     expect(page.locator("h2")).to_contain_text("Revoke all 1 grants?")
     dora.press("Yes, revoke all")
     expect(page.locator("body")).to_contain_text("No grant is in force")
-    for place in ["/live", "/audit", "/risk"]:
+    for place in ["/live", "/audit", "/risk", "/map/findings"]:
         alice.refused(place, 403)
     alice.refused("/grants/999", 404)
     print("deeds: extend, cancel, deny, refuse, suspend, lift, panic; operators' pages are refused")
@@ -288,6 +288,34 @@ def restrict(dora):
     dora.press("Suspend", exact=True)
     dora.press("Lift restriction of bob")
     expect(page.locator("body")).to_contain_text("Nobody is restricted")
+
+
+def findings(dora, script=True):
+    """What a scan found is decided upon, looked at as a change, and taken along."""
+    page = dora.go("/map")
+    page.get_by_role("link", name="Review what scans found").click()
+    expect(page.locator("h1")).to_have_text("What scans found")
+    column = "Decision on public.prospects."
+    page.get_by_label(column + "mail").select_option("email")
+    page.get_by_label(column + "phone_number").select_option("clear")
+    dora.press("Show the change")
+    expect(page.locator("#change")).to_have_text("The change: 2 columns")
+    expect(page.locator("pre.change").first).to_contain_text('+mail = "email"')
+    expect(page.get_by_label(column + "mail")).to_have_value("email")
+    if script:
+        dora.check("a change of the catalog")
+    with page.expect_download() as loading:
+        page.get_by_role("button", name="Download the patch").click()
+    assert loading.value.suggested_filename == "shop.patch", loading.value.suggested_filename
+    with open(loading.value.path(), encoding="utf-8") as patch:
+        assert '+phone_number = "clear"' in patch.read()
+    dora.expected.add(422)
+    page.get_by_label(column + "mail").select_option("")
+    page.get_by_label(column + "phone_number").select_option("")
+    dora.press("Show the change")
+    expect(page.get_by_role("alert")).to_contain_text("nothing was chosen")
+    dora.expected.discard(422)
+    print("findings: decided, shown as a change, taken along as a patch")
 
 
 def keyboard(alice):
@@ -342,10 +370,12 @@ def main():
         deeds(alice, dora)
         emergency(alice, dora, psql)
         keyboard(alice)
+        findings(dora)
         alice.leave()
         dora.leave()
         everywhere(browser)
         alice, dora = story(browser, psql, script=False)
+        findings(dora, script=False)
         dora.press("Sign out")
         assert "/login" in dora.page.url
         dora.go("/live")
