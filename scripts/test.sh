@@ -20,11 +20,11 @@ step() {
     "$@" || failed+=("$name")
 }
 
-echo "== build: cargo test --no-run"
-cargo test --no-run || exit 1
+echo "== build: cargo test --no-run --lib --bins --tests"
+cargo test --no-run --lib --bins --tests || exit 1
 
 if cargo nextest --version >/dev/null 2>&1; then
-    step "unit, golden and property tests" cargo nextest run --no-fail-fast -E 'not (binary(e2e) | binary(prove) | binary(shared_store))'
+    step "unit, golden and property tests" cargo nextest run --lib --bins --tests --no-fail-fast -E 'not (binary(e2e) | binary(prove) | binary(shared_store))'
     step "documentation tests" cargo test --doc --quiet
 else
     echo "== cargo-nextest is not installed: cargo test runs everything"
