@@ -11,7 +11,9 @@ use crate::cli::audit::cells::escaped;
 /// Rows of a table on the page.
 const ROWS_MAX: usize = 500;
 
-const STYLE: &str = include_str!("page.css");
+/// As pages of what a scan found have it, and charts.
+const STYLE: &str =
+    concat!(include_str!("../../../discovery/report/page.css"), include_str!("charts.css"));
 
 pub(super) fn page(told: &Told<'_>, sheets: &[Sheet]) -> String {
     let period = escaped(&told.period());
