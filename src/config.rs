@@ -23,6 +23,7 @@ mod catalog;
 mod catalog_keys;
 mod connections;
 mod control;
+mod discovery;
 mod identity;
 mod identity_map;
 mod ldap;
@@ -49,6 +50,7 @@ pub use audit::AuditConfig;
 pub use catalog_keys::{CATALOG_KEYS, CATALOG_SECTIONS, CatalogKey, MASKS};
 pub use connections::Connections;
 pub use control::{ControlConfig, RequestLimits, SESSION_MOST};
+pub use discovery::{DiscoveryConfig, Suggest};
 pub use identity_map::IdentityMap;
 pub use ldap::{LdapConfig, LdapService, LdapWay, StartTls};
 pub use listen::Listen;
@@ -82,6 +84,7 @@ pub struct Config {
     pub receipts: ReceiptsConfig,
     pub enforcement: Enforcement,
     pub schema: SchemaConfig,
+    pub discovery: DiscoveryConfig,
     pub log: LogConfig,
     pub shutdown: ShutdownConfig,
     /// None: nobody logs in with `ldap`.

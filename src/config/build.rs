@@ -17,8 +17,8 @@ use super::upstream::{UpstreamDatabase, UpstreamUrl};
 use super::{
     ApplicationName, AuditConfig, AuthMethod, Config, ControlConfig, DataConfig, DatabaseConfig,
     DatabaseName, Enforcement, EnforcementMode, LogConfig, LogFormat, LoginConfig, Persist,
-    SchemaConfig, ShutdownConfig, TlsConfig, TlsDemand, Unclassified, Writes, catalog, identity,
-    login, passthrough, risk, token, values,
+    SchemaConfig, ShutdownConfig, TlsConfig, TlsDemand, Unclassified, Writes, catalog, discovery,
+    identity, login, passthrough, risk, token, values,
 };
 
 const FRAME_LEN_MAX: u64 = 256 << 20;
@@ -83,6 +83,7 @@ impl Builder<'_> {
             schema: SchemaConfig {
                 refresh: self.duration("refresh in [schema]", raw.schema.refresh, SCHEMA_REFRESH),
             },
+            discovery: discovery::discovery(self, raw.discovery),
             log: LogConfig {
                 format: self.word(
                     "format in [log]",

@@ -37,6 +37,8 @@ pub(super) struct Proxy {
     #[serde(default)]
     pub(super) schema: Schema,
     #[serde(default)]
+    pub(super) discovery: Discovery,
+    #[serde(default)]
     pub(super) log: Log,
     #[serde(default)]
     pub(super) shutdown: Shutdown,
@@ -161,6 +163,13 @@ pub(super) struct Enforcement {
 #[serde(deny_unknown_fields)]
 pub(super) struct Schema {
     pub(super) refresh: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Discovery {
+    pub(super) every: Option<Text>,
+    pub(super) suggest: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -10,6 +10,7 @@ mod copies;
 mod keys;
 mod memory;
 mod undecided;
+mod values;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::model::{ColumnPath, RelationName, Timestamp};
 use crate::schema::{Relation, Snapshot};
 
 pub use memory::{Memory, Remembered, Was};
+pub use values::Values;
 
 /// One thing that has moved apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -144,6 +146,8 @@ pub struct Sides<'a> {
     pub facts: &'a HashMap<ColumnPath, ColumnFacts>,
     /// As [`Memory::renewed`] by this catalog and this schema.
     pub memory: &'a Memory,
+    /// What values have said; columns of which none was looked at go by their names.
+    pub values: &'a Values,
 }
 
 /// Everything that has moved apart, what is worst first.

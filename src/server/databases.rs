@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use self::drift::Published;
 use super::refresher::{self, Around};
 use super::setup::{Setup, Spec};
-use crate::discovery::drift::Found;
+use crate::discovery::drift::{Found, Values};
 use crate::relay::Database;
 use crate::schema::{Identity, Snapshot};
 
@@ -29,6 +29,8 @@ pub(super) struct Site {
     pub(super) failure: ArcSwapOption<String>,
     /// The world that holds and what it was made from, for who looks after that.
     pub(super) published: watch::Sender<Option<Arc<Published>>>,
+    /// What values have said of its columns, by what looks at them.
+    pub(super) values: watch::Sender<Arc<Values>>,
     /// Where its catalog and its schema have moved apart.
     pub(super) drift: ArcSwap<Vec<Found>>,
 }
@@ -60,6 +62,7 @@ impl Databases {
                 identity: ArcSwapOption::empty(),
                 failure: ArcSwapOption::empty(),
                 published: watch::Sender::new(None),
+                values: watch::Sender::default(),
                 drift: ArcSwap::default(),
             });
             let schema = refresher::keep_up(Arc::clone(&site), self.around.clone());

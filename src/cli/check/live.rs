@@ -7,7 +7,7 @@ use super::with_cause;
 use crate::analysis::sensitive::Sensitive;
 use crate::config::{Config, DatabaseConfig, UpstreamDatabase};
 use crate::discovery::ColumnFacts;
-use crate::discovery::drift::{self, Drift, Sides};
+use crate::discovery::drift::{self, Drift, Sides, Values};
 use crate::model::{ColumnPath, Epoch};
 use crate::server::preview;
 use crate::store::tags::TagFiles;
@@ -92,6 +92,7 @@ pub(super) async fn look(config: &Config, database: &DatabaseConfig) -> Result<L
         problems: &problems,
         facts: &facts,
         memory: &memory.renewed(catalog, &schema),
+        values: &Values::default(),
     };
     Ok(Live { drift: drift::find(sides), warnings })
 }

@@ -6,17 +6,14 @@ use super::memory::holds_values;
 use super::{Drift, DriftKind, Severity, Sides, dotted};
 use crate::analysis::sensitive::{CLASS_CLEAR, CLASS_UNCLASSIFIED, PiiColumn};
 use crate::catalog::{Hiding, Table};
-use crate::discovery::report::{AT_LEAST_DEFAULT, one_line};
-use crate::discovery::{ColumnFacts, Confidence, Finding, Observer};
+use crate::discovery::report::AT_LEAST_DEFAULT;
+use crate::discovery::{ColumnFacts, Confidence, Observer};
 use crate::mask::WireMask;
 use crate::model::{ColumnId, ColumnPath, RelationName};
 use crate::schema::{Column, ConstraintKind, Relation};
 
 /// What is less sure is not told: a name alone says little.
-const LOOKS_MIN: Confidence = Confidence(AT_LEAST_DEFAULT);
-
-/// Reasons that are told of one column.
-const REASONS_MAX: usize = 3;
+pub(super) const LOOKS_MIN: Confidence = Confidence(AT_LEAST_DEFAULT);
 
 /// Where the proxy keeps what tells it of DDL.
 const OWN_SCHEMA: &str = "keyhole_internal";
@@ -119,8 +116,10 @@ pub(super) fn uncatalogued(sides: Sides<'_>) -> Vec<Drift> {
                 Decided::Yes => continue,
                 Decided::No(severity) => severity,
             };
-            let looks = looks(sides, relation, column, &names);
-            found.extend(told(sides, table, relation, column, looks.as_ref(), severity));
+            let path = ColumnPath { relation: relation.name.clone(), column: column.name.clone() };
+            let by_name = by_name(sides, relation, column, &path).findings(&names);
+            let looks = sides.values.looks(&path, &by_name).map(|looks| looks.words());
+            found.extend(told(sides, table, relation, column, looks, severity));
         }
     }
     found
@@ -160,20 +159,13 @@ fn decided(
     }
 }
 
-fn looks(
-    sides: Sides<'_>,
-    relation: &Relation,
-    column: &Column,
-    names: &[&str],
-) -> Option<Finding> {
-    let path = ColumnPath { relation: relation.name.clone(), column: column.name.clone() };
-    let facts = sides.facts.get(&path).cloned().unwrap_or_else(|| by_name(sides, relation, column));
-    let findings = Observer::new(facts).findings(names);
-    findings.into_iter().find(|finding| finding.confidence >= LOOKS_MIN)
+fn by_name(sides: Sides<'_>, relation: &Relation, column: &Column, path: &ColumnPath) -> Observer {
+    let facts = sides.facts.get(path).cloned();
+    Observer::new(facts.unwrap_or_else(|| known(sides, relation, column)))
 }
 
 /// What the snapshot knows of it.
-fn by_name(sides: Sides<'_>, relation: &Relation, column: &Column) -> ColumnFacts {
+fn known(sides: Sides<'_>, relation: &Relation, column: &Column) -> ColumnFacts {
     let has = |kind| {
         let mut of = relation.constraints.iter().filter(move |it| it.kind == kind);
         of.find(|it| it.columns == [column.number])
@@ -199,18 +191,12 @@ fn told(
     table: Option<&Table>,
     relation: &Relation,
     column: &Column,
-    looks: Option<&Finding>,
+    looks: Option<String>,
     severity: Severity,
 ) -> Option<Drift> {
     let known = sides.memory.0.get(&relation.oid);
     let is_new = known.is_some_and(|known| !known.columns.contains_key(&column.number));
     let path = dotted(relation, &column.name);
-    let looks = looks.map(|finding| {
-        let reasons = finding.reasons.iter().take(REASONS_MAX);
-        let reasons = reasons.map(|reason| one_line(&reason.to_string()));
-        let reasons = reasons.collect::<Vec<_>>().join("; ");
-        format!("it looks like class \"{}\" ({reasons})", finding.kind.class())
-    });
     let end = match severity {
         Severity::Note => ", and is hidden meanwhile",
         Severity::Problem | Severity::Warning => "",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::analysis::sensitive::{Origin, Tag, Tags, Unclassified};
 use crate::catalog::{DeclaredFunction, Honey};
+use crate::discovery::{Confidence, Finding};
 use crate::model::{ColumnId, ColumnPath};
 use crate::schema::{Constraint, ConstraintKind, Function, RelationKind};
 use shop::{
@@ -133,6 +134,48 @@ fn what_looks_like_personal_data_is_told_wherever_it_is() {
     shop.finds(&[(Warning, Kind::Uncatalogued, looks)]);
     shop.catalog.tables.push(catalogued("orders", &[("contact_email", "clear")]));
     shop.finds(&[]);
+}
+
+#[test]
+fn what_values_say_is_told_with_who_saw_them() {
+    let columns = [("c7", TEXT), ("contact_email", TEXT)];
+    let mut shop = Shop::with(vec![customers(&columns)]).seen();
+    let by_name = "contact_email is not in the catalog: it looks like class \"email\" (the name";
+    shop.finds(&[(Warning, Kind::Uncatalogued, by_name)]);
+
+    let (c7, contact) = (path("c7"), path("contact_email"));
+    shop.values.used.insert(c7.clone(), vec![email(80), email(40)]);
+    let used = "c7 is not in the catalog: it looks like class \"email\" (of what clients saw of it: \
+                e-mail addresses)";
+    let told = [(Warning, Kind::Uncatalogued, used), (Warning, Kind::Uncatalogued, by_name)];
+    shop.finds(&told);
+
+    // More values of the same kind are no news.
+    let before = shop.find();
+    shop.values.used.insert(c7.clone(), vec![email(90)]);
+    assert_eq!(shop.find(), before);
+
+    // A sample of the whole table takes the name's word back, and not what clients saw.
+    shop.values.sampled.insert(contact, Vec::new());
+    shop.values.sampled.insert(c7.clone(), vec![email(59)]);
+    shop.finds(&told[..1]);
+    let sampled = "c7 is not in the catalog: it looks like class \"email\" (of its values at \
+                   $.mail: e-mail addresses)";
+    let inside = Finding { path: Some("$.mail".into()), ..email(95) };
+    shop.values.sampled.insert(c7, vec![inside]);
+    shop.finds(&[(Warning, Kind::Uncatalogued, sampled)]);
+
+    shop.catalog.tables[0].columns.insert("c7".into(), "clear".into());
+    shop.finds(&[]);
+}
+
+fn path(column: &str) -> ColumnPath {
+    ColumnPath { relation: RelationName::new("public", "customers"), column: column.into() }
+}
+
+fn email(percent: u8) -> Finding {
+    let (kind, confidence) = (crate::discovery::Kind::Email, Confidence(percent));
+    Finding { kind, confidence, reasons: Vec::new(), path: None, seen: 90, matched: 80 }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Looks, beside everything else, whether catalog and schema have moved apart: after each world
-//! that is published, so within the interval of refreshing.
+//! that is published, so within the interval of refreshing, and whenever values have said something.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::Site;
 use crate::analysis::sensitive::{Problem, Watch};
 use crate::decision::World;
 use crate::discovery::ColumnFacts;
-use crate::discovery::drift::{self, Drift, Found, Memory, Severity, Sides};
+use crate::discovery::drift::{self, Drift, Found, Memory, Severity, Sides, Values};
 use crate::model::ColumnPath;
 use crate::schema::Identity;
 use crate::server::refresher::{Around, READ_TIMEOUT, with_cause};
@@ -37,15 +37,21 @@ pub(in crate::server) struct Published {
 /// Runs for as long as the database is served.
 pub(in crate::server) async fn keep_up(site: Arc<Site>, around: Around) {
     let mut news = site.published.subscribe();
+    let mut values = site.values.subscribe();
     let mut watcher = Watcher { site: Arc::clone(&site), around, memory: None, untold: None };
     loop {
         let published = news.borrow_and_update().clone();
+        let seen = Arc::clone(&values.borrow_and_update());
         if let Some(published) = published {
-            watcher.look(published).await;
+            watcher.look(published, seen).await;
             sleep(LOOK_PAUSE).await;
         }
-        // The sender is the site's, which is held here.
-        if news.changed().await.is_err() {
+        // Both senders are the site's, which is held here.
+        let changed = tokio::select! {
+            changed = news.changed() => changed,
+            changed = values.changed() => changed,
+        };
+        if changed.is_err() {
             return;
         }
     }
@@ -61,7 +67,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    async fn look(&mut self, published: Arc<Published>) {
+    async fn look(&mut self, published: Arc<Published>, values: Arc<Values>) {
         if published.spec.watch == Watch::Nothing {
             // Without a catalog there is nothing to move apart from.
             self.tell(Vec::new());
@@ -91,6 +97,7 @@ impl Watcher {
                 problems,
                 facts: &facts,
                 memory: &memory,
+                values: &values,
             });
             (found, memory, kept)
         });

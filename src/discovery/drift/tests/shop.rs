@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::analysis::sensitive::{Sensitive, Tags, Unclassified};
 use crate::catalog::{Catalog, Class, Hiding, MaskSpec, Table};
 use crate::discovery::ColumnFacts;
-use crate::discovery::drift::{Drift, DriftKind, Memory, Severity, Sides, find};
+use crate::discovery::drift::{Drift, DriftKind, Memory, Severity, Sides, Values, find};
 use crate::model::{ColumnPath, Epoch, Oid, RelationName};
 use crate::schema::{Column, ColumnDefault, Function, Relation, RelationKind, Snapshot, ValueType};
 
@@ -67,6 +67,7 @@ pub(super) struct Shop {
     pub(super) tags: Tags,
     pub(super) facts: HashMap<ColumnPath, ColumnFacts>,
     pub(super) memory: Memory,
+    pub(super) values: Values,
     pub(super) unclassified: Unclassified,
 }
 
@@ -89,6 +90,7 @@ impl Shop {
             tags: Tags::default(),
             facts: HashMap::new(),
             memory: Memory::default(),
+            values: Values::default(),
             unclassified: Unclassified::Allow,
         }
     }
@@ -116,6 +118,7 @@ impl Shop {
             problems: &problems,
             facts: &self.facts,
             memory: &self.memory.renewed(&self.catalog, &schema),
+            values: &self.values,
         })
     }
 
