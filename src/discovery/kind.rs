@@ -105,35 +105,9 @@ impl Kind {
         }
     }
 
-    /// How its class is best hidden: the same for all kinds of one class.
+    /// How its class is best hidden.
     pub fn mask(self) -> Hiding {
-        let mask = match self {
-            Self::Secret | Self::Pay => return Hiding::Deny,
-            Self::Email => MaskSpec::Email,
-            Self::Phone => MaskSpec::Partial { keep_first: 0, keep_last: 2 },
-            Self::NationalId(_) | Self::PaymentCard => {
-                MaskSpec::Partial { keep_first: 0, keep_last: 4 }
-            }
-            Self::Iban | Self::Bic | Self::BankAccount => {
-                MaskSpec::Partial { keep_first: 4, keep_last: 2 }
-            }
-            Self::BirthDate => MaskSpec::Date { to: DatePrecision::Year },
-            Self::IpAddress => MaskSpec::Ip { v4_prefix: 24, v6_prefix: 48 },
-            Self::PersonName
-            | Self::UserName
-            | Self::PostalAddress
-            | Self::PostalCode
-            | Self::City
-            | Self::MacAddress
-            | Self::DeviceId
-            | Self::UrlWithIdentifier
-            | Self::Coordinates
-            | Self::Health
-            | Self::SpecialCategory
-            | Self::Gender
-            | Self::FreeText => MaskSpec::Redact,
-        };
-        Hiding::Mask(mask)
+        usual_hiding(self.class())
     }
 
     /// What a value of it is called, in the plural.
@@ -165,6 +139,21 @@ impl Kind {
             Self::FreeText => "free text",
         }
     }
+}
+
+/// How a class is hidden of which nobody says how: as in the catalog that comes with the demo, or
+/// whole.
+pub fn usual_hiding(class: &str) -> Hiding {
+    Hiding::Mask(match class {
+        "email" => MaskSpec::Email,
+        "phone" => MaskSpec::Partial { keep_first: 0, keep_last: 2 },
+        "national_id" | "card" => MaskSpec::Partial { keep_first: 0, keep_last: 4 },
+        "bank_account" => MaskSpec::Partial { keep_first: 4, keep_last: 2 },
+        "birth_date" => MaskSpec::Date { to: DatePrecision::Year },
+        "network_address" => MaskSpec::Ip { v4_prefix: 24, v6_prefix: 48 },
+        "pay" | "secret" => return Hiding::Deny,
+        _ => MaskSpec::Redact,
+    })
 }
 
 impl fmt::Display for Kind {

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use super::Said;
 use crate::catalog::{DatePrecision, Hiding, MaskSpec};
+use crate::discovery::usual_hiding;
 use crate::model::{RelationName, misleads};
 
-/// The file's text; `usual` tells how a class is hidden of which nobody said it.
-pub fn written(said: &[Said], usual: impl Fn(&str) -> Hiding) -> String {
+/// The file's text; classes of which nobody said how they are hidden are hidden as usual.
+pub fn written(said: &[Said]) -> String {
     let mut classes: BTreeMap<String, Hiding> = BTreeMap::new();
     let mut tables: BTreeMap<&RelationName, BTreeMap<&str, String>> = BTreeMap::new();
     // Whoever says no mask gets the class as it is: those that say one come first.
@@ -18,7 +19,7 @@ pub fn written(said: &[Said], usual: impl Fn(&str) -> Hiding) -> String {
     for Said { column, class, hiding } in with.into_iter().chain(without) {
         let name = match hiding {
             None => {
-                classes.entry(class.clone()).or_insert_with(|| usual(class));
+                classes.entry(class.clone()).or_insert_with(|| usual_hiding(class));
                 class.clone()
             }
             Some(hiding) => named(&mut classes, class, hiding),
@@ -38,21 +39,6 @@ pub fn written(said: &[Said], usual: impl Fn(&str) -> Hiding) -> String {
         format!("[[table]]\nname = {name}\n[table.columns]\n{}", lines.collect::<String>())
     });
     classes.chain(tables).collect::<Vec<_>>().join("\n")
-}
-
-/// How a class is hidden of which nobody says how: as in the catalog that comes with the demo, or
-/// whole.
-pub fn usual(class: &str) -> Hiding {
-    Hiding::Mask(match class {
-        "email" => MaskSpec::Email,
-        "phone" => MaskSpec::Partial { keep_first: 0, keep_last: 2 },
-        "national_id" | "card" => MaskSpec::Partial { keep_first: 0, keep_last: 4 },
-        "bank_account" => MaskSpec::Partial { keep_first: 4, keep_last: 2 },
-        "birth_date" => MaskSpec::Date { to: DatePrecision::Year },
-        "network_address" => MaskSpec::Ip { v4_prefix: 24, v6_prefix: 48 },
-        "pay" | "secret" => return Hiding::Deny,
-        _ => MaskSpec::Redact,
-    })
 }
 
 fn named(classes: &mut BTreeMap<String, Hiding>, class: &str, hiding: &Hiding) -> String {

@@ -118,7 +118,7 @@ proptest! {
 
     #[test]
     fn a_catalog_is_toml_that_says_the_same(said in sayings()) {
-        let written = catalog::written(&said, catalog::usual);
+        let written = catalog::written(&said);
         let read: toml::Table = written.parse().expect("TOML");
         let empty = Vec::new();
         let list = |key: &str| read.get(key).and_then(|list| list.as_array()).unwrap_or(&empty);
@@ -340,7 +340,7 @@ fn a_class_that_is_hidden_in_two_ways_becomes_two() {
         one("Odd.tel", "phone", last(2)),
         one("b.pay", "pay", None),
     ];
-    insta::assert_snapshot!(catalog::written(&said, catalog::usual), @r#"
+    insta::assert_snapshot!(catalog::written(&said), @r#"
     [[class]]
     name = "pay"
     deny = true
