@@ -128,6 +128,32 @@ pub struct Grant {
     pub review: Option<Review>,
 }
 
+impl Grant {
+    /// One without a beginning, an end or a history, in every database: to be narrowed.
+    pub fn boundless(subject: Subject, resource: Resource, actions: Actions) -> Self {
+        Self {
+            id: 0,
+            subject,
+            database: None,
+            resource,
+            actions,
+            rows: None,
+            conditions: Conditions::default(),
+            limits: Limits::default(),
+            from_first_use: None,
+            not_before: Timestamp::UNIX_EPOCH,
+            expires_at: None,
+            reason: String::new(),
+            ticket: None,
+            requester: String::new(),
+            approvers: Vec::new(),
+            request: None,
+            policy: None,
+            review: None,
+        }
+    }
+}
+
 /// An emergency has to be looked at afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {

@@ -9,9 +9,9 @@ use super::restore::{Lost, restored};
 use crate::analysis::SearchPath;
 use crate::catalog::Hiding;
 use crate::decision::{Dates, Encoding, Forms, Mode, Standpoint};
-use crate::grant::{Conditions, Grant, Limits, LiveTable, RowPredicate};
+use crate::grant::{Grant, LiveTable, RowPredicate};
 use crate::mask::mask_name;
-use crate::model::{Client, ROLE_DDL, Timestamp};
+use crate::model::{Client, ROLE_DDL};
 use crate::server::rehearsal::{Rehearsal, Stage};
 use crate::session::{Explanation, State, Verdict};
 
@@ -178,26 +178,8 @@ impl<'a> Side<'a> {
             sql.iter().find_map(|sql| RowPredicate::parse(sql, &resource, view).ok())
         };
         let rows = terms.rows.as_deref().and_then(predicate);
-        Some(Grant {
-            id,
-            subject: terms.subject()?,
-            database: Some(terms.database.clone()),
-            resource,
-            actions: terms.actions(),
-            rows,
-            conditions: Conditions::default(),
-            limits: Limits::default(),
-            from_first_use: None,
-            not_before: Timestamp::UNIX_EPOCH,
-            expires_at: None,
-            reason: String::new(),
-            ticket: None,
-            requester: String::new(),
-            approvers: Vec::new(),
-            request: None,
-            policy: None,
-            review: None,
-        })
+        let grant = Grant::boundless(terms.subject()?, resource, terms.actions());
+        Some(Grant { id, database: Some(terms.database.clone()), rows, ..grant })
     }
 }
 

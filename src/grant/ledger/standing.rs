@@ -1,6 +1,5 @@
 use super::Ledger;
-use crate::grant::{Grant, GrantEvent, Limits, Standing};
-use crate::model::Timestamp;
+use crate::grant::{Grant, GrantEvent, Standing};
 
 /// Who grants and ends standing grants.
 pub(super) const CONFIGURATION: &str = "configuration";
@@ -32,26 +31,13 @@ impl Ledger {
 }
 
 fn grants(standing: &Standing) -> impl Iterator<Item = Grant> {
+    // No beginning: a clock that is set back must not suspend it.
     standing.resources.iter().map(move |pattern| Grant {
-        id: 0,
-        subject: standing.subject.clone(),
         database: pattern.database.clone(),
-        resource: pattern.resource.clone(),
-        actions: standing.actions,
-        rows: None,
         conditions: standing.conditions.clone(),
-        limits: Limits::default(),
-        from_first_use: None,
-        // No beginning: a clock that is set back must not suspend it.
-        not_before: Timestamp::UNIX_EPOCH,
-        expires_at: None,
         reason: standing.reason.clone(),
-        ticket: None,
         requester: CONFIGURATION.to_owned(),
-        approvers: Vec::new(),
-        request: None,
-        policy: None,
-        review: None,
+        ..Grant::boundless(standing.subject.clone(), pattern.resource.clone(), standing.actions)
     })
 }
 

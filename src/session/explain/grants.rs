@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use crate::analysis::facts::Analysis;
 use crate::analysis::sensitive::Reach;
 use crate::decision::{Standpoint, Way, decide};
-use crate::grant::{Action, Actions, Conditions, Grant, GrantId, Limits, Resource, Subject};
-use crate::model::{ColumnId, Oid, Timestamp};
+use crate::grant::{Action, Actions, Grant, Resource, Subject};
+use crate::model::{ColumnId, Oid};
 use crate::session::plan::masked;
 
 /// What has to be granted on one resource.
@@ -121,7 +121,9 @@ fn table(column: ColumnId, standpoint: Standpoint<'_>) -> Option<Resource> {
 fn suffices(candidates: &[Candidate], analyses: &[Analysis], standpoint: Standpoint<'_>) -> bool {
     let mut grants = standpoint.grants.clone();
     for (id, (action, resource)) in (0..).zip(candidates) {
-        let grant = hypothetical(id, *action, resource.clone(), standpoint);
+        let subject = Subject::User(standpoint.client.user.name.to_string());
+        let actions = [*action].into_iter().collect();
+        let grant = Grant { id, ..Grant::boundless(subject, resource.clone(), actions) };
         grants.insert(Arc::new(grant).into());
     }
     let standpoint = Standpoint { grants: &grants, ..standpoint };
@@ -131,32 +133,4 @@ fn suffices(candidates: &[Candidate], analyses: &[Analysis], standpoint: Standpo
             && decision.guarded.is_empty()
             && masked(analysis, &decision).is_empty()
     })
-}
-
-fn hypothetical(
-    id: GrantId,
-    action: Action,
-    resource: Resource,
-    standpoint: Standpoint<'_>,
-) -> Grant {
-    Grant {
-        id,
-        subject: Subject::User(standpoint.client.user.name.to_string()),
-        database: None,
-        resource,
-        actions: [action].into_iter().collect(),
-        rows: None,
-        conditions: Conditions::default(),
-        limits: Limits::default(),
-        from_first_use: None,
-        not_before: Timestamp::UNIX_EPOCH,
-        expires_at: None,
-        reason: String::new(),
-        ticket: None,
-        requester: String::new(),
-        approvers: Vec::new(),
-        request: None,
-        policy: None,
-        review: None,
-    }
 }
