@@ -20,6 +20,6 @@ mod vocabulary;
 mod weigh;
 
 pub use facts::ColumnFacts;
-pub use kind::{Country, Kind};
+pub use kind::{Country, Kind, usual_hiding};
 pub use observer::Observer;
 pub use weigh::{Confidence, Finding, Reason};

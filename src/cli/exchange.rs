@@ -102,7 +102,7 @@ pub(super) async fn import(arguments: &Import) -> ExitCode {
     match reading(arguments).await {
         Err(error) => failed(&error.to_string()),
         Ok(reading) => {
-            print(&catalog::written(&reading.said, catalog::usual));
+            print(&catalog::written(&reading.said));
             told(&reading.unclear)
         }
     }

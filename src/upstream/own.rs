@@ -69,6 +69,19 @@ async fn connect_wanting_one(
     Ok(settings.connect_raw(Handover::new(connected).map_err(ConnectError::Wire)?, NoTls).await?)
 }
 
+/// Whether the connection leads to a proxy of this kind, which shows masks where values are: schema
+/// `keyhole` is answered there without a table behind it. A database that has none logs an error.
+///
+/// # Errors
+/// If the connection is lost.
+pub async fn is_proxied(client: &Client) -> Result<bool, tokio_postgres::Error> {
+    match client.prepare("SELECT * FROM keyhole.catalog").await {
+        Ok(catalog) => Ok(catalog.columns().iter().all(|column| column.table_oid().is_none())),
+        Err(error) if error.as_db_error().is_some() && !client.is_closed() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Polls the connection until it ends; `news` is told of every notification of any channel that
 /// was subscribed to, and of a connection that was lost: who listens may have missed some.
 pub async fn attend(mut connection: Connection, news: &Notify) {

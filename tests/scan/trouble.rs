@@ -4,7 +4,9 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::keyhole::signal;
+use crate::support::keyhole::{Config, Keyhole, password, signal};
+use crate::support::postgres::APP_PASSWORD;
+use crate::support::programs::run;
 use crate::support::wait::until;
 use crate::support::{Client, Postgres};
 use crate::{Bed, EVERYTHING, clean, columns, servers};
@@ -76,6 +78,29 @@ fn activity(admin: &mut Client) -> String {
         let count = admin.query(sql).ok().scalar();
         (count == "0").then_some(count)
     })
+}
+
+#[test]
+fn masks_of_a_proxy_are_not_taken_for_values() {
+    let own = format!(
+        "{EVERYTHING};\nCREATE SCHEMA keyhole; CREATE TABLE keyhole.catalog (resource text);"
+    );
+    let bed = Bed::new(Postgres::shared(), "scan_proxied", &own, "");
+    let proxy = Keyhole::start(Config::new().database("shop", bed.server, &bed.name, ""));
+    until("it is ready", || (proxy.http("/readyz").0 == 200).then_some(()));
+    let scan = |url: &str, secret: &str| {
+        let mut command = bed.config.command(&["scan", "--url", url, "--only", "public.people"]);
+        command.env("PGPASSWORD", secret).stdin(Stdio::null());
+        run(command, "")
+    };
+    let through = format!("postgres://alice@127.0.0.1:{}/shop", proxy.data_port());
+    let ran = scan(&through, password("alice"));
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.err.contains("leads to a Keyhole proxy"), "{ran:?}");
+    assert!(ran.out.is_empty(), "{ran:?}");
+    // A table of that name makes no proxy of a database.
+    let direct = format!("postgres://app@127.0.0.1:{}/{}", bed.server.port(), bed.name);
+    assert_eq!(scan(&direct, APP_PASSWORD).code, Some(5));
 }
 
 #[test]

@@ -36,6 +36,8 @@ const SAMPLE_CHARS_MAX: usize = 60;
 
 const ROW_SECURITY: &str =
     "row-level security: rows that the account may not see were not looked at";
+const PROXIED: &str = "--url leads to a Keyhole proxy, which shows masks where values are: scan the \
+                       database itself";
 const FOREIGN: &str = "a foreign table: --foreign reads it";
 
 /// What came of a scan.
@@ -89,7 +91,9 @@ impl Scan {
     pub(super) async fn run(arguments: &Arguments, place: &Place) -> Result<Self, String> {
         let begin = Instant::now();
         let limits = arguments.bounds.limits();
-        let mut first = connected(&place.target, limits).await?;
+        // The upstream of a configuration is what is protected; a URL may be anything.
+        let way = if arguments.url.is_some() { Way::Any } else { Way::Upstream };
+        let mut first = connected(&place.target, limits, way).await?;
         let described = first.sampler.describe().await.map_err(|error| with_cause(&error))?;
         let taken = |table: &Described| arguments.bounds.take(&table.name.schema, &table.name.name);
         let mut state = match &arguments.resume {
@@ -115,7 +119,7 @@ impl Scan {
         let mut samplers = vec![first.sampler];
         let jobs = usize::from(arguments.bounds.jobs).min(shared.tables.len().max(1));
         while samplers.len() < jobs {
-            samplers.push(connected(&place.target, limits).await?.sampler);
+            samplers.push(connected(&place.target, limits, Way::Upstream).await?.sampler);
         }
         let asked = IDENTITY_QUERIES * u64::try_from(samplers.len()).unwrap_or(u64::MAX);
         let (scanned, mut measured, ended) = gather(shared, samplers, state.as_mut()).await?;
@@ -137,13 +141,23 @@ struct Connected {
     database: String,
 }
 
-async fn connected(target: &Target, limits: Limits) -> Result<Connected, String> {
+/// Where a connection may lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Upstream,
+    Any,
+}
+
+async fn connected(target: &Target, limits: Limits, way: Way) -> Result<Connected, String> {
     let patience = target.servers.patience();
     let connecting = tokio::time::timeout(patience, own::connect(target)).await;
     let (client, connection) = connecting
         .map_err(|_| format!("the database did not answer in {patience:?}"))?
         .map_err(|error| with_cause(&error))?;
     attend(connection);
+    if way == Way::Any && own::is_proxied(&client).await.map_err(|error| with_cause(&error))? {
+        return Err(PROXIED.to_owned());
+    }
     let identity = introspect::identity(&client).await.map_err(|error| with_cause(&error))?;
     let sampler = Sampler::new(client, limits).await.map_err(|error| with_cause(&error))?;
     Ok(Connected { sampler, database: identity.key() })
