@@ -108,7 +108,7 @@ fn has_known_beginning(text: &str) -> bool {
         }
         "key-" => text[4..].bytes().all(|byte| byte.is_ascii_hexdigit()),
         "-----BEGIN " => text.contains("KEY-----"),
-        _ => !text[..text.len().min(40)].ends_with(' '),
+        _ => !text.as_bytes()[..text.len().min(40)].ends_with(b" "),
     }
 }
 
