@@ -1,5 +1,6 @@
 //! Random inputs to whatever the network reaches first: framing, startup packets, SCRAM, and whole
-//! sequences of the extended protocol. Seeded, so that each input can be had again:
+//! sequences of the extended protocol; and to what looks for personal data in values. Seeded, so
+//! that each input can be had again:
 //!
 //! - `FUZZ_INPUTS=n` makes n inputs for each target (default 20,000; `make fuzz`: millions),
 //! - `SEED=n` begins elsewhere,
@@ -33,6 +34,8 @@ mod server;
 mod small_shop;
 #[path = "fuzz/startup.rs"]
 mod startup;
+#[path = "fuzz/values.rs"]
+mod values;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -69,6 +72,11 @@ fn scram_lets_nobody_in_but_by_proof() {
 #[test]
 fn sequences_show_nothing_raw_and_come_to_an_end() {
     feed("sequences", sequences::run);
+}
+
+#[test]
+fn values_are_looked_at_and_not_told() {
+    feed("values", values::run);
 }
 
 fn feed(name: &'static str, target: Target) {

@@ -21,3 +21,5 @@ mod server;
 mod small_shop;
 #[path = "../../tests/fuzz/startup.rs"]
 pub(crate) mod startup;
+#[path = "../../tests/fuzz/values.rs"]
+pub(crate) mod values;
