@@ -357,7 +357,7 @@ def everywhere(browser):
     print(f"pages: {len(PAGES) + 1} in 4 forms, no grave finding of axe, {minor} minor")
 
 
-PICTURES = {("light", PAGES[3]), ("light", PAGES[4]), ("dark", PAGES[6])}
+PICTURES = {("light", PAGES[3]), ("light", PAGES[4]), ("dark", PAGES[6]), ("light", PAGES[-1])}
 
 
 def main():

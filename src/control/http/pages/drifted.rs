@@ -45,10 +45,13 @@ fn row(Found { drift, since }: &Found, now: Timestamp) -> Vec<Markup> {
         Severity::Warning => Tone::Wait,
         Severity::Note => Tone::Plain,
     };
+    let file = drift.place.rsplit('/').next().unwrap_or_default();
     vec![
         badge(tone, drift.kind.as_str()),
         text(&drift.words),
-        html! { @if drift.place.is_empty() { "–" } @else { code { (drift.place) } } },
+        html! {
+            @if drift.place.is_empty() { "–" } @else { code title=(drift.place) { (file) } }
+        },
         ago(*since, now),
     ]
 }

@@ -113,7 +113,6 @@ fn signed_in(who: &SignedIn) -> Markup {
                 form method="post" action="/logout" {
                     (ours(who))
                     button.quiet.small { "Sign out" }
-                    " "
                     button.quiet.small name="everywhere" value="yes"
                         data-confirm="End all your sessions, in every browser and program?" {
                         span.unseen { "Sign out " } "everywhere"
