@@ -24,6 +24,7 @@ mod install_trigger;
 mod look;
 mod manual;
 mod openapi;
+mod panics;
 mod policy;
 mod progress;
 mod prompt;
@@ -177,6 +178,7 @@ pub fn command() -> clap::Command {
 
 /// Carries out what the arguments of this process say.
 pub fn main() -> ExitCode {
+    panics::withhold_messages();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
