@@ -193,18 +193,20 @@ pub(super) async fn run(arguments: &Arguments) -> ExitCode {
             return code;
         }
     };
-    if arguments.review.review {
-        give_up_on_interrupt();
-    }
+    give_up_on_interrupt(match arguments.review.review {
+        true => "interrupted: nothing was written into the catalog",
+        false => "interrupted",
+    });
     tell(arguments, &place, &scan).unwrap_or_else(|message| failed(&message))
 }
 
-/// The scan has taken Ctrl-C over from the system; whoever is asked may still want to leave.
+/// The scan has taken Ctrl-C over from the system; whoever is asked, or reads a long report, may
+/// still want to leave.
 #[expect(clippy::disallowed_methods, reason = "a task of this command, gone with its process")]
-fn give_up_on_interrupt() {
-    tokio::spawn(async {
+fn give_up_on_interrupt(words: &'static str) {
+    tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
-            report("interrupted: nothing was written into the catalog");
+            report(words);
             std::process::exit(Exit::Interrupted as i32);
         }
     });

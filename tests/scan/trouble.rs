@@ -188,6 +188,25 @@ fn a_scan_that_was_killed_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_report_that_nobody_reads_can_be_interrupted() {
+    let bed = Bed::new(Postgres::shared(), "scan_unread", &many(300), "");
+    let mut command = bed.command(&["--json", "--resume", &bed.path("state")]);
+    // More than a pipe holds.
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("it runs");
+    let state = || std::fs::read_to_string(bed.path("state")).unwrap_or_default();
+    until("the tables are read", || state().contains("finished").then_some(()));
+    let status = until("it leaves", || {
+        let ended = child.try_wait().expect("ours");
+        if ended.is_none() {
+            signal(child.id(), "INT");
+        }
+        ended
+    });
+    assert_eq!(status.code(), Some(130));
+}
+
+#[test]
 fn a_state_of_another_database_is_refused() {
     let one = Bed::new(Postgres::shared(), "scan_state_one", &many(2), "");
     let other = Bed::new(Postgres::shared(), "scan_state_other", &many(2), "");
