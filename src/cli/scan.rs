@@ -151,11 +151,12 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 impl Bounds {
-    fn limits(&self) -> Limits {
+    fn limits(&self, samples: u8) -> Limits {
         Limits {
             rows: self.rows,
             bytes: self.mib << 20,
             value_chars: self.value_chars,
+            samples: usize::from(samples),
             statement_timeout: self.statement_timeout,
             lock_timeout: self.lock_timeout,
             foreign: if self.foreign { Foreign::Read } else { Foreign::ByName },

@@ -47,6 +47,11 @@ impl Observer {
         }
     }
 
+    /// Values that were neither NULL nor blank.
+    pub fn seen(&self) -> u64 {
+        self.tally.whole.seen().saturating_add(self.tally.documents)
+    }
+
     /// What the column looks like, most confident first, at most one finding for each kind and
     /// path; `siblings` are the names of the table's columns.
     pub fn findings(&self, siblings: &[&str]) -> Vec<Finding> {

@@ -1,22 +1,26 @@
 //! Reads a bounded part of every table, for `discovery` to look at, without being felt by the
 //! database: read only, with time limits, few pages, one table after the other.
 //!
-//! Nothing is kept here: each value is handed on and forgotten.
+//! Nothing is kept here: each value is counted and forgotten.
 
 mod columns;
 mod lossy;
+mod observe;
 mod plan;
 mod queries;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinError;
+use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row};
 
 use columns::describe;
 pub use columns::{Described, DescribedColumn, Leaf, Reading, Size};
-use lossy::Lossy;
+use observe::Eyes;
+pub use observe::{Observed, ObservedColumn};
 use plan::Plan;
 
 use crate::discovery::ColumnFacts;
@@ -46,6 +50,8 @@ pub struct Limits {
     pub bytes: u64,
     /// Longer values are cut by the server; documents at four times as many.
     pub value_chars: u32,
+    /// Values of each column that are handed over as they are.
+    pub samples: usize,
     pub statement_timeout: Duration,
     pub lock_timeout: Duration,
     pub foreign: Foreign,
@@ -90,6 +96,12 @@ pub enum SamplingError {
     Describe(#[source] tokio_postgres::Error),
     #[error("the connection to the database was lost")]
     Lost(#[source] tokio_postgres::Error),
+    /// The server's own words may repeat a value, so its code has to do.
+    #[error("the database ended the connection, SQLSTATE {0}")]
+    Ended(String),
+    /// What a panic says may repeat a value as well.
+    #[error("a table could not be looked at: please report this")]
+    Counting,
 }
 
 /// Whether a table was read.
@@ -112,6 +124,7 @@ pub async fn facts(client: Client) -> Result<HashMap<ColumnPath, ColumnFacts>, S
         rows: 0,
         bytes: 0,
         value_chars: 0,
+        samples: 0,
         statement_timeout: FACTS_TIMEOUT,
         lock_timeout: FACTS_TIMEOUT,
         foreign: Foreign::ByName,
@@ -176,24 +189,44 @@ impl Sampler {
         describe(&mut self.client).await.map_err(SamplingError::Describe)
     }
 
-    /// Reads some rows of a table and hands each value on, with the place of its column in
-    /// [`Described::columns`]; what may not be read, or is no text, is left out. All columns come in
-    /// one query; of a partitioned table, some partitions are asked.
+    /// What the names and some values of a table look like. All columns come in one query; of a
+    /// partitioned table, some partitions are asked. Views, and foreign tables if other servers are
+    /// not to be asked, go by their names.
     ///
     /// Dropping the future leaves the connection within a transaction: drop the sampler as well.
     ///
     /// # Errors
-    /// [`SamplingError::Lost`]; what is wrong with the table itself is its [`Outcome`].
-    pub async fn sample(
+    /// [`SamplingError`] if nothing can be read any more; what is wrong with the table itself is
+    /// its [`Outcome`].
+    pub async fn observe(&mut self, table: &Described) -> Result<Observed, SamplingError> {
+        let by_name = match table.kind {
+            RelationKind::View => true,
+            RelationKind::ForeignTable => self.limits.foreign == Foreign::ByName,
+            RelationKind::Table
+            | RelationKind::PartitionedTable
+            | RelationKind::MaterializedView
+            | RelationKind::Sequence
+            | RelationKind::CompositeType
+            | RelationKind::Index
+            | RelationKind::Other => false,
+        };
+        let places = if by_name { Vec::new() } else { plan::columns(table) };
+        let mut eyes = Eyes::new(table, places, self.limits.samples);
+        let outcome = match eyes.places.is_empty() {
+            true => Ok(Sampled::default()),
+            false => self.sample(table, &mut eyes).await?,
+        };
+        let columns = eyes.close(table).await.map_err(|_| SamplingError::Counting)?;
+        Ok(Observed { outcome, columns })
+    }
+
+    async fn sample(
         &mut self,
         table: &Described,
-        mut each: impl FnMut(usize, Option<&str>) + Send,
+        eyes: &mut Eyes,
     ) -> Result<Outcome, SamplingError> {
-        let columns = plan::columns(table);
+        let columns = Arc::clone(&eyes.places);
         let mut sum = Sampled::default();
-        if columns.is_empty() {
-            return Ok(Ok(sum));
-        }
         let leaves = plan::leaves(table);
         let leaves_max = LEAVES_MAX.min(leaves.len());
         let (mut read, mut skipped) = (0, None);
@@ -203,7 +236,7 @@ impl Sampler {
             }
             let left = self.left(sum, leaves_max - read);
             let plan = Plan::new(table, leaf, &columns, left, self.limits.value_chars);
-            match self.run(&plan, &columns, left, &mut each).await? {
+            match self.run(&plan, left, eyes).await? {
                 Ok(part) => {
                     read += usize::from(part.rows > 0);
                     sum.rows += part.rows;
@@ -212,7 +245,7 @@ impl Sampler {
                 // Who may read a partitioned table need not be allowed its partitions.
                 Err(Skip::NotPermitted) if table.is_partitioned() && !is_partly_foreign(table) => {
                     let plan = Plan::whole(table, &columns, left, self.limits.value_chars);
-                    return self.run(&plan, &columns, left, &mut each).await;
+                    return self.run(&plan, left, eyes).await;
                 }
                 Err(skip) => skipped = Some(skip),
             }
@@ -235,33 +268,41 @@ impl Sampler {
     async fn run(
         &mut self,
         plan: &Plan,
-        columns: &[usize],
         left: Left,
-        each: &mut (impl FnMut(usize, Option<&str>) + Send),
+        eyes: &mut Eyes,
     ) -> Result<Outcome, SamplingError> {
         if left.rows == 0 || left.bytes == 0 {
             return Ok(Ok(Sampled::default()));
         }
         for (index, sql) in plan.statements.iter().enumerate() {
             self.queries += 3;
-            let read = read(&mut self.client, sql, plan.chunk_rows, columns, left, each).await;
+            let read = read(&mut self.client, sql, plan.chunk_rows, left, eyes).await;
             match read {
                 // Chosen pages may all be empty: the first rows will do then.
                 Ok(Sampled { rows: 0, .. }) if index + 1 < plan.statements.len() => {}
                 Ok(sampled) => return Ok(Ok(sampled)),
-                Err(error) => return self.outcome(error),
+                Err(ReadError::Database(error)) => return self.outcome(error),
+                Err(ReadError::Counting(_)) => return Err(SamplingError::Counting),
             }
         }
         Ok(Ok(Sampled::default()))
     }
 
     fn outcome(&self, error: tokio_postgres::Error) -> Result<Outcome, SamplingError> {
-        let code = error.code().map(tokio_postgres::error::SqlState::code);
-        match code {
+        match error.code().map(tokio_postgres::error::SqlState::code) {
             Some(code) if !self.client.is_closed() => Ok(Err(skip(code))),
-            Some(_) | None => Err(SamplingError::Lost(error)),
+            Some(code) => Err(SamplingError::Ended(code.to_owned())),
+            None => Err(SamplingError::Lost(error)),
         }
     }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error(transparent)]
+    Database(#[from] tokio_postgres::Error),
+    #[error(transparent)]
+    Counting(#[from] JoinError),
 }
 
 /// The whole of it is read on other servers too.
@@ -292,39 +333,21 @@ async fn read(
     client: &mut Client,
     sql: &str,
     chunk_rows: i32,
-    columns: &[usize],
     left: Left,
-    each: &mut (impl FnMut(usize, Option<&str>) + Send),
-) -> Result<Sampled, tokio_postgres::Error> {
+    eyes: &mut Eyes,
+) -> Result<Sampled, ReadError> {
     let transaction = client.build_transaction().read_only(true).start().await?;
     let portal = transaction.bind(sql, &[]).await?;
     let mut sum = Sampled::default();
     while sum.rows < left.rows && sum.bytes < left.bytes {
         let rows = transaction.query_portal(&portal, chunk_rows).await?;
-        for row in &rows {
-            sum.bytes += hand_on(row, columns, each);
-        }
+        let is_last = i32::try_from(rows.len()).is_ok_and(|len| len < chunk_rows);
         sum.rows += u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        if i32::try_from(rows.len()).is_ok_and(|len| len < chunk_rows) {
+        sum.bytes += eyes.look(rows).await?;
+        if is_last {
             break;
         }
     }
     transaction.rollback().await?;
     Ok(sum)
-}
-
-fn hand_on(
-    row: &Row,
-    columns: &[usize],
-    each: &mut (impl FnMut(usize, Option<&str>) + Send),
-) -> u64 {
-    let mut bytes = 0;
-    for (place, column) in columns.iter().enumerate() {
-        if let Ok(value) = row.try_get::<_, Option<Lossy<'_>>>(place) {
-            let value = value.as_ref().map(|text| &*text.0);
-            bytes += value.map_or(0, str::len);
-            each(*column, value);
-        }
-    }
-    u64::try_from(bytes).unwrap_or(u64::MAX)
 }

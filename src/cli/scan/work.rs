@@ -14,7 +14,6 @@ use super::{Arguments, Catalog};
 use crate::catalog::Hiding;
 use crate::cli::check::with_cause;
 use crate::cli::progress::Progress;
-use crate::discovery::Observer;
 use crate::discovery::report::{Found, ScannedColumn, ScannedTable, TableKind};
 use crate::mask::{Format, Masked, Needs, WireMask};
 use crate::schema::{RelationKind, ValueType};
@@ -22,7 +21,7 @@ use crate::upstream::connect::Target;
 use crate::upstream::introspect;
 use crate::upstream::own::{self, Connection};
 use crate::upstream::sampling::{
-    Described, Foreign, Limits, Sampled, Sampler, SamplingError, Skip,
+    Described, Foreign, Limits, Observed, Sampler, SamplingError, Skip,
 };
 
 /// What stands where a value has no masked form.
@@ -72,7 +71,6 @@ struct Shared {
     next: AtomicUsize,
     catalog: Catalog,
     pause: Duration,
-    samples: usize,
     foreign: Foreign,
 }
 
@@ -90,7 +88,7 @@ impl Scan {
     #[expect(clippy::disallowed_methods, reason = "how long it took is told, and decides nothing")]
     pub(super) async fn run(arguments: &Arguments, place: &Place) -> Result<Self, String> {
         let begin = Instant::now();
-        let limits = arguments.bounds.limits();
+        let limits = arguments.bounds.limits(arguments.show_samples);
         // The upstream of a configuration is what is protected; a URL may be anything.
         let way = if arguments.url.is_some() { Way::Any } else { Way::Upstream };
         let mut first = connected(&place.target, limits, way).await?;
@@ -113,7 +111,6 @@ impl Scan {
             next: AtomicUsize::new(0),
             catalog: place.catalog.clone(),
             pause: arguments.bounds.pause,
-            samples: usize::from(arguments.show_samples),
             foreign: limits.foreign,
         };
         let mut samplers = vec![first.sampler];
@@ -235,39 +232,20 @@ async fn look(
     sampler: &mut Sampler,
     table: &Described,
 ) -> Result<(ScannedTable, u64), SamplingError> {
-    let mut observers: Vec<Observer> =
-        table.columns.iter().map(|column| Observer::new(column.facts.clone())).collect();
-    let mut samples: Vec<Vec<String>> = vec![Vec::new(); observers.len()];
     let foreign = table.kind == RelationKind::ForeignTable && shared.foreign == Foreign::ByName;
-    let by_name = foreign || table.kind == RelationKind::View;
-    let outcome = if by_name {
-        Ok(Sampled::default())
-    } else {
-        let see = |place: usize, value: Option<&str>| {
-            if let Some(observer) = observers.get_mut(place) {
-                observer.see(value);
-            }
-            if let (Some(kept), Some(value)) = (samples.get_mut(place), value)
-                && kept.len() < shared.samples
-            {
-                kept.push(value.to_owned());
-            }
-        };
-        sampler.sample(table, see).await?
-    };
-    let names: Vec<&str> = table.columns.iter().map(|column| &*column.facts.column).collect();
-    let columns =
-        table.columns.iter().zip(&observers).zip(samples).map(|((column, observer), raw)| {
-            let findings: Vec<Found> = observer.findings(&names).iter().map(Found::new).collect();
-            let samples = masked(findings.first(), &column.value, &shared.catalog, raw);
-            ScannedColumn {
-                name: column.facts.column.clone(),
-                data_type: column.facts.data_type.clone(),
-                findings,
-                value: Some(column.value.clone()),
-                samples,
-            }
-        });
+    let Observed { outcome, columns } = sampler.observe(table).await?;
+    let columns = table.columns.iter().zip(columns).map(|(column, observed)| {
+        let findings: Vec<Found> = observed.findings.iter().map(Found::new).collect();
+        let catalog = &shared.catalog;
+        let samples = masked(findings.first(), &column.value, catalog, observed.samples);
+        ScannedColumn {
+            name: column.facts.column.clone(),
+            data_type: column.facts.data_type.clone(),
+            findings,
+            value: Some(column.value.clone()),
+            samples,
+        }
+    });
     let columns = columns.collect();
     let sampled = outcome.clone().unwrap_or_default();
     let skipped = outcome.err().as_ref().map(Skip::to_string).or_else(|| unread(table));
