@@ -1,6 +1,7 @@
 //! The databases that are served, each with the task that keeps its world up to date.
 
 pub(super) mod drift;
+mod sample;
 
 use std::sync::Arc;
 
@@ -67,8 +68,9 @@ impl Databases {
             });
             let schema = refresher::keep_up(Arc::clone(&site), self.around.clone());
             let looks = drift::keep_up(Arc::clone(&site), self.around.clone());
+            let samples = sample::keep_up(Arc::clone(&site));
             #[expect(clippy::disallowed_methods, reason = "owned by the entry of the site")]
-            let task = tokio::spawn(async { _ = tokio::join!(schema, looks) });
+            let task = tokio::spawn(async { _ = tokio::join!(schema, looks, samples) });
             (site, task)
         });
         Arc::clone(&entry.0)

@@ -21,7 +21,8 @@ use crate::auth::token::MachineToken;
 use crate::auth::{Authenticated, Lasting, rules};
 use crate::catalog::Catalog;
 use crate::config::{
-    Config, DatabaseName, Enforcement, EnforcementMode, Persist, UpstreamUrl, Writes,
+    Config, DatabaseName, DiscoveryConfig, Enforcement, EnforcementMode, Persist, UpstreamUrl,
+    Writes,
 };
 use crate::decision::{self, Rules};
 use crate::grant::{Policies, Standing};
@@ -90,6 +91,8 @@ pub(super) struct Spec {
     pub(super) definers: Definers,
     /// How often its schema is read again.
     pub(super) refresh: Duration,
+    /// What is looked at beside the schema.
+    pub(super) discovery: DiscoveryConfig,
     pub(super) upkeep: Upkeep,
 }
 
@@ -236,6 +239,7 @@ impl Setup {
             watch: self.watch(),
             definers: self.people.definers(),
             refresh: self.config.schema.refresh,
+            discovery: self.config.discovery,
             upkeep: match served.name {
                 DatabaseName::Named(_) => Upkeep::Always,
                 DatabaseName::Any => Upkeep::WhileUsed,

@@ -58,6 +58,8 @@ pub struct DescribedColumn {
 pub enum Reading {
     Read,
     NotPermitted,
+    /// Whoever asks knows enough of it.
+    NotWanted,
     /// Bytes and truth values say nothing by themselves.
     NoText,
 }
