@@ -81,6 +81,8 @@ mod psql_meta;
 mod receipts;
 #[path = "e2e/risk.rs"]
 mod risk;
+#[path = "e2e/sampled.rs"]
+mod sampled;
 #[path = "e2e/search.rs"]
 mod search;
 #[path = "e2e/shared_store.rs"]
