@@ -18,7 +18,7 @@ use keyhole::auth::token::{self, MachineToken};
 use keyhole::catalog::{Catalog, Class, Hiding, MaskSpec, Table};
 use keyhole::config::RequestLimits;
 use keyhole::control::desk::{
-    CatalogFile, Database, Deed, Desk, Occurrence, Part, Review, Unready,
+    CatalogFile, Database, Deed, Desk, Drifted, Occurrence, Part, Review, Unready,
 };
 use keyhole::control::explorer::Explorer;
 use keyhole::control::sign_in::{SignIn, Terms};
@@ -273,7 +273,7 @@ impl Office {
             upstream: "127.0.0.1:5432/shop".into(),
             catalog: Arc::new(catalog()),
             world: Some(Arc::new(world())),
-            drift: Arc::new(vec![drifted()]),
+            drift: vec![Drifted { database: "shop".into(), found: vec![drifted()].into() }],
             review: Some(Arc::new(reviewed(folder.path()))),
         };
         let policies = policy(&database);

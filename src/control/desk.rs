@@ -104,10 +104,19 @@ pub struct Database {
     pub catalog: Arc<Catalog>,
     /// What holds there; None as long as it could not be read.
     pub world: Option<Arc<World>>,
-    /// Where its catalog and its schema have moved apart.
-    pub drift: Arc<Vec<Found>>,
+    /// Where catalog and schema have moved apart: of the database itself, or of each that
+    /// [`Database::ANY`] stands for by now.
+    pub drift: Vec<Drifted>,
     /// None: no scan leaves anything to be reviewed.
     pub review: Option<Arc<Review>>,
+}
+
+/// What has moved apart in one database.
+#[derive(Clone, Debug)]
+pub struct Drifted {
+    /// The database, as clients name it.
+    pub database: Arc<str>,
+    pub found: Arc<Vec<Found>>,
 }
 
 /// What a review is about.
@@ -124,6 +133,13 @@ pub struct CatalogFile {
     /// As the configuration names it, in whose folder a patch is taken.
     pub name: PathBuf,
     pub path: PathBuf,
+}
+
+impl Drifted {
+    /// Each with the name of the database.
+    pub fn each(&self) -> impl Iterator<Item = (&str, &Found)> {
+        self.found.iter().map(|found| (&*self.database, found))
+    }
 }
 
 impl Database {

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use self::drift::Published;
 use super::refresher::{self, Around};
-use super::setup::{Setup, Spec};
+use super::setup::{Setup, Spec, Upkeep};
 use crate::discovery::drift::{Found, Values};
 use crate::relay::Database;
 use crate::schema::{Identity, Snapshot};
@@ -96,6 +96,14 @@ impl Databases {
     /// Every site.
     pub(super) fn list(&self) -> Vec<Arc<Site>> {
         self.sites.iter().map(|entry| Arc::clone(&entry.0)).collect()
+    }
+
+    /// Those without an entry of their own in the configuration, by their names.
+    pub(super) fn while_used(&self) -> Vec<Arc<Site>> {
+        let mut sites = self.list();
+        sites.retain(|site| site.spec.borrow().upkeep == Upkeep::WhileUsed);
+        sites.sort_by(|one, other| one.database.name().cmp(other.database.name()));
+        sites
     }
 
     /// Stops reading schemas.

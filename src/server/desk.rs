@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::databases::Site;
 use super::house::House;
 use crate::audit::{Event, Explored, Login, LoginFailed, Logout};
 use crate::auth::rules::Rules;
 use crate::auth::session::{Lasting, Sessions};
 use crate::config::Config;
-use crate::control::desk::{CatalogFile, Database, Deed, Desk, Occurrence, Review};
+use crate::control::desk::{CatalogFile, Database, Deed, Desk, Drifted, Occurrence, Review};
 use crate::control::explorer::Explorer;
 use crate::control::sign_in::{SignIn, Terms};
 use crate::model::{Client, SqlState, User};
@@ -77,10 +78,21 @@ fn list_databases(house: &House) -> Vec<Database> {
             catalog: Arc::clone(catalog),
             review: review(&setup.config, name),
             world: site.as_ref().and_then(|site| site.database.world()),
-            drift: site.map(|site| site.drift.load_full()).unwrap_or_default(),
+            drift: match name {
+                Database::ANY => drifted(house.databases.while_used()),
+                _ => drifted(site),
+            },
         }
     });
     list.collect()
+}
+
+fn drifted(sites: impl IntoIterator<Item = Arc<Site>>) -> Vec<Drifted> {
+    let of = |site: Arc<Site>| Drifted {
+        database: Arc::clone(site.database.name()),
+        found: site.drift.load_full(),
+    };
+    sites.into_iter().map(of).collect()
 }
 
 fn review(config: &Config, name: &str) -> Option<Arc<Review>> {

@@ -13,7 +13,7 @@ use super::sign_in::SignedIn;
 use super::views::Page;
 use super::who::operators_only;
 use crate::control::Desk;
-use crate::control::desk::Database;
+use crate::control::desk::{Database, Drifted};
 use crate::discovery::drift::Found;
 use crate::model::Timestamp;
 
@@ -55,7 +55,8 @@ impl DriftView {
     }
 
     fn of(database: &Database) -> impl Iterator<Item = Self> {
-        database.drift.iter().map(|found| Self::new(&database.name, found))
+        let each = database.drift.iter().flat_map(Drifted::each);
+        each.map(|(name, found)| Self::new(name, found))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `SHOW DRIFT`.
 
-use super::super::desk::Database;
+use super::super::desk::{Database, Drifted};
 use super::super::table::{Cell, Column};
 use crate::discovery::drift::Found;
 
@@ -16,7 +16,8 @@ pub(super) const COLUMNS: &[Column] = &[
 ];
 
 pub(super) fn rows(database: &Database) -> Vec<Vec<Cell>> {
-    database.drift.iter().map(|found| row(&database.name, found)).collect()
+    let each = database.drift.iter().flat_map(Drifted::each);
+    each.map(|(name, found)| row(name, found)).collect()
 }
 
 fn row(database: &str, Found { drift, since }: &Found) -> Vec<Cell> {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::parts::{self, Tone, ago, badge, text};
-use crate::control::desk::Database;
+use crate::control::desk::Drifted;
 use crate::discovery::drift::{Found, Severity};
 use crate::model::Timestamp;
 
@@ -11,12 +11,13 @@ use crate::model::Timestamp;
 const ROWS_MAX: usize = 200;
 
 /// Nothing if nothing has; notes are folded away.
-pub(super) fn section(database: &Database, now: Timestamp) -> Markup {
+pub(super) fn section(drifted: &Drifted, now: Timestamp) -> Markup {
+    let Drifted { database, found } = drifted;
     let is_note = |found: &&Found| found.drift.severity == Severity::Note;
-    let (notes, drift): (Vec<_>, Vec<_>) = database.drift.iter().partition(is_note);
+    let (notes, drift): (Vec<_>, Vec<_>) = found.iter().partition(is_note);
     html! {
         @if !drift.is_empty() {
-            h3 { "Drift" }
+            h3 { "Drift of " (database) }
             (table("Drift", database, &drift, now))
         }
         @if !notes.is_empty() {
@@ -28,10 +29,10 @@ pub(super) fn section(database: &Database, now: Timestamp) -> Markup {
     }
 }
 
-fn table(what: &str, database: &Database, found: &[&Found], now: Timestamp) -> Markup {
+fn table(what: &str, database: &str, found: &[&Found], now: Timestamp) -> Markup {
     let rows = found.iter().take(ROWS_MAX).map(|found| row(found, now)).collect::<Vec<_>>();
     html! {
-        (parts::table(&format!("{what} of {}", database.name),
+        (parts::table(&format!("{what} of {database}"),
             &["Kind", "What", "Catalog", "Known for"], &rows))
         @if found.len() > ROWS_MAX {
             p.soft { "The first " (ROWS_MAX) " of " (found.len()) ": " code { "SHOW DRIFT" } " lists all." }

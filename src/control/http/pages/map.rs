@@ -109,7 +109,9 @@ fn one(
                     (database.catalog.tables.len()) " tables" }
                 @if database.world.is_none() { (badge(Tone::Bad, "its schema is not known")) }
             }
-            @if seen.is_some() { (drifted::section(database, now)) }
+            @if seen.is_some() {
+                @for drifted in &database.drift { (drifted::section(drifted, now)) }
+            }
             @if tables.is_empty() { (nothing("Nothing here is catalogued, or nothing fits.")) }
             @for (table, rows) in &tables {
                 h3 { (table.name) }
