@@ -155,7 +155,17 @@ fn schema() -> Snapshot {
         primary_key: Vec::new(),
         ..relation.clone()
     };
-    let relations = vec![relation, strange];
+    let wide = Relation {
+        oid: 16_396,
+        name: RelationName::new("public", "wide"),
+        row_type: 16_398,
+        columns: (1..=review::WIDTH)
+            .map(|number| column(number, &format!("c{number}"), 25, "text", b'S'))
+            .collect(),
+        primary_key: Vec::new(),
+        ..relation.clone()
+    };
+    let relations = vec![relation, strange, wide];
     Snapshot::new(Epoch(4), 150_018, relations, Vec::new(), vec!["public".into()])
 }
 

@@ -11,6 +11,9 @@ use super::*;
 pub(super) const TABLE: &str = "<b>\u{202e}\"x\"\n[[class]]\nname = 1";
 pub(super) const COLUMN: &str = "</code><script>a\u{1b}[2J\u{2066}\n\"";
 
+/// Columns of the widest table.
+pub(super) const WIDTH: i16 = 410;
+
 const PLACE: &str = "/map/findings";
 
 const CATALOG: &str = r#"# Ours.
@@ -207,6 +210,39 @@ fn what_is_not_offered_is_not_taken() {
         office.leave(&Findings::new("shop", Timestamp::now(), 60, &tables).text().expect("JSON"));
         let refused = office.decide("patch", &[(id, "clear")]);
         assert!(refused.status == 422 && refused.body().contains("look again"), "{refused:?}");
+    });
+}
+
+#[test]
+fn many_columns_are_on_pages() {
+    with_office(|office| async move {
+        office.scanned();
+        let columns = (1..=WIDTH).map(|number| column(&format!("c{number}"), "email", 90));
+        let tables = [table("wide", columns.collect())];
+        office.leave(&Findings::new("shop", Timestamp::now(), 60, &tables).text().expect("JSON"));
+        let page = |query: &str| office.found(query);
+        let first = page("");
+        let next = "href=\"/map/findings?database=shop&amp;q=&amp;page=2\"";
+        assert!(first.contains("Page 1 of 3") && first.contains(next), "{first}");
+        assert!(!first.contains("Page before"), "{first}");
+        let (second, last) = (page("?page=2"), page("?page=3"));
+        assert!(second.contains("Page before") && second.contains("Next page"), "{second}");
+        assert!(last.contains("Page before") && !last.contains("Next page"), "{last}");
+        let all = [&first, &second, &last].map(|page| fields(page));
+        assert_eq!(all.each_ref().map(Vec::len), [200, 200, 10]);
+        let mut each: Vec<_> = all.concat();
+        each.sort_unstable();
+        each.dedup();
+        assert_eq!(each.len(), 410, "each is on one page");
+        // What is asked for beyond is the last one, and what is none the first.
+        assert_eq!(fields(&page("?page=99")), all[2]);
+        for none in ["?page=0", "?page=-1", "?page=x"] {
+            assert_eq!(fields(&page(none)), all[0], "{none}");
+        }
+        assert!(!page("?q=wide.c41").contains("Page 1"), "they fit on one");
+        let shown = office.decide("show", &[("page", "3"), (all[2][0], "clear")]);
+        assert_eq!(shown.body().matches(" selected").count(), 1, "{shown:?}");
+        assert_eq!(fields(shown.body()), all[2]);
     });
 }
 

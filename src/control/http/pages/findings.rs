@@ -212,8 +212,10 @@ fn columns(desk: &Desk, who: &SignedIn, asked: &Fields, name: &str, material: &M
     };
     let all = open(&report);
     let shown: Vec<_> = all.iter().filter(fits).copied().collect();
-    let rows: Vec<_> =
-        shown.iter().take(ROWS_MAX).map(|column| row(material, &report, column, asked)).collect();
+    let pages: Vec<_> = shown.chunks(ROWS_MAX).collect();
+    let at = number(asked).min(pages.len()).saturating_sub(1);
+    let here = pages.get(at).copied().unwrap_or_default();
+    let rows: Vec<_> = here.iter().map(|column| row(material, &report, column, asked)).collect();
     html! {
         section {
             header.row {
@@ -231,14 +233,32 @@ fn columns(desk: &Desk, who: &SignedIn, asked: &Fields, name: &str, material: &M
             }
             @if rows.is_empty() { (nothing("Nothing is to be looked at, or nothing fits.")) }
             @else { (form(who, asked, name, material, &rows)) }
-            @if shown.len() > ROWS_MAX {
-                p.soft { (shown.len() - ROWS_MAX) " more: take along what is decided of these, or
-                    look for one table." }
-            }
+            @if pages.len() > 1 { (turn(asked, name, at + 1, pages.len())) }
             @if material.gone > 0 {
                 p.soft { (material.gone) " more are no longer in the database: scan again." }
             }
         }
+    }
+}
+
+/// The page that is asked for, from 1.
+fn number(asked: &Fields) -> usize {
+    asked.get("page").parse().unwrap_or(1).max(1)
+}
+
+/// To the pages before and behind.
+fn turn(asked: &Fields, name: &str, at: usize, pages: usize) -> Markup {
+    let to = |page: usize| {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("database", name).append_pair("q", asked.get("q"));
+        format!("{PLACE}?{}", query.append_pair("page", &page.to_string()).finish())
+    };
+    html! {
+        p { "Page " (at) " of " (pages) ", the surest first. "
+            @if at > 1 { a href=(to(at - 1)) { "Page before" } " " }
+            @if at < pages { a href=(to(at + 1)) { "Next page" } }
+        }
+        p.soft { "Take along what is decided of this page before you turn it." }
     }
 }
 
@@ -255,6 +275,7 @@ fn form(
             (ours(who))
             input type="hidden" name="database" value=(name);
             input type="hidden" name="q" value=(asked.get("q"));
+            input type="hidden" name="page" value=(number(asked));
             (table(&format!("What was found in {name}"), &HEADS, rows))
             div.actions {
                 button name="deed" value="show" { "Show the change" }
