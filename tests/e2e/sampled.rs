@@ -234,3 +234,22 @@ fn a_database_without_a_name_of_its_own_is_looked_at_while_it_is_used() {
     admin.query("DROP DATABASE sampled_one").ok();
     drop(other);
 }
+
+#[test]
+fn what_was_found_is_of_one_database() {
+    let server = Postgres::shared();
+    traps::prepare(server);
+    let shop = Sampled::on(server, "sampled_anew", CATALOG, every_second);
+    shop.until_it_tells_just(&[BY_VALUES, EMPTY]);
+    // The next round is in an hour.
+    let text = shop.proxy.config.text().replace("every = \"1s\"", "every = \"1h\"");
+    shop.reload(&text);
+    server.drop_database("sampled_anew");
+    server.create_database("sampled_anew", "template0");
+    server.direct("sampled_anew").connect().query(TABLES).ok();
+    shop.until_it_tells_just(&[BY_NAME, EMPTY]);
+    let rounds = shop.count(ROUND);
+    shop.reload(&text.replace("\"1h\"", "\"1s\""));
+    shop.until_it_tells_just(&[BY_VALUES, EMPTY]);
+    assert!(shop.count(ROUND) > rounds, "a shorter schedule holds at once");
+}
