@@ -258,6 +258,7 @@ fn changes(old: &Setup, new: &Setup) -> Vec<String> {
         ("receipts", a.receipts == b.receipts),
         ("enforcement", a.enforcement == b.enforcement),
         ("schema", a.schema == b.schema),
+        ("discovery", a.discovery == b.discovery),
         ("log", a.log == b.log),
         ("shutdown", a.shutdown == b.shutdown),
         ("ldap", a.ldap == b.ldap),

@@ -244,6 +244,7 @@ fn what_was_found_is_of_one_database() {
     // The next round is in an hour.
     let text = shop.proxy.config.text().replace("every = \"1s\"", "every = \"1h\"");
     shop.reload(&text);
+    until("a reload says so", || (shop.count("taken over: discovery") == 1).then_some(()));
     server.drop_database("sampled_anew");
     server.create_database("sampled_anew", "template0");
     server.direct("sampled_anew").connect().query(TABLES).ok();
