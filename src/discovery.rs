@@ -16,10 +16,12 @@ mod kind;
 mod nested;
 mod observer;
 pub mod report;
+mod usage;
 mod vocabulary;
 mod weigh;
 
 pub use facts::ColumnFacts;
 pub use kind::{Country, Kind, usual_hiding};
 pub use observer::Observer;
+pub use usage::Usage;
 pub use weigh::{Confidence, Finding, Reason};

@@ -5,6 +5,7 @@
 //! Whatever is found is to be put right in the catalog; nothing here makes anything less hidden.
 
 mod bound;
+mod candidates;
 mod columns;
 mod copies;
 mod keys;
@@ -21,6 +22,8 @@ use crate::catalog::{Catalog, Table};
 use crate::model::{ColumnPath, RelationName, Timestamp};
 use crate::schema::{Relation, Snapshot};
 
+pub use candidates::{Candidate, candidates};
+pub(super) use columns::{LOOKS_MIN, known};
 pub use memory::{Memory, Remembered, Was};
 pub use values::Values;
 

@@ -72,6 +72,24 @@ impl ColumnFacts {
         }
     }
 
+    /// Whether values of the type can look like personal data.
+    pub(super) fn may_say_something(&self) -> bool {
+        match self.family() {
+            Family::Boolean | Family::Enum | Family::Opaque => false,
+            Family::Text
+            | Family::Integer
+            | Family::Decimal
+            | Family::Date
+            | Family::Timestamp
+            | Family::Network
+            | Family::Mac
+            | Family::Uuid
+            | Family::Json
+            | Family::Hstore
+            | Family::Point => true,
+        }
+    }
+
     pub(super) fn is_array(&self) -> bool {
         self.data_type.ends_with("[]")
     }

@@ -58,6 +58,20 @@ impl Observer {
         let Tally { whole, documents, paths } = &self.tally;
         weigh::findings(&self.facts, siblings, whole, *documents, paths)
     }
+
+    pub(super) fn facts(&self) -> &ColumnFacts {
+        &self.facts
+    }
+
+    /// About how many values differ, whole ones or those at a path of documents.
+    pub(super) fn different(&self, path: Option<&str>) -> f64 {
+        let Tally { whole, paths, .. } = &self.tally;
+        let counts = match path {
+            Some(path) => paths.iter().find(|(known, _)| known == path).map(|(_, counts)| counts),
+            None => Some(whole),
+        };
+        counts.map_or(0.0, Counts::distinct)
+    }
 }
 
 impl Tally {

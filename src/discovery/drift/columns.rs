@@ -10,10 +10,10 @@ use crate::discovery::report::AT_LEAST_DEFAULT;
 use crate::discovery::{ColumnFacts, Confidence, Observer};
 use crate::mask::WireMask;
 use crate::model::{ColumnId, ColumnPath, RelationName};
-use crate::schema::{Column, ConstraintKind, Relation};
+use crate::schema::{Column, ConstraintKind, Relation, Snapshot};
 
 /// What is less sure is not told: a name alone says little.
-pub(super) const LOOKS_MIN: Confidence = Confidence(AT_LEAST_DEFAULT);
+pub(in crate::discovery) const LOOKS_MIN: Confidence = Confidence(AT_LEAST_DEFAULT);
 
 /// Where the proxy keeps what tells it of DDL.
 const OWN_SCHEMA: &str = "keyhole_internal";
@@ -97,6 +97,30 @@ fn fits(pii: &PiiColumn) -> bool {
 /// Columns that came to a catalogued table, and all that look like personal data, as far as the
 /// catalog does not name them and nothing follows from what it names.
 pub(super) fn uncatalogued(sides: Sides<'_>) -> Vec<Drift> {
+    let told = |open: Open<'_>| {
+        let Open { relation, column, .. } = open;
+        let names: Vec<&str> = relation.columns.iter().map(|column| &*column.name).collect();
+        let path = ColumnPath { relation: relation.name.clone(), column: column.name.clone() };
+        let by_name = by_name(sides, relation, column, &path).findings(&names);
+        let looks = sides.values.looks(&path, &by_name).map(|looks| looks.words());
+        told(sides, open, looks)
+    };
+    open(sides).into_iter().filter_map(told).collect()
+}
+
+/// A column that nobody has decided on.
+#[derive(Clone, Copy)]
+pub(super) struct Open<'a> {
+    /// What the catalog says of its table.
+    table: Option<&'a Table>,
+    pub(super) relation: &'a Relation,
+    pub(super) column: &'a Column,
+    /// How much it matters: a note where it is hidden meanwhile.
+    pub(super) severity: Severity,
+}
+
+/// Those of partitions are their parents'.
+pub(super) fn open(sides: Sides<'_>) -> Vec<Open<'_>> {
     let tables = sides.tables();
     let known: HashMap<&RelationName, &Table> = sides
         .memory
@@ -110,29 +134,31 @@ pub(super) fn uncatalogued(sides: Sides<'_>) -> Vec<Drift> {
     let mut found = Vec::new();
     for relation in sides.schema.relations.values().filter(|relation| is_looked_at(relation)) {
         let table = known.get(&relation.name).or_else(|| tables.get(&relation.name)).copied();
-        let names: Vec<&str> = relation.columns.iter().map(|column| &*column.name).collect();
         for column in relation.columns.iter().filter(|it| !is_inherited(sides, relation, it)) {
-            let severity = match decided(sides, table, relation, column) {
-                Decided::Yes => continue,
-                Decided::No(severity) => severity,
-            };
-            let path = ColumnPath { relation: relation.name.clone(), column: column.name.clone() };
-            let by_name = by_name(sides, relation, column, &path).findings(&names);
-            let looks = sides.values.looks(&path, &by_name).map(|looks| looks.words());
-            found.extend(told(sides, table, relation, column, looks, severity));
+            if let Decided::No(severity) = decided(sides, table, relation, column) {
+                found.push(Open { table, relation, column, severity });
+            }
         }
     }
     found
 }
 
-fn is_looked_at(relation: &Relation) -> bool {
+pub(super) fn is_looked_at(relation: &Relation) -> bool {
     holds_values(relation) && !relation.is_system() && relation.name.schema != OWN_SCHEMA
 }
 
 /// Whether a parent has the column: it is looked at there.
 pub(super) fn is_inherited(sides: Sides<'_>, relation: &Relation, column: &Column) -> bool {
-    let mut parents = relation.parents.iter().filter_map(|oid| sides.schema.relation(*oid));
-    parents.any(|parent| parent.column(&column.name).is_some())
+    parent(sides.schema, relation, column).is_some()
+}
+
+pub(super) fn parent<'a>(
+    schema: &'a Snapshot,
+    relation: &Relation,
+    column: &Column,
+) -> Option<(&'a Relation, &'a Column)> {
+    let mut parents = relation.parents.iter().filter_map(|oid| schema.relation(*oid));
+    parents.find_map(|parent| Some((parent, parent.column(&column.name)?)))
 }
 
 enum Decided {
@@ -161,17 +187,21 @@ fn decided(
 
 fn by_name(sides: Sides<'_>, relation: &Relation, column: &Column, path: &ColumnPath) -> Observer {
     let facts = sides.facts.get(path).cloned();
-    Observer::new(facts.unwrap_or_else(|| known(sides, relation, column)))
+    Observer::new(facts.unwrap_or_else(|| known(sides.schema, relation, column)))
 }
 
 /// What the snapshot knows of it.
-fn known(sides: Sides<'_>, relation: &Relation, column: &Column) -> ColumnFacts {
+pub(in crate::discovery) fn known(
+    schema: &Snapshot,
+    relation: &Relation,
+    column: &Column,
+) -> ColumnFacts {
     let has = |kind| {
         let mut of = relation.constraints.iter().filter(move |it| it.kind == kind);
         of.find(|it| it.columns == [column.number])
     };
     let references = has(ConstraintKind::ForeignKey).and_then(|it| it.other);
-    let references = references.and_then(|oid| sides.schema.relation(oid));
+    let references = references.and_then(|oid| schema.relation(oid));
     ColumnFacts {
         table: relation.name.clone(),
         column: column.name.clone(),
@@ -186,14 +216,8 @@ fn known(sides: Sides<'_>, relation: &Relation, column: &Column) -> ColumnFacts 
     }
 }
 
-fn told(
-    sides: Sides<'_>,
-    table: Option<&Table>,
-    relation: &Relation,
-    column: &Column,
-    looks: Option<String>,
-    severity: Severity,
-) -> Option<Drift> {
+fn told(sides: Sides<'_>, open: Open<'_>, looks: Option<String>) -> Option<Drift> {
+    let Open { table, relation, column, severity } = open;
     let known = sides.memory.0.get(&relation.oid);
     let is_new = known.is_some_and(|known| !known.columns.contains_key(&column.number));
     let path = dotted(relation, &column.name);

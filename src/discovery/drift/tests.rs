@@ -169,6 +169,46 @@ fn what_values_say_is_told_with_who_saw_them() {
     shop.finds(&[]);
 }
 
+#[test]
+fn candidates_are_columns_that_are_neither_named_nor_hidden() {
+    let more = [("c7", TEXT), ("c8", TEXT), ("photo", BYTES)];
+    let mut orders = table(ORDERS, "orders", &[("id", INT), ("c1", VARCHAR)]);
+    orders.kind = RelationKind::PartitionedTable;
+    let mut partition = table(20_002, "orders_1", &[("c1", VARCHAR), ("id", INT)]);
+    partition.parents = vec![ORDERS];
+    let mut part = table(20_003, "orders_1_1", &[("c1", VARCHAR), ("id", INT), ("own", TEXT)]);
+    part.parents = vec![20_002];
+    let mut view = table(20_004, "v_orders", &[("c1", VARCHAR)]);
+    view.kind = RelationKind::View;
+    let mut shop = Shop::with(vec![customers(&more), orders, partition, part, view]);
+    shop.catalog.tables[0].columns.insert("c8".into(), "clear".into());
+    let all = |shop: &Shop| shop.seen_by(candidates);
+    let shown = |shop: &Shop| {
+        let short = |id: ColumnId| (id.relation, id.number);
+        let all = all(shop).into_iter();
+        all.map(|it| (short(it.id), short(it.told_at), it.type_oid)).collect::<Vec<_>>()
+    };
+    let of_orders = [
+        ((ORDERS, 1), (ORDERS, 1), 23),
+        ((ORDERS, 2), (ORDERS, 2), 1043),
+        ((20_002, 1), (ORDERS, 2), 1043),
+        ((20_002, 2), (ORDERS, 1), 23),
+        ((20_003, 1), (ORDERS, 2), 1043),
+        ((20_003, 2), (ORDERS, 1), 23),
+        ((20_003, 3), (20_003, 3), 25),
+    ];
+    let own = [((CUSTOMERS, 1), (CUSTOMERS, 1), 23), ((CUSTOMERS, 3), (CUSTOMERS, 3), 25)];
+    assert_eq!(shown(&shop), [&own[..], &of_orders].concat());
+
+    // What is hidden until somebody decides needs no values to be told.
+    shop.unclassified = Unclassified::Mask;
+    assert_eq!(shown(&shop), of_orders);
+    // What a table's column is called decides for its partitions.
+    shop.catalog.tables.push(catalogued("orders", &[("c1", "clear"), ("id", "clear")]));
+    shop.unclassified = Unclassified::Allow;
+    assert_eq!(shown(&shop), [&own[..], &of_orders[6..]].concat());
+}
+
 fn path(column: &str) -> ColumnPath {
     ColumnPath { relation: RelationName::new("public", "customers"), column: column.into() }
 }

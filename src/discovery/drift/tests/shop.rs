@@ -108,10 +108,15 @@ impl Shop {
     }
 
     pub(super) fn find(&self) -> Vec<Drift> {
+        self.seen_by(find)
+    }
+
+    /// What is made of both sides.
+    pub(super) fn seen_by<T>(&self, make: impl FnOnce(Sides<'_>) -> T) -> T {
         let schema = self.schema();
         let (sensitive, _, problems) =
             Sensitive::bind(&schema, &self.catalog, &self.tags, self.unclassified).unwrap();
-        find(Sides {
+        make(Sides {
             catalog: &self.catalog,
             schema: &schema,
             sensitive: &sensitive,
