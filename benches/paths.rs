@@ -10,7 +10,7 @@ use keyhole::audit::{self, Chain, Encoder, Event, Pseudonyms, StatementText, Str
 use keyhole::decision::World;
 use keyhole::grant::{Action, Asked, Counting, Live, LiveTable, LookupMeter};
 use keyhole::model::{Client, ColumnPath, Epoch, Timestamp};
-use keyhole::session::{Effects, Env, PlanCache, Session, Start};
+use keyhole::session::{Effects, Env, PlanCache, Sampling, Session, Start};
 
 use super::messages::{ask, row, tell};
 use super::people::{client, column, grant};
@@ -109,6 +109,7 @@ struct Talk {
     cache: PlanCache,
     lookups: LookupMeter,
     pseudonyms: Pseudonyms,
+    sampling: Sampling,
     from_client: BytesMut,
     from_server: BytesMut,
     out: Effects,
@@ -130,6 +131,7 @@ impl Talk {
             cache: PlanCache::default(),
             lookups: LookupMeter::default(),
             pseudonyms: Pseudonyms::new(&[1; 32], 1_000),
+            sampling: Sampling::default(),
             from_client: BytesMut::new(),
             from_server: BytesMut::new(),
             out: Effects::default(),
@@ -178,6 +180,7 @@ impl Talk {
             cache: &self.cache,
             lookups: &self.lookups,
             pseudonyms: &self.pseudonyms,
+            sampling: &self.sampling,
         };
         run(&mut self.session, &mut self.from_client, &mut self.from_server, env, &mut self.out);
     }

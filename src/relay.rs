@@ -247,6 +247,7 @@ where
             cache: &self.database.cache,
             lookups: &self.database.lookups,
             pseudonyms: &self.around.pseudonyms,
+            sampling: &self.database.sampling,
         };
         let waited = self.session.waits();
         act(&mut self.session, env, &mut self.effects);

@@ -29,6 +29,7 @@ mod prepared;
 mod queue;
 mod record;
 mod rows;
+mod sampling;
 mod seen;
 mod settle;
 mod shared;
@@ -54,6 +55,7 @@ pub use in_band::{InBandCall, InBandColumn, InBandTable, InBandType, Patience};
 pub use plan::PlanCache;
 use queue::Queue;
 pub use record::Tally;
+pub use sampling::{Candidates, Sample, Sampling};
 use tables::Tables;
 
 /// What a step may look at; handed in anew each time, so that nothing stale is kept.
@@ -65,6 +67,7 @@ pub struct Env<'a> {
     pub cache: &'a PlanCache,
     pub lookups: &'a LookupMeter,
     pub pseudonyms: &'a Pseudonyms,
+    pub sampling: &'a Sampling,
 }
 
 /// What the shell has to do after a step, in this order.
@@ -79,6 +82,8 @@ pub struct Effects {
     /// Close both connections once the buffers are out.
     pub close: Option<Close>,
     pub tally: Tally,
+    /// Values that were shown, to be counted and forgotten.
+    pub samples: Vec<Sample>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,6 +23,8 @@ mod names;
 mod pipelines;
 #[path = "session/prepared.rs"]
 mod prepared;
+#[path = "session/sampling.rs"]
+mod sampling;
 #[path = "session/simple.rs"]
 mod simple;
 #[path = "support/small_shop.rs"]

@@ -1,9 +1,8 @@
 //! What all sessions of one database share: its published [`World`], and the way to ask for a
 //! newer one. Who reads the schema and publishes is the caller's business.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -14,11 +13,14 @@ use tokio::time::timeout;
 use crate::decision::World;
 use crate::grant::LookupMeter;
 use crate::model::{ColumnId, Epoch, ROLE_DDL, User};
-use crate::session::PlanCache;
+use crate::session::{PlanCache, Sample, Sampling};
 use crate::telemetry::ColumnCells;
 
 /// How long a session waits for a newer world.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Samples that wait to be counted, 16 KiB each; further ones are dropped.
+const SAMPLES_MAX: usize = 64;
 
 /// The world could not be refreshed: what it says may be out of date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +32,10 @@ pub struct Database {
     name: Arc<str>,
     pub(super) cache: PlanCache,
     pub(super) lookups: LookupMeter,
+    /// What its sessions look at of what their clients are shown.
+    pub sampling: Sampling,
+    samples: Mutex<Vec<Sample>>,
+    sampled: Notify,
     /// The counters of its columns of personal data, of the world that holds.
     pub(super) cells: DashMap<(Epoch, ColumnId), ColumnCells>,
     /// Empty until the schema was read for the first time; never empty again.
@@ -77,6 +83,9 @@ impl Database {
             name,
             cache: PlanCache::default(),
             lookups: LookupMeter::default(),
+            sampling: Sampling::default(),
+            samples: Mutex::default(),
+            sampled: Notify::new(),
             cells: DashMap::new(),
             published: OnceLock::new(),
             epoch: watch::Sender::new(Epoch::default()),
@@ -174,6 +183,21 @@ impl Database {
     /// Call it after the world was published, or could not be.
     pub fn end_refresh(&self, refreshing: Refreshing, outcome: Result<(), Stale>) {
         self.round.send_replace(Round { number: refreshing.number, outcome });
+    }
+
+    /// Puts samples where [`Database::samples`] finds them, as far as there is room.
+    pub(super) fn hand_over(&self, samples: &mut Vec<Sample>) {
+        let mut waiting = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = SAMPLES_MAX.saturating_sub(waiting.len());
+        waiting.extend(samples.drain(..).take(room));
+        drop(waiting);
+        self.sampled.notify_one();
+    }
+
+    /// What was handed over; waits until there is something. For the one who counts. Cancel safe.
+    pub async fn samples(&self) -> Vec<Sample> {
+        self.sampled.notified().await;
+        std::mem::take(&mut *self.samples.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Counts a session in until the mark is dropped.

@@ -27,7 +27,7 @@ pub(super) enum Exposed {
 }
 
 impl<C, S> Relay<'_, C, S> {
-    /// Counts what the last steps did.
+    /// Counts what the last steps did, and hands on what is counted elsewhere.
     pub(super) fn tally(&mut self) {
         let state = match self.session.rest() {
             Some(Rest::Idle) => State::Idle,
@@ -51,6 +51,9 @@ impl<C, S> Relay<'_, C, S> {
         }
         if statements > 0 {
             self.listed.count_statements(statements);
+        }
+        if !self.effects.samples.is_empty() {
+            self.database.hand_over(&mut self.effects.samples);
         }
         let tally = std::mem::take(&mut self.effects.tally);
         self.count(tally);

@@ -125,11 +125,14 @@ impl Session {
         }
     }
 
-    /// The hot path: rows of a result in which nothing is hidden or granted, and COPY data of clear
-    /// statements.
+    /// The hot path: rows of a result in which nothing is hidden, granted or copied, and COPY data of
+    /// clear statements.
     fn passes(&self, kind: u8) -> bool {
         let alike = match kind {
-            tag::DATA_ROW => matches!(&self.queue.gate, Gate::Open { raw } if raw.is_empty()),
+            tag::DATA_ROW => {
+                matches!(&self.queue.gate, Gate::Open { raw } if raw.is_empty())
+                    && self.queue.sample.is_none()
+            }
             tag::COPY_DATA => self.is_under_way(),
             _ => false,
         };

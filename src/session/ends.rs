@@ -46,6 +46,7 @@ impl Session {
         if !only_reads && is_definition(command) {
             self.defined = SchemaState::Stale;
         }
+        self.end_sample(out);
         if let Some(run) = run {
             self.complete(&run.completes, command);
             self.masked_notice(&run, env, out);

@@ -67,6 +67,9 @@ impl Session {
                 Pass::No if self.relay == Relay::Open => return Way::Whole,
                 Pass::No => {}
             }
+            if header.len > WHOLE_LEN {
+                self.end_sample(out);
+            }
         }
         let raw = self.queue.front_release().is_some();
         let passing = if raw { Outward::Raw(header.len) } else { Outward::Clear(header.len) };
@@ -76,6 +79,7 @@ impl Session {
             }
             // A few are gathered, so that grants are looked at before each.
             tag::DATA_ROW | tag::COPY_DATA if raw && header.len <= WHOLE_LEN => Way::Whole,
+            tag::DATA_ROW if self.queue.sample.is_some() => Way::Whole,
             tag::DATA_ROW => match &self.queue.gate {
                 Gate::Open { .. } => {
                     // What is counted by more than rows is not there yet.

@@ -11,6 +11,7 @@ use super::counted::Fields;
 use super::gate::Gate;
 use super::plan::MaskedNotice;
 use super::prepared::Prepared;
+use super::sampling::Sample;
 use super::seen::Seen;
 use super::shared::{Shared, SharedRelease};
 use crate::audit;
@@ -266,6 +267,7 @@ pub(super) struct Queue {
     /// Where the fields stand by which the subjects of a result are counted.
     pub counted: Option<Fields>,
     pub seen: Option<Box<Seen>>,
+    pub sample: Option<Box<Sample>>,
 }
 
 impl Queue {
@@ -303,10 +305,8 @@ impl Queue {
 
     /// Between two results of one Query.
     pub(super) fn fresh(&mut self) {
-        self.progress = Progress::default();
-        self.gate = Gate::default();
-        self.counted = None;
-        self.seen = None;
+        (self.progress, self.gate) = (Progress::default(), Gate::default());
+        (self.counted, self.seen, self.sample) = (None, None, None);
     }
 
     /// What runs now.

@@ -171,13 +171,14 @@ impl Session {
                 return Pass::No;
             }
         };
-        let fields = columns.clone();
+        let (fields, sampled) = (columns.clone(), columns.clone());
         match Gate::open(columns, &run, self.standpoint(env), &self.vetted) {
             Ok(gate) => {
                 self.queue.gate = gate;
                 self.queue.seen = Seen::of(fields, &run.release, env);
                 self.queue.counted = counted;
                 self.queue.progress.checked = env.grants.epoch;
+                self.begin_sample(sampled, env);
                 Pass::Yes
             }
             Err(Closed::Unknown(relation)) => {
@@ -201,6 +202,7 @@ impl Session {
             Counted::Cut => return Pass::No,
         }
         self.see_row(Some(payload), env);
+        self.sample_row(payload, out);
         self.queue.progress.rows += 1;
         let before = out.to_client.len();
         match &self.queue.gate {
@@ -222,10 +224,12 @@ impl Session {
     }
 
     /// Masks the rows at the front of `input` that are there in full, and takes them off; answers
-    /// how long they were. Rows that rest on a release are looked at one by one, elsewhere.
+    /// how long they were. Rows that rest on a release, or of which values are copied, are looked at
+    /// one by one, elsewhere.
     pub(super) fn mask_rows(&mut self, input: &[u8], env: Env<'_>, out: &mut Effects) -> usize {
         let Gate::Masking { fields } = &self.queue.gate else { return 0 };
-        if self.relay == Relay::Cut || self.queue.front_release().is_some() {
+        let one_by_one = self.queue.front_release().is_some() || self.queue.sample.is_some();
+        if self.relay == Relay::Cut || one_by_one {
             return 0;
         }
         let (masks, before) = (RowMasks::of(fields, env.world), out.to_client.len());

@@ -11,7 +11,7 @@ use keyhole::grant::{
     Subject,
 };
 use keyhole::model::{Client, ColumnPath, Epoch, RelationName, Timestamp, User};
-use keyhole::session::{Close, Effects, Env, Hold, PlanCache, Session, Start};
+use keyhole::session::{Close, Effects, Env, Hold, PlanCache, Sampling, Session, Start};
 use keyhole::store::audit_log::AuditLog;
 
 use super::messages::{Told, ask, one_column, row, tell};
@@ -51,6 +51,7 @@ pub(crate) struct Bench {
     cache: Arc<PlanCache>,
     lookups: LookupMeter,
     pub(crate) pseudonyms: Pseudonyms,
+    pub(crate) sampling: Sampling,
     /// Half a message of the client, for as long as it has come no further.
     pub(crate) from_client: BytesMut,
     from_server: BytesMut,
@@ -89,6 +90,7 @@ impl Bench {
             cache,
             lookups: LookupMeter::default(),
             pseudonyms: Pseudonyms::new(&[1; 32], 3),
+            sampling: Sampling::default(),
             from_client: BytesMut::new(),
             from_server: BytesMut::new(),
             out: Effects::default(),
@@ -124,6 +126,7 @@ impl Bench {
             cache: &self.cache,
             lookups: &self.lookups,
             pseudonyms: &self.pseudonyms,
+            sampling: &self.sampling,
         };
         let mut out = Effects::default();
         run(&mut self.session, &mut self.from_client, &mut self.from_server, env, &mut out);
@@ -139,6 +142,7 @@ impl Bench {
         all.close = all.close.or(step.close);
         all.tally.violations += step.tally.violations;
         all.tally.cut += step.tally.cut;
+        all.samples.extend(step.samples);
     }
 
     pub(crate) fn client(&mut self, bytes: &[u8]) {

@@ -1,8 +1,11 @@
 //! However the bytes are cut, the same happens; whatever they are, nothing panics.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
-use keyhole::session::Hold;
+use keyhole::discovery::drift::Candidate;
+use keyhole::model::ColumnId;
+use keyhole::session::{Candidates, Hold, Sample};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -27,6 +30,8 @@ struct Seen {
     audit: Vec<String>,
     cancels: usize,
     idle: Idle,
+    /// What was copied of results.
+    samples: Vec<String>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -35,9 +40,28 @@ enum Idle {
     No,
 }
 
+#[derive(Clone, Copy)]
+enum Sampled {
+    No,
+    /// Some columns, of which one is hidden.
+    Yes,
+}
+
+fn sample(bench: &Bench) {
+    let columns = [(20_000, 1), (20_000, 3), (20_000, 6), (20_001, 3), (30_000, 1)];
+    let candidates = columns.map(|(relation, number)| {
+        let id = ColumnId { relation, number };
+        Candidate { id, told_at: id, type_oid: 25 }
+    });
+    bench.sampling.look_at(Arc::new(Candidates::new(&candidates)));
+}
+
 /// Plays the steps; `pieces` says how long the pieces of their bytes are, over and over.
-fn play(steps: &[Step], pieces: &[usize], log: &Log) -> Seen {
+fn play(steps: &[Step], pieces: &[usize], sampled: Sampled, log: &Log) -> Seen {
     let mut bench = Bench::fresh();
+    if let Sampled::Yes = sampled {
+        sample(&bench);
+    }
     let mut pieces = pieces.iter().copied().cycle();
     let mut cut = |bytes: &[u8], feed: &mut dyn FnMut(&[u8])| {
         let mut rest = bytes;
@@ -67,7 +91,12 @@ fn play(steps: &[Step], pieces: &[usize], log: &Log) -> Seen {
         audit: bench.out.audit.iter().map(|event| format!("{event:?}")).collect(),
         cancels: bench.cancels,
         idle: if bench.session.is_idle() { Idle::Yes } else { Idle::No },
+        samples: bench.out.samples.iter().flat_map(values).collect(),
     }
+}
+
+fn values(sample: &Sample) -> Vec<String> {
+    sample.values().map(|(column, value)| format!("{column:?} {value}")).collect()
 }
 
 fn transcripts() -> Vec<Vec<Step>> {
@@ -267,18 +296,31 @@ fn long() -> Vec<Step> {
 fn any_split_of_the_bytes_has_the_same_effects() {
     let log = Log::new();
     let transcripts = transcripts();
-    let whole: Vec<Seen> =
-        transcripts.iter().map(|steps| play(steps, &[usize::MAX], &log)).collect();
+    let all = |sampled| -> Vec<Seen> {
+        transcripts.iter().map(|steps| play(steps, &[usize::MAX], sampled, &log)).collect()
+    };
+    let whole = all(Sampled::No);
+    let looked_at = all(Sampled::Yes);
+    assert!(looked_at.iter().filter(|seen| !seen.samples.is_empty()).count() > 2);
     for (number, seen) in whole.iter().enumerate() {
         assert_eq!(seen.idle, Idle::Yes, "transcript {number} comes to its end");
-        assert_eq!(&play(&transcripts[number], &[1], &log), seen, "transcript {number}");
+        let small = play(&transcripts[number], &[1], Sampled::No, &log);
+        assert_eq!(&small, seen, "transcript {number}");
+        let taken = looked_at[number].samples.clone();
+        assert!(taken.iter().all(|value| !value.contains("@")), "{taken:?}");
+        let small = play(&transcripts[number], &[1], Sampled::Yes, &log);
+        assert_eq!(small, looked_at[number], "transcript {number}");
+        assert_eq!(&Seen { samples: Vec::new(), ..small }, seen, "transcript {number}");
     }
     let lengths = prop_oneof![1..8_usize, 1..200_usize, 1..70_000_usize];
     let pieces = prop::collection::vec(lengths, 1..12);
     let input = (0..transcripts.len(), pieces);
     TestRunner::new(Config { cases: 64, failure_persistence: None, ..Config::default() })
         .run(&input, |(number, pieces)| {
-            prop_assert_eq!(&play(&transcripts[number], &pieces, &log), &whole[number]);
+            let plain = play(&transcripts[number], &pieces, Sampled::No, &log);
+            prop_assert_eq!(&plain, &whole[number]);
+            let looked_at_now = play(&transcripts[number], &pieces, Sampled::Yes, &log);
+            prop_assert_eq!(&looked_at_now, &looked_at[number]);
             Ok(())
         })
         .unwrap();
@@ -401,6 +443,7 @@ fn no_bytes_make_a_session_panic() {
     TestRunner::new(Config { cases: 400, failure_persistence: None, ..Config::default() })
         .run(&steps, |steps| {
             let mut bench = Bench::new();
+            sample(&bench);
             for (count, step) in steps.iter().enumerate() {
                 match step {
                     Step::Client(bytes) => bench.client(bytes),
