@@ -45,6 +45,8 @@ mod expiry;
 mod explain;
 #[path = "e2e/faults.rs"]
 mod faults;
+#[path = "e2e/from_use.rs"]
+mod from_use;
 #[path = "e2e/harness.rs"]
 mod harness;
 #[path = "e2e/idp.rs"]

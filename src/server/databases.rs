@@ -2,6 +2,7 @@
 
 pub(super) mod drift;
 mod sample;
+mod usage;
 
 use std::sync::Arc;
 
@@ -69,8 +70,9 @@ impl Databases {
             let schema = refresher::keep_up(Arc::clone(&site), self.around.clone());
             let looks = drift::keep_up(Arc::clone(&site), self.around.clone());
             let samples = sample::keep_up(Arc::clone(&site));
+            let counts = usage::keep_up(Arc::clone(&site));
             #[expect(clippy::disallowed_methods, reason = "owned by the entry of the site")]
-            let task = tokio::spawn(async { _ = tokio::join!(schema, looks, samples) });
+            let task = tokio::spawn(async { _ = tokio::join!(schema, looks, samples, counts) });
             (site, task)
         });
         Arc::clone(&entry.0)
