@@ -82,6 +82,9 @@ pub enum Skip {
     TooSlow,
     #[error("it is not there any more, or not as it was")]
     Gone,
+    /// What a panic says may repeat a value; who put it there does not end the scan.
+    #[error("a value of it could not be looked at: please report this")]
+    NotUnderstood,
     /// The server's own words may repeat a value, so its code has to do.
     #[error("the database gave an error, SQLSTATE {0}")]
     Failed(String),
@@ -282,7 +285,7 @@ impl Sampler {
                 Ok(Sampled { rows: 0, .. }) if index + 1 < plan.statements.len() => {}
                 Ok(sampled) => return Ok(Ok(sampled)),
                 Err(ReadError::Database(error)) => return self.outcome(error),
-                Err(ReadError::Counting(_)) => return Err(SamplingError::Counting),
+                Err(ReadError::Counting(_)) => return Ok(Err(Skip::NotUnderstood)),
             }
         }
         Ok(Ok(Sampled::default()))

@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use super::Outcome;
 use super::columns::Described;
 use super::lossy::Lossy;
-use crate::discovery::{Finding, Observer};
+use crate::discovery::{ColumnFacts, Finding, Observer};
 
 /// What was seen of one table.
 pub struct Observed {
@@ -31,6 +31,7 @@ pub struct ObservedColumn {
 /// Who looks at the values.
 pub(super) struct Eyes {
     columns: Vec<Eye>,
+    facts: Vec<ColumnFacts>,
     /// The columns that are read, by their places.
     pub(super) places: Arc<[usize]>,
     samples_max: usize,
@@ -44,8 +45,8 @@ struct Eye {
 impl Eyes {
     pub(super) fn new(table: &Described, places: Vec<usize>, samples_max: usize) -> Self {
         let facts = table.columns.iter().map(|column| column.facts.clone());
-        let eye = |facts| Eye { observer: Observer::new(facts), samples: Vec::new() };
-        Self { columns: facts.map(eye).collect(), places: places.into(), samples_max }
+        let facts: Vec<ColumnFacts> = facts.collect();
+        Self { columns: eyes(&facts), facts, places: places.into(), samples_max }
     }
 
     /// Returns how many bytes the values have; what is no text is left out. After an error it has
@@ -58,7 +59,11 @@ impl Eyes {
                 rows.iter().map(|row| see(row, &places, &mut columns, samples_max)).sum();
             (columns, bytes)
         });
-        let (columns, bytes) = looking.await?;
+        let looked = looking.await;
+        if looked.is_err() {
+            self.columns = eyes(&self.facts);
+        }
+        let (columns, bytes) = looked?;
         self.columns = columns;
         Ok(u64::try_from(bytes).unwrap_or(u64::MAX))
     }
@@ -77,6 +82,12 @@ impl Eyes {
         });
         weighing.await
     }
+}
+
+fn eyes(facts: &[ColumnFacts]) -> Vec<Eye> {
+    let eye =
+        |facts: &ColumnFacts| Eye { observer: Observer::new(facts.clone()), samples: Vec::new() };
+    facts.iter().map(eye).collect()
 }
 
 fn see(row: &Row, places: &[usize], columns: &mut [Eye], samples_max: usize) -> usize {
