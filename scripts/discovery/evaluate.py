@@ -53,7 +53,7 @@ def main():
 def evaluate(server, name, downloads, arguments):
     source = SOURCES[name]
     with server.create(name) as connection:
-        source.load(connection, fetched(source, downloads) if source.fetch else None)
+        source.load(connection, *fetched(source, downloads))
         connection.execute("ANALYZE")
         connection.commit()
         labels = scoring.Labels.read(HERE / "labels" / f"{name}.toml")
@@ -174,7 +174,7 @@ def leaves_of(value, path):
     elif isinstance(value, list):
         for inner in value:
             yield from leaves_of(inner, path)
-    elif value is not None:
+    elif value not in (None, ""):
         yield path, str(value)
 
 
