@@ -24,7 +24,7 @@ pub(super) struct Counts {
     schemes: Option<Box<[(u32, u32); SCHEMES_MAX]>>,
     sketch: [u64; SKETCH_WORDS],
     decades: [u32; DECADES],
-    /// Which hashes of full names' last words occurred.
+    /// Which hashes of full names' surnames occurred.
     surnames: [u64; 4],
     /// Numbers that were one more than the number before.
     steps: u32,
@@ -127,7 +127,7 @@ impl Counts {
         -bits * (f64::from(unset.max(1)) / bits).ln()
     }
 
-    /// Hashes of last words of full names that occurred, of 256.
+    /// Hashes of surnames of full names that occurred, of 256.
     pub(super) fn surnames(&self) -> u32 {
         self.surnames.iter().map(|word| word.count_ones()).sum()
     }

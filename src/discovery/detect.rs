@@ -90,6 +90,8 @@ pub(super) enum Signal {
     PostalDigits,
     DiseaseCode,
     BloodGroup,
+    /// Of the group 0.
+    BloodGroupZero,
     GenderWord,
     /// Four words or more.
     Prose,
@@ -125,7 +127,7 @@ pub(super) struct Hits {
     valid: u64,
     /// Of a date.
     year: Option<u16>,
-    /// Eight bits of a hash of a full name's last word: enough to tell a few words from many.
+    /// Eight bits of a hash of a full name's surname: enough to tell a few words from many.
     surname: Option<u8>,
 }
 

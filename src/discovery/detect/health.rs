@@ -20,11 +20,9 @@ pub(super) fn look(shape: &Shape<'_>, hits: &mut Hits) {
 pub(super) fn look_at_words(shape: &Shape<'_>, hits: &mut Hits) {
     let text = shape.text;
     if text.len() <= 3 {
-        let group = text.strip_suffix(['+', '-']).unwrap_or(text);
-        hits.tell_if(
-            Signal::BloodGroup,
-            group.len() < text.len() && matches!(group, "A" | "B" | "AB" | "O" | "0"),
-        );
+        let group = text.strip_suffix(['+', '-']).unwrap_or_default();
+        hits.tell_if(Signal::BloodGroup, matches!(group, "A" | "B" | "AB" | "O" | "0"));
+        hits.tell_if(Signal::BloodGroupZero, matches!(group, "O" | "0"));
     }
     hits.tell_if(Signal::GenderWord, GENDERS.iter().any(|word| text.eq_ignore_ascii_case(word)));
 }
@@ -78,5 +76,6 @@ mod tests {
             assert!(!look(other).has(Signal::DiseaseCode), "{other}");
         }
         assert!(look("AB+").has(Signal::BloodGroup) && !look("AB").has(Signal::BloodGroup));
+        assert!(look("O-").has(Signal::BloodGroupZero) && !look("AB+").has(Signal::BloodGroupZero));
     }
 }

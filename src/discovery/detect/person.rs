@@ -120,10 +120,19 @@ fn tell(words: &[&str], particles: usize, hits: &mut Hits) {
                 known & (LAST | FIRST) != 0 || unknown && last.len() > 2 && first.len() > 2
             };
             let initial = first.len() == 1 && known & LAST != 0;
-            let full = has(first, FIRST) && last_fits || initial;
+            let given_first = has(first, FIRST) && last_fits || initial;
+            // As registers write it, and some languages: the surname is no other name and no word.
+            let family_first = !given_first
+                && words.len() == 2
+                && capitalized
+                && first.len() > 2
+                && before & (FIRST | WORD) == 0
+                && known & (FIRST | WORD) == FIRST;
+            let (family, lists) = if family_first { (first, before) } else { (last, known) };
+            let full = given_first || family_first;
             hits.tell_if(Signal::FullName, full);
-            hits.surname = full.then(|| FixedState::default().hash_one(*last) as u8);
-            hits.tell_if(Signal::KnownSurname, full && known & (LAST | WORD) == LAST);
+            hits.surname = full.then(|| FixedState::default().hash_one(*family) as u8);
+            hits.tell_if(Signal::KnownSurname, full && lists & (LAST | WORD) == LAST);
             let all_first = words.iter().all(|word| has(word, FIRST));
             hits.tell_if(Signal::FirstName, words.len() == 2 && all_first);
         }
@@ -181,6 +190,8 @@ mod tests {
             "Yang Wang",
             "J. Smith",
             "Hanna Moos",
+            "Faymonville Luc",
+            "Takács István",
         ] {
             assert!(look(name).has(Signal::FullName), "{name}");
         }

@@ -132,6 +132,10 @@ pub(super) fn standing(words: &[String], start: usize, end: usize, kind: Kind) -
         factor *= 0.12;
     }
     // `company_name`, `product_address`: the words around say whose it is.
+    // `last_login` is a time.
+    if kind == Kind::UserName && start > 0 && matches!(&*words[start - 1], "last" | "first") {
+        factor *= 0.12;
+    }
     if kind == Kind::UserName && behind.first().is_some_and(|word| word == "id") {
         factor *= 0.5;
     }

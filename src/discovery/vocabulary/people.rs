@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Row] = &[
          account_holder account_holder_name recipient_name sender_name author_name doctor_name \
          physician_name manager_name emergency_contact next_of_kin member_name subscriber_name \
          tenant_name applicant_name candidate_name beneficiary_name spouse_name mother_name \
-         father_name mothers_name mothers_maiden_name staff_name donor_name insured_name \
+         father_name mothers_name mothers_maiden_name mothers_maiden mother_maiden staff_name donor_name insured_name \
          policyholder policy_holder reviewer_name buyer_name seller_name receiver_name \
          payer_name payee_name consignee_name editor_name supervisor_name trainer_name \
          lawyer_name judge_name child_name parent_name artist_real_name player_name agent_name \
@@ -168,7 +168,12 @@ pub(super) const ROWS: &[Row] = &[
     (Kind::NationalId(Some(Country("GB"))), 80, "nino ni_number nhs_number nhs_no"),
     (Kind::NationalId(Some(Country("NL"))), 85, "bsn sofinummer"),
     (Kind::NationalId(Some(Country("PL"))), 85, "pesel"),
-    (Kind::NationalId(Some(Country("BR"))), 80, "cpf"),
+    (
+        Kind::NationalId(Some(Country("BR"))),
+        80,
+        "cpf pis_pasep ctps carteira_trabalho carteira_de_trabalho titulo_eleitor \
+         titulo_de_eleitor",
+    ),
     (Kind::NationalId(Some(Country("ES"))), 75, "dni nie dni_nie"),
     (Kind::NationalId(Some(Country("MX"))), 80, "curp rfc_persona"),
     (Kind::NationalId(Some(Country("CL"))), 55, "rut"),

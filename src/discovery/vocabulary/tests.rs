@@ -92,6 +92,7 @@ fn heads_and_openers_turn_a_word_into_something_else() {
         "token_type",
         "emailOptIn",
         "last_email_sent_at",
+        "last_login",
     ] {
         let found = best(name).filter(|(_, strength)| *strength >= 30);
         assert_eq!(found, None, "{name}");

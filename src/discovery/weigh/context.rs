@@ -14,6 +14,9 @@ const COMMENT: f64 = 0.55;
 /// How much is left of a name's word where the column only refers to another table.
 const REFERENCE: f64 = 0.15;
 
+/// A word for a person, and none for a name, says this much at most.
+const WEAK: u8 = 45;
+
 /// Words of things whose numbers and names look like persons'.
 const NUMBERED_THINGS: &str = "order orders invoice tracking sku isbn ean upc gtin asin barcode \
     serial version versions hash checksum digest etag sha md5 crc batch lot part ticket case \
@@ -115,14 +118,16 @@ impl<'a> Context<'a> {
     /// What names say of a kind, from 0 to 1.
     pub(super) fn by_name(&self, kind: Kind, reasons: &mut Vec<Reason>) -> f64 {
         let mut doubt = 1.0;
-        if let Some(hint) = best(&self.by_name, kind) {
-            doubt *= 1.0 - f64::from(hint.strength) / 100.0;
-            reasons.push(Reason::Name { kind: hint.kind, words: hint.phrase.clone() });
-        } else if kind == Kind::PersonName
-            && let Some((strength, words)) = self.plain_name()
+        let plain = if kind == Kind::PersonName { self.plain_name() } else { None };
+        let hint = best(&self.by_name, kind);
+        if let Some((strength, words)) = plain
+            && hint.is_none_or(|hint| hint.strength < strength)
         {
             doubt *= 1.0 - f64::from(strength) / 100.0;
             reasons.push(Reason::NameOfPerson { words });
+        } else if let Some(hint) = hint {
+            doubt *= 1.0 - f64::from(hint.strength) / 100.0;
+            reasons.push(Reason::Name { kind: hint.kind, words: hint.phrase.clone() });
         }
         if let Some(hint) = best(&self.by_type, kind) {
             doubt *= 1.0 - f64::from(hint.strength) / 100.0 * 0.9;
@@ -204,7 +209,8 @@ impl<'a> Context<'a> {
     /// A column called "name" and nothing more is a person's where the table is one of persons or
     /// its columns are what persons have.
     fn plain_name(&self) -> Option<(u8, String)> {
-        if best(&self.by_name, Kind::PersonName).is_some() || self.table_of_names_only() {
+        let said = best(&self.by_name, Kind::PersonName).map_or(0, |hint| hint.strength);
+        if said > WEAK || self.table_of_names_only() {
             return None;
         }
         let name = self.words.iter().position(|word| vocabulary::is_name_word(word));
@@ -225,7 +231,9 @@ impl<'a> Context<'a> {
             });
             return both.then(|| (70, self.words.join(" ")));
         }
+        let reversed = name.is_some_and(|at| is_half(&self.words[at + 1..]));
         match (vocabulary::topic(&others), others.is_empty(), self.table) {
+            (Topic::Person | Topic::Unknown, ..) if reversed => Some((85, self.words.join(" "))),
             (Topic::Person, ..) => Some((76, others.join(" "))),
             (Topic::Thing, ..) => None,
             (Topic::Unknown, true, Topic::Person) => Some((70, self.facts.table.name.clone())),
@@ -369,6 +377,13 @@ fn table_topic(facts: &ColumnFacts) -> Topic {
 
 fn best(hints: &[Hint], kind: Kind) -> Option<&Hint> {
     hints.iter().filter(|hint| hint.kind.is_like(kind)).max_by_key(|hint| hint.strength)
+}
+
+/// Which part of a name it is: behind the word for one, as in `nameFirst`.
+fn is_half(behind: &[String]) -> bool {
+    matches!(behind, [half] if matches!(
+        &**half, "first" | "last" | "given" | "middle" | "family" | "maiden" | "birth"
+    ))
 }
 
 fn is_numbered_thing(word: &str) -> bool {

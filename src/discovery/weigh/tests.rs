@@ -86,6 +86,47 @@ fn a_name_is_a_persons_where_the_table_says_so() {
     }
 }
 
+#[test]
+fn a_name_may_say_which_part_behind_the_word_for_one() {
+    for (column, expected) in [
+        ("name_given", true),
+        ("nameLast", true),
+        ("raw_inventor_name_first", true),
+        ("assignee_individual_name_last", true),
+        ("file_name_last", false),
+        ("name_last_changed", false),
+        ("inventor_name_format", false),
+    ] {
+        let case = Case { table: "t", column, data_type: "text", siblings: &["id"], values: &[] };
+        assert_eq!(kind(&case) == Some(Kind::PersonName), expected, "{column}");
+    }
+}
+
+#[test]
+fn surnames_that_come_first_are_many() {
+    let letters: Vec<char> = ('a'..='h').collect();
+    let families: Vec<String> = letters
+        .iter()
+        .flat_map(|one| letters.iter().map(move |two| format!("Qu{one}{two}mond Annette")))
+        .collect();
+    let families: Vec<&str> = families.iter().map(String::as_str).collect();
+    let storms = ["Orkaan Annette", "Orkaan Andreas", "Orkaan Brigitte", "Orkaan Ursula"];
+    for (values, expected) in [(&families[..], true), (&storms, false)] {
+        let case = Case { table: "t", column: "c1", data_type: "text", siblings: &[], values };
+        assert_eq!(kind(&case) == Some(Kind::PersonName), expected, "{}", values[0]);
+    }
+}
+
+#[test]
+fn blood_groups_of_people_are_0_too() {
+    for (values, expected) in
+        [(&["A+", "B+", "O+", "O-", "AB+", "A-"][..], true), (&["A+", "B-", "B+", "A-"], false)]
+    {
+        let case = Case { table: "t", column: "c1", data_type: "text", siblings: &[], values };
+        assert_eq!(kind(&case) == Some(Kind::Health), expected, "{values:?}");
+    }
+}
+
 /// Values that come one after the other, again and again.
 fn many(column: &str, names: &[&str], count: usize) -> Option<Finding> {
     let mut observer = Observer::new(facts("xyz", column, "text"));

@@ -67,8 +67,11 @@ fn surprise(count: u64, share: f64, chance: f64) -> f64 {
     1.0 - (-nats.max(0.0) * std::f64::consts::LN_2 / SURPRISE_HALF).exp()
 }
 
-/// Full names from which on it means something that their last words differ.
+/// Full names from which on it means something that their surnames differ.
 const SURNAMES_MIN: u64 = 20;
+
+/// Blood groups from which on it means something that none is 0.
+const BLOOD_GROUPS_MIN: u64 = 20;
 
 pub(super) fn witnesses(family: Family, counts: &Counts) -> Vec<Witness> {
     let mut all = Vec::new();
@@ -76,6 +79,7 @@ pub(super) fn witnesses(family: Family, counts: &Counts) -> Vec<Witness> {
         return all;
     }
     simple(counts, &mut all);
+    blood_groups(counts, &mut all);
     telephones(counts, &mut all);
     check_digits(counts, &mut all);
     persons(counts, &mut all);
@@ -99,7 +103,6 @@ const SIMPLE: &[(Kind, Signal, f64, f64)] = &[
     (Kind::Coordinates, Signal::Latitude, 0.25, 0.2),
     (Kind::Secret, Signal::Secret, 0.95, 0.001),
     (Kind::Secret, Signal::Random, 0.35, 0.05),
-    (Kind::Health, Signal::BloodGroup, 0.8, 0.05),
     (Kind::Health, Signal::DiseaseCode, 0.35, 0.1),
     (Kind::Gender, Signal::GenderWord, 0.25, 0.1),
 ];
@@ -123,6 +126,15 @@ fn push(all: &mut Vec<Witness>, kind: Kind, weight: f64, matched: u64, seen: u64
         Some(witness) => *witness = Witness { kind, weight, matched, reasons },
         None => all.push(Witness { kind, weight, matched, reasons }),
     }
+}
+
+/// Grades and charges are written alike, but among the people of any country one in four has the
+/// group 0.
+fn blood_groups(counts: &Counts, all: &mut Vec<Witness>) {
+    let (seen, matched) = (counts.seen(), counts.of(Signal::BloodGroup));
+    let nobodys = matched >= BLOOD_GROUPS_MIN && counts.of(Signal::BloodGroupZero) == 0;
+    let weight = if nobodys { 0.3 } else { 0.8 };
+    push(all, Kind::Health, weight * evidence(seen, matched, 0.05), matched, seen);
 }
 
 /// A country's code says most, a zero or parentheses much, groups of digits little.
