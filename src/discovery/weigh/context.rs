@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use super::{Reason, meaning};
+use super::{Reason, meaning, values};
 use crate::discovery::counts::Counts;
 use crate::discovery::detect::Signal;
 use crate::discovery::facts::Family;
@@ -303,7 +303,8 @@ impl<'a> Context<'a> {
                     let seen = counts.seen();
                     return Some((0.35, Reason::Companies { matched: companies, seen }));
                 }
-                self.thing().map(|words| (0.3, Reason::Thing { words }))
+                let left = if values::are_whole_names(counts) { 0.85 } else { 0.3 };
+                self.thing().map(|words| (left, Reason::Thing { words }))
             }
             Kind::PaymentCard
             | Kind::NationalId(_)

@@ -118,6 +118,20 @@ fn surnames_that_come_first_are_many() {
 }
 
 #[test]
+fn things_most_of_which_are_called_after_people_are_for_them() {
+    let column = || facts("courses", "name", "text");
+    let see = |names: &[String]| {
+        let mut observer = Observer::new(column());
+        names.iter().for_each(|name| observer.see(Some(name)));
+        observer.findings(&["id"]).into_iter().next().map_or(0, |found| found.confidence.0)
+    };
+    let all: Vec<String> = ('a'..='x').map(|letter| format!("Anna Qu{letter}mond")).collect();
+    assert!(see(&all) >= 60);
+    let some = [&all[..], &vec!["Pottery".to_owned(); 30]].concat();
+    assert!(see(&some) < 60);
+}
+
+#[test]
 fn blood_groups_of_people_are_0_too() {
     for (values, expected) in
         [(&["A+", "B+", "O+", "O-", "AB+", "A-"][..], true), (&["A+", "B-", "B+", "A-"], false)]

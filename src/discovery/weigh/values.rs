@@ -211,9 +211,7 @@ fn persons(counts: &Counts, all: &mut Vec<Witness>) {
     // Of persons' surnames a dictionary knows every fourth at least, or they are many different
     // ones: "Oscar Desk" is neither.
     let known = counts.of(Signal::KnownSurname) as f64 / full.max(1) as f64;
-    let expected = 256.0 * (1.0 - (-(full as f64) / 256.0).exp());
-    let many = full >= SURNAMES_MIN && f64::from(counts.surnames()) > 0.7 * expected;
-    let surnames = (known / 0.25).min(1.0).max(if many { 0.95 } else { 0.0 });
+    let surnames = (known / 0.25).min(1.0).max(if has_many_surnames(counts) { 0.95 } else { 0.0 });
     let whole = 0.8 * surnames * evidence(seen, full, 0.06);
     let half = (0.62 * evidence(seen, first, 0.2)).max(0.5 * evidence(seen, last, 0.4));
     // Storms and flowers are called by first names too, but by a dozen of them.
@@ -227,6 +225,19 @@ fn persons(counts: &Counts, all: &mut Vec<Witness>) {
     {
         witness.reasons.push(Reason::Few);
     }
+}
+
+/// Whether the surnames of full names differ as those of different people do.
+fn has_many_surnames(counts: &Counts) -> bool {
+    let full = counts.of(Signal::FullName);
+    let expected = 256.0 * (1.0 - (-(full as f64) / 256.0).exp());
+    full >= SURNAMES_MIN && f64::from(counts.surnames()) > 0.7 * expected
+}
+
+/// A thing may be called after somebody, but not most of many after different people: courses of
+/// such names are for them.
+pub(super) fn are_whole_names(counts: &Counts) -> bool {
+    counts.share(Signal::FullName) > 0.5 && has_many_surnames(counts)
 }
 
 /// Versions have four parts too, but small ones.
