@@ -352,7 +352,7 @@ SOURCES = {
             "012708aa6d188bdb8272ca82a5d8dbe5c491ad9249a149a74b696a99e042f8d2"))),
     "identities": Source(
         "presidio-evaluator 0.3.2 (PyPI)", "MIT; the names: CC BY-SA 3.0",
-        "what Presidio's makers evaluate it with: people of 37 countries", load_identities,
+        "what Presidio's makers evaluate it with: people of 31 countries", load_identities,
         (Archive(
             pip("presidio-evaluator==0.3.2"),
             "57614fe604e52b78e6de25b767c59265886b93bbcdc6c7e43ab2657d3f6302be"),)),
