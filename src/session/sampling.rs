@@ -37,6 +37,15 @@ pub struct Sampling {
 
 const OFF: u64 = u64::MAX;
 
+/// Sessions look at the clock at different moments; what is further ahead of it than this was
+/// numbered before the clock was set back.
+const CLOCKS_DIFFER_SECS: u64 = 60;
+
+/// The number of a second's first result.
+fn first_of(second: u64) -> u64 {
+    second.saturating_mul(RESULTS_PER_SECOND)
+}
+
 impl Default for Sampling {
     fn default() -> Self {
         Self { candidates: ArcSwapOption::empty(), next: AtomicU64::new(OFF) }
@@ -118,7 +127,9 @@ impl Sampling {
     ) -> Option<Box<Sample>> {
         let second = u64::try_from(now.as_second()).unwrap_or(0);
         let next = self.next.load(Ordering::Relaxed);
-        if next >= (second + 1).saturating_mul(RESULTS_PER_SECOND) {
+        let is_ahead = next >= first_of(second.saturating_add(CLOCKS_DIFFER_SECS));
+        let is_used_up = next >= first_of(second.saturating_add(1)) && !is_ahead;
+        if next == OFF || is_used_up {
             return None;
         }
         let candidates = self.candidates.load();
@@ -128,7 +139,8 @@ impl Sampling {
             (is_due && world.sensitive.column(column).is_none()).then_some(looked)
         };
         columns.clone().find_map(|(column, _)| due(column))?;
-        let number = next.max(second.saturating_mul(RESULTS_PER_SECOND));
+        let first = first_of(second);
+        let number = if is_ahead { first } else { next.max(first) };
         let taken = Ordering::Relaxed;
         // Lost to another session, or to who turned it off: the next result is as good.
         self.next.compare_exchange(next, number + 1, taken, taken).ok()?;
@@ -140,7 +152,9 @@ impl Sampling {
             })
             .collect();
         // Of many columns, those that nobody has looked at for longest.
-        fields.sort_by_key(|(_, looked)| looked.at.load(Ordering::Relaxed));
+        // Other sessions write the seconds meanwhile: each is read once, as an order that changes
+        // makes the sort panic.
+        fields.sort_by_cached_key(|(_, looked)| looked.at.load(Ordering::Relaxed));
         fields.truncate(FIELDS_MAX);
         fields.sort_by_key(|(field, _)| field.index);
         fields.iter().for_each(|(_, looked)| looked.at.store(second, Ordering::Relaxed));
@@ -256,6 +270,8 @@ impl Session {
         columns: impl Iterator<Item = (ColumnId, Format)> + Clone,
         env: Env<'_>,
     ) {
+        // One of an earlier result has other columns.
+        self.queue.sample = None;
         if !env.sampling.is_off() && self.forms.encoding == Encoding::Utf8 {
             self.queue.sample = env.sampling.begin(columns, env.world, env.now);
         }

@@ -252,6 +252,69 @@ fn of_many_columns_those_that_were_not_looked_at_come_first() {
     assert_eq!(seen[1], (1..=14).chain(33..=50).collect::<Vec<i16>>());
 }
 
+/// Each reads the seconds that the other writes; a sort that does so panics.
+#[test]
+fn sessions_that_look_at_many_columns_at_once_do_not_disturb_each_other() {
+    let candidate = |number| {
+        let id = column(ORDERS, number);
+        Candidate { id, told_at: id, type_oid: 25 }
+    };
+    let candidates = Arc::new(Candidates::new(&(1..=300).map(candidate).collect::<Vec<_>>()));
+    let fields: Vec<_> = (1..=300).map(|number| ("c", ORDERS, number, 0)).collect();
+    let answer = tell(|to| {
+        to.describes(&fields);
+        to.completes("SELECT 0");
+        to.ready(b'I');
+    });
+    let read = |parity: i64| {
+        let mut bench = Bench::new();
+        bench.sampling.look_at(Arc::clone(&candidates));
+        for second in 0..500 {
+            bench.now = at(2 * second + parity);
+            bench.client(&ask(|to| to.query("SELECT * FROM orders")));
+            bench.server(&answer);
+            assert_eq!(bench.shown(), answer);
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads = [0, 1, 0, 1].map(|parity| scope.spawn(move || read(parity)));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+#[test]
+fn a_clock_that_is_set_back_ends_nothing() {
+    let mut bench = looking();
+    bench.now = at(86_400);
+    reads(&mut bench, 0, 1);
+    bench.now = at(0);
+    reads(&mut bench, 1, 1);
+    bench.now = at(1);
+    reads(&mut bench, 2, 1);
+    let texts = texts(&mut bench);
+    assert_eq!(texts, ["u0@example.com", "u1@example.com", "u2@example.com"]);
+}
+
+/// As a rule adds one (`DO ALSO SELECT`).
+#[test]
+fn a_result_in_a_result_is_not_taken_for_the_first() {
+    let mut bench = looking();
+    bench.client(&ask(|to| to.query("SELECT email FROM contacts")));
+    bench.server(&tell(|to| {
+        to.describes(&[("email", CONTACTS, 2, 0)]);
+        row(to, &[Some("ann@example.com")]);
+    }));
+    bench.sampling.stop();
+    bench.server(&tell(|to| {
+        to.describes(&[("total", ORDERS, 1, 0)]);
+        row(to, &[Some("12")]);
+        to.completes("SELECT 1");
+        to.ready(b'I');
+    }));
+    assert_eq!(taken(&mut bench), []);
+    bench.works();
+}
+
 #[test]
 fn a_row_that_passes_in_pieces_is_not_looked_at_and_what_was_taken_before_is_kept() {
     let mut bench = looking();
