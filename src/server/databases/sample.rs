@@ -15,7 +15,7 @@ use self::round::{Looked, Place, SampledColumns};
 use super::Site;
 use super::drift::Published;
 use crate::analysis::sensitive::Watch;
-use crate::schema::Identity;
+use crate::schema::{Identity, Snapshot};
 use crate::server::setup::{Spec, Upkeep};
 
 /// Runs for as long as the database is served.
@@ -26,6 +26,7 @@ pub(in crate::server) async fn keep_up(site: Arc<Site>) {
         sessions: site.database.sessions(),
         since: None,
         identity: None,
+        schema: None,
         failure: None,
         site,
     };
@@ -57,6 +58,8 @@ struct Rounds {
     since: Option<(Instant, Since)>,
     /// Which database is looked at.
     identity: Option<Identity>,
+    /// What its columns were when they were looked at.
+    schema: Option<Arc<Snapshot>>,
     /// Why the last round failed.
     failure: Option<String>,
 }
@@ -89,6 +92,7 @@ impl Rounds {
             self.forget();
         }
         self.identity = Some(published.identity.clone());
+        self.renew(&published.world.schema);
         let new = || (Instant::now(), Since::Start { dice: rand::random() });
         let (begin, since) = *self.since.get_or_insert_with(new);
         if self.is_unused(&spec) {
@@ -150,9 +154,20 @@ impl Rounds {
         self.publish(sampled);
     }
 
+    /// Columns that became others are spoken for by their names until they are looked at.
+    fn renew(&mut self, schema: &Arc<Snapshot>) {
+        let Some(before) = self.schema.replace(Arc::clone(schema)) else { return };
+        if !Arc::ptr_eq(&before, schema) {
+            let mut sampled = self.site.values.borrow().sampled.clone();
+            sampled.retain(|path, _| round::is_same(path, &before, schema));
+            self.publish(sampled);
+        }
+    }
+
     fn forget(&mut self) {
         self.since = None;
         self.identity = None;
+        self.schema = None;
         self.failure = None;
         self.publish(SampledColumns::new());
     }

@@ -11,7 +11,7 @@ use super::pace::rest;
 use crate::analysis::sensitive::CLASS_UNCLASSIFIED;
 use crate::discovery::Finding;
 use crate::model::ColumnPath;
-use crate::schema::Identity;
+use crate::schema::{Identity, Snapshot};
 use crate::server::databases::drift::Published;
 use crate::server::refresher::{READ_TIMEOUT, with_cause};
 use crate::upstream::connect::Target;
@@ -147,6 +147,16 @@ fn take_over(sampled: &mut SampledColumns, table: &Described, observed: Observed
             sampled.remove(&path(column));
         }
     }
+}
+
+/// Whether a column is the one that it was, and of the same type.
+pub(super) fn is_same(path: &ColumnPath, before: &Snapshot, now: &Snapshot) -> bool {
+    let of = |schema: &Snapshot| {
+        let relation = schema.find(&path.relation.schema, &path.relation.name)?;
+        let id = relation.id_of(&path.column)?;
+        Some((id, schema.column(id)?.value.sql.clone()))
+    };
+    of(before) == of(now)
 }
 
 fn path(column: &DescribedColumn) -> ColumnPath {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::discovery::{ColumnFacts, Confidence, Kind};
-use crate::model::RelationName;
-use crate::schema::{RelationKind, ValueType};
+use crate::model::{ColumnNumber, Epoch, RelationName};
+use crate::schema::{Column, ColumnDefault, Relation, RelationKind, Snapshot, ValueType};
 use crate::upstream::sampling::{ObservedColumn, Outcome, Sampled, Size, Skip};
 
 fn column(name: &str, reading: Reading) -> DescribedColumn {
@@ -81,4 +81,33 @@ fn a_table_that_was_not_read_keeps_what_was_found() {
         take_over(&mut sampled, &notes(), observed(Err(skip)));
     }
     assert_eq!(found(&sampled), [("mail", 7)]);
+}
+
+/// public.notes with one column.
+fn schema(name: &str, number: ColumnNumber, sql: &str) -> Snapshot {
+    let mut notes = Relation::new(1, RelationName::new("public", "notes"), RelationKind::Table);
+    notes.columns = vec![Column {
+        number,
+        name: name.to_owned(),
+        type_oid: 25,
+        value: ValueType { oid: 25, typmod: -1, sql: sql.to_owned(), category: b'S' },
+        not_null: false,
+        default: ColumnDefault::Null,
+        generated_from: None,
+    }];
+    Snapshot::new(Epoch(1), 150_000, vec![notes], Vec::new(), vec!["public".to_owned()])
+}
+
+#[test]
+fn a_column_of_another_number_or_type_is_another_one() {
+    let (mail, before) = (path(&column("mail", Reading::Read)), schema("mail", 1, "text"));
+    for (now, expected) in [
+        (schema("mail", 1, "text"), true),
+        (schema("mail", 2, "text"), false),
+        (schema("mail", 1, "integer"), false),
+        (schema("renamed", 1, "text"), false),
+    ] {
+        assert_eq!(is_same(&mail, &before, &now), expected, "{:?}", now.relation(1));
+    }
+    assert!(is_same(&path(&column("other", Reading::Read)), &before, &before));
 }
