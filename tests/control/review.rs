@@ -225,6 +225,8 @@ fn many_columns_are_on_pages() {
         let next = "href=\"/map/findings?database=shop&amp;q=&amp;page=2\"";
         assert!(first.contains("Page 1 of 3") && first.contains(next), "{first}");
         assert!(!first.contains("Page before"), "{first}");
+        let kept = "href=\"/map/findings?database=shop&amp;q=&amp;preset=proposed&amp;page=2\"";
+        assert!(page("?preset=proposed").contains(kept), "it is chosen on the next page, too");
         let (second, last) = (page("?page=2"), page("?page=3"));
         assert!(second.contains("Page before") && second.contains("Next page"), "{second}");
         assert!(last.contains("Page before") && !last.contains("Next page"), "{last}");

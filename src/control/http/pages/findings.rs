@@ -251,6 +251,9 @@ fn turn(asked: &Fields, name: &str, at: usize, pages: usize) -> Markup {
     let to = |page: usize| {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("database", name).append_pair("q", asked.get("q"));
+        if !asked.get("preset").is_empty() {
+            query.append_pair("preset", asked.get("preset"));
+        }
         format!("{PLACE}?{}", query.append_pair("page", &page.to_string()).finish())
     };
     html! {
