@@ -90,7 +90,7 @@ pub enum ServeError {
     Metrics(#[from] prometheus::Error),
     #[error("threads for sessions cannot be had: {0}")]
     Crew(#[source] io::Error),
-    #[error("a part of the start failed: {0}")]
+    #[error("a part of the start has panicked")]
     Part(#[from] tokio::task::JoinError),
 }
 

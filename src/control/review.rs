@@ -24,7 +24,7 @@ pub(super) enum ReviewError {
     #[error("{path} cannot be read", path = path.display())]
     Catalog { path: PathBuf, source: std::io::Error },
     #[error("what was found could not be read to its end")]
-    Ended(#[source] tokio::task::JoinError),
+    Ended,
     #[error("nothing was chosen")]
     Nothing,
     #[error("what was found, or the catalog, has changed since this page was made: look again")]
@@ -36,7 +36,7 @@ pub(super) enum ReviewError {
 impl ReviewError {
     pub(super) fn state(&self) -> SqlState {
         match self {
-            Self::Findings(_) | Self::Catalog { .. } | Self::Ended(_) => SqlState::IO_ERROR,
+            Self::Findings(_) | Self::Catalog { .. } | Self::Ended => SqlState::IO_ERROR,
             Self::Nothing | Self::Changed | Self::Patch(_) => SqlState::INVALID_PARAMETER_VALUE,
         }
     }
@@ -84,7 +84,7 @@ impl Material {
             material.hold_against(&database);
             Ok(Some(material))
         });
-        reading.await.map_err(ReviewError::Ended)?
+        reading.await.unwrap_or(Err(ReviewError::Ended))
     }
 
     /// Types come from the schema as it is now; what it has no longer cannot be catalogued.

@@ -97,8 +97,9 @@ impl Channel {
                 tracing::error!(channel = self.name, %error, "notifications are sent again");
                 0
             }
-            Err(error) => {
-                tracing::error!(channel = self.name, %error, "notifications are sent again");
+            Err(_) => {
+                let channel = &self.name;
+                tracing::error!(channel, "notifications are sent again: reading panicked");
                 0
             }
         }

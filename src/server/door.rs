@@ -79,11 +79,10 @@ pub(super) async fn serve(mut ports: Ports, house: Arc<House>, crew: Crew) {
     }
 }
 
+/// The error is not told: it repeats what the panic said, which may be data.
 fn note(ended: Result<(), JoinError>) {
-    if let Err(error) = ended
-        && !error.is_cancelled()
-    {
-        tracing::error!(%error, "a session failed");
+    if ended.is_err_and(|error| error.is_panic()) {
+        tracing::error!("a session has panicked");
     }
 }
 

@@ -144,7 +144,7 @@ impl House {
             Setup::build(config, &lasting, Some(&before))
         });
         let loaded: Result<Setup, Vec<String>> =
-            loading.await.unwrap_or_else(|error| Err(vec![error.to_string()]));
+            loading.await.unwrap_or_else(|_| Err(vec!["reading it panicked".to_owned()]));
         let taken_over = match loaded {
             Ok(new) => self.take_over(&old, new).await,
             Err(problems) => Err(problems),

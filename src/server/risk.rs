@@ -300,7 +300,7 @@ impl<'a> Watching<'a> {
         match tokio::task::spawn_blocking(keeping).await {
             Ok(Ok(())) => self.unkept = false,
             Ok(Err(error)) => tracing::error!(%error, "what the rules of risk know is not kept"),
-            Err(error) => tracing::error!(%error, "what the rules of risk know is not kept"),
+            Err(_) => tracing::error!("keeping what the rules of risk know has panicked"),
         }
     }
 }
@@ -335,8 +335,8 @@ async fn kept(house: &House, positions: &Positions) -> Option<Kept> {
             tracing::error!(%error, "the rules of risk learn anew");
             None
         }
-        Err(error) => {
-            tracing::error!(%error, "the rules of risk learn anew");
+        Err(_) => {
+            tracing::error!("the rules of risk learn anew: reading what they knew panicked");
             None
         }
     }

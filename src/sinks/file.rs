@@ -49,7 +49,7 @@ impl Sink for File {
         match spawn_blocking(append).await {
             Ok(Ok(())) => Ok(Delivered::default()),
             Ok(Err(error)) => Err(for_now(format!("{}: {error}", self.path.display()))),
-            Err(error) => Err(for_now(error.to_string())),
+            Err(_) => Err(for_now(format!("{}: writing panicked", self.path.display()))),
         }
     }
 }

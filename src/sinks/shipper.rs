@@ -161,7 +161,7 @@ impl Journey {
                 };
             }
             Ok(Err(error)) => error.to_string(),
-            Err(error) => error.to_string(),
+            Err(_) => "reading what was shipped panicked".to_owned(),
         };
         tracing::error!(sink = shipper.name, why, "all records of the log are shipped again");
         From::Oldest

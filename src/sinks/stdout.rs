@@ -23,7 +23,7 @@ impl Sink for Stdout {
         match spawn_blocking(write).await {
             Ok(Ok(())) => Ok(Delivered::default()),
             Ok(Err(error)) => Err(for_now(error.to_string())),
-            Err(error) => Err(for_now(error.to_string())),
+            Err(_) => Err(for_now("writing panicked".to_owned())),
         }
     }
 }

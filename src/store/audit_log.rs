@@ -289,7 +289,8 @@ impl AuditLog {
         let dir = self.handle.dir.clone();
         let unusable = |source| AuditError::Directory { dir: self.handle.dir.clone(), source };
         let done = tokio::task::spawn_blocking(move || work(&dir)).await;
-        done.map_err(|error| unusable(std::io::Error::other(error)))?.map_err(unusable)
+        done.map_err(|_| unusable(std::io::Error::other("the work on it panicked")))?
+            .map_err(unusable)
     }
 
     /// Follows how far the log is durable; None after [`AuditLog::shutdown`].

@@ -284,8 +284,8 @@ async fn ending(
         let what = "the session could not be ended: it goes on";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, SqlState::IO_ERROR, what)
     };
-    let ended =
-        tokio::task::spawn_blocking(end).await.map_err(|error| failed(error.to_string()))?;
+    let ended = tokio::task::spawn_blocking(end).await;
+    let ended = ended.map_err(|_| failed("it panicked".to_owned()))?;
     ended.map_err(|error| failed(error.to_string()))
 }
 

@@ -119,3 +119,17 @@ async fn who_logs_in_during_a_reload_is_who_the_new_configuration_says() {
     let told = heard(&mut client).await;
     assert!(told.contains("C57P01\0") && told.contains("configured anew"), "{told:?}");
 }
+
+/// Of a session that panicked nothing is logged that the panic said.
+#[tokio::test]
+async fn what_a_session_panicked_about_is_not_logged() {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async { panic!("{}", std::hint::black_box("ann@example.com")) });
+    let ended = tasks.join_next().await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let lines = tracing_subscriber::fmt().with_writer(std::fs::File::create(&path).unwrap());
+    tracing::subscriber::with_default(lines.finish(), || note(ended));
+    let log = std::fs::read_to_string(&path).unwrap();
+    assert!(log.contains("a session") && !log.contains("ann@"), "{log}");
+}
