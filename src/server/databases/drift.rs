@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Site;
 use crate::analysis::sensitive::{Problem, Watch};
+use crate::config::{DiscoveryConfig, Suggest};
 use crate::decision::World;
 use crate::discovery::ColumnFacts;
 use crate::discovery::drift::{self, Drift, Found, Memory, Severity, Sides, Values};
@@ -26,6 +27,8 @@ const LOOK_PAUSE: Duration = Duration::from_secs(1);
 /// What is logged of one look; the console lists the rest.
 const LINES_MAX: usize = 50;
 
+type Facts = HashMap<ColumnPath, ColumnFacts>;
+
 /// The world that holds, and what it was made from.
 pub(in crate::server) struct Published {
     pub(in crate::server) world: Arc<World>,
@@ -38,7 +41,8 @@ pub(in crate::server) struct Published {
 pub(in crate::server) async fn keep_up(site: Arc<Site>, around: Around) {
     let mut news = site.published.subscribe();
     let mut values = site.values.subscribe();
-    let mut watcher = Watcher { site: Arc::clone(&site), around, memory: None, untold: None };
+    let mut watcher =
+        Watcher { site: Arc::clone(&site), around, memory: None, facts: None, untold: None };
     loop {
         let published = news.borrow_and_update().clone();
         let seen = Arc::clone(&values.borrow_and_update());
@@ -62,6 +66,8 @@ struct Watcher {
     around: Around,
     /// Which database it is of.
     memory: Option<(Identity, Memory)>,
+    /// What was read of columns in this world; kept where values may ask for another look at it.
+    facts: Option<(Arc<Published>, Arc<Facts>)>,
     /// Why what is remembered is not on the disk, or was not read from there.
     untold: Option<String>,
 }
@@ -73,7 +79,7 @@ impl Watcher {
             self.tell(Vec::new());
             return;
         }
-        let facts = self.facts(&published.spec).await;
+        let facts = self.facts(&published).await;
         let known = self.memory.take().filter(|(of, _)| *of == published.identity);
         let known = known.map(|(_, memory)| memory);
         let (files, who) = (self.around.tags.clone(), published.identity.clone());
@@ -111,8 +117,25 @@ impl Watcher {
         self.tell(found);
     }
 
-    /// Without them columns go by name and type.
-    async fn facts(&self, spec: &Spec) -> HashMap<ColumnPath, ColumnFacts> {
+    async fn facts(&mut self, published: &Arc<Published>) -> Arc<Facts> {
+        if let Some((of, facts)) = &self.facts
+            && Arc::ptr_eq(of, published)
+        {
+            return Arc::clone(facts);
+        }
+        self.facts = None;
+        // Without them columns go by name and type.
+        let Some(facts) = self.read_facts(&published.spec).await.map(Arc::new) else {
+            return Arc::default();
+        };
+        let DiscoveryConfig { every, suggest } = published.spec.discovery;
+        if every.is_some() || suggest == Suggest::FromUse {
+            self.facts = Some((Arc::clone(published), Arc::clone(&facts)));
+        }
+        facts
+    }
+
+    async fn read_facts(&self, spec: &Spec) -> Option<Facts> {
         let reading = async {
             let (client, connection) =
                 own::connect(&spec.target).await.map_err(|e| with_cause(&e))?;
@@ -123,11 +146,11 @@ impl Watcher {
         };
         let read = timeout(READ_TIMEOUT, reading).await;
         let read = read.unwrap_or_else(|_| Err(format!("no answer within {READ_TIMEOUT:?}")));
-        read.unwrap_or_else(|reason| {
+        read.inspect_err(|reason| {
             let database = self.site.database.name();
             tracing::info!(%database, %reason, "comments of columns are not known");
-            HashMap::new()
         })
+        .ok()
     }
 
     /// Logs, once, that new columns may be taken for known ones after a restart.

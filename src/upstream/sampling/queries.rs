@@ -19,7 +19,7 @@ pub(super) const RELATIONS: &str = r"
 SELECT c.oid, n.nspname::pg_catalog.text, c.relname::pg_catalog.text, c.relkind,
        c.relispartition, c.relpages, c.reltuples, c.relrowsecurity,
        pg_catalog.obj_description(c.oid, 'pg_class'),
-       pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+       COALESCE(pg_catalog.has_schema_privilege(n.oid, 'USAGE'), false)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'keyhole_internal')
@@ -29,7 +29,7 @@ pub(super) const COLUMNS: &str = r"
 SELECT a.attrelid, a.attnum, a.attname::pg_catalog.text, a.atttypid, a.atttypmod,
        pg_catalog.format_type(a.atttypid, a.atttypmod),
        pg_catalog.col_description(a.attrelid, a.attnum),
-       pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+       COALESCE(pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT'), false)
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
